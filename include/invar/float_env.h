@@ -1,0 +1,61 @@
+// The floating-point mode of the contract (docs/numerics.md, section 1): round to nearest even, subnormals kept, traps
+// masked. Whatever mode the calling program set, a ScopedFloatEnv replaces it and gives it back.
+#pragma once
+
+#include <cstdint>
+
+#if defined(__SSE__) || defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
+namespace invar {
+
+class ScopedFloatEnv {
+ public:
+  ScopedFloatEnv() : found_(Read()) {
+    if (found_ != Wanted(found_)) Write(Wanted(found_));
+  }
+  ~ScopedFloatEnv() {
+    // The mode is given back as found; exception flags raised meanwhile are not reported, so that a result and its
+    // side effects do not depend on which kernels ran.
+    if (Read() != found_) Write(found_);
+  }
+  ScopedFloatEnv(const ScopedFloatEnv&) = delete;
+  ScopedFloatEnv& operator=(const ScopedFloatEnv&) = delete;
+
+ private:
+#if defined(__SSE__) || defined(__x86_64__)
+  using Word = uint32_t;
+  static Word Read() { return _mm_getcsr(); }
+  static void Write(Word w) { _mm_setcsr(w); }
+  // 0x1F80: all traps masked, nearest, neither FTZ (0x8000) nor DAZ (0x0040). The low six bits are sticky flags.
+  static Word Wanted(Word w) { return 0x1F80u | (w & 0x3Fu); }
+#elif defined(__aarch64__)
+  using Word = uint64_t;
+  static Word Read() {
+    Word w;
+    asm volatile("mrs %0, fpcr" : "=r"(w)::"memory");
+    return w;
+  }
+  static void Write(Word w) { asm volatile("msr fpcr, %0" ::"r"(w) : "memory"); }
+  static Word Wanted(Word) { return 0; }
+#elif defined(__riscv)
+  using Word = unsigned long;
+  static Word Read() {
+    Word w;
+    asm volatile("frrm %0" : "=r"(w)::"memory");
+    return w;
+  }
+  static void Write(Word w) { asm volatile("fsrm %0" ::"r"(w) : "memory"); }
+  static Word Wanted(Word) { return 0; }
+#else
+  // No mode that a program can set, or none known here: the self-test at start still checks what is found.
+  using Word = int;
+  static Word Read() { return 0; }
+  static void Write(Word) {}
+  static Word Wanted(Word w) { return w; }
+#endif
+  Word found_;
+};
+
+}  // namespace invar

@@ -1,0 +1,331 @@
+// exp, log, tanh, erfc, sin, cos, correctly rounded to binary32 for every input (docs/numerics.md, section 5).
+//
+// Each function is evaluated in binary64 with + - * / alone, never a fused multiply-add, and then rounded once more to
+// binary32. So every step is one IEEE 754 operation and the bits do not depend on the vector's width, the processor or
+// the compiler. The binary64 value errs by little more than half a unit, 2^29 of which make a unit of binary32: only an
+// argument whose exact result lies within about 2^-29 units of the middle between two binary32 values could round
+// wrongly. Those few are found by trying all 2^32 arguments (tests/functions/prove_functions.cc), and the ones that do go
+// wrong are named here with their results (Patch). Changing any step, constant or order below means running that proof
+// again.
+//
+// The methods: argument reductions and the forms of the polynomials as in Muller and others, Handbook of Floating-Point
+// Arithmetic (2nd edition, chapters 10 and 11), and in fdlibm; polynomials rather than Tang's tables, because a gather
+// costs more than the few additional terms on most processors. codegen/functions/derive.py derives all the numbers.
+#if defined(INVAR_SIMD_FUNCTIONS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef INVAR_SIMD_FUNCTIONS_INL_H_
+#undef INVAR_SIMD_FUNCTIONS_INL_H_
+#else
+#define INVAR_SIMD_FUNCTIONS_INL_H_
+#endif
+
+#include <cstddef>
+#include <cstdint>
+
+#include "hwy/highway.h"
+#include "invar/simd/function_tables.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace invar {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// The floats that belong to a vector of doubles, lane for lane.
+template <class D64>
+using FloatTag = hn::Rebind<float, D64>;
+template <class D64>
+using FloatVec = hn::Vec<FloatTag<D64>>;
+
+namespace function_detail {
+
+namespace table = ::invar::function_tables;
+
+// Adding this rounds |x| < 2^51 to the nearest integer, ties to even, and leaves it in the low bits of the sum.
+constexpr double kRoundToInteger = 0x1.8p+52;
+
+// One function argument whose binary64 value falls on the wrong side of a middle between two binary32 values, and the
+// right result, both as bits.
+template <class D32, class V32>
+HWY_INLINE V32 Patch(D32 d32, V32 x, uint32_t argument, uint32_t result, V32 y) {
+  const hn::RebindToUnsigned<D32> du;
+  return hn::IfThenElse(hn::Eq(x, hn::BitCast(d32, hn::Set(du, argument))), hn::BitCast(d32, hn::Set(du, result)), y);
+}
+
+// c[kFirst] + c[kFirst + kStep] x + c[kFirst + 2 kStep] x^2 + ..., by Horner's rule.
+template <size_t kFirst, size_t kStep, size_t kCount, class D64, class V = hn::Vec<D64>>
+HWY_INLINE V Horner(D64 d64, V x, const double (&c)[kCount]) {
+  if constexpr (kFirst + kStep >= kCount) {
+    return hn::Set(d64, c[kFirst]);
+  } else {
+    return hn::Add(hn::Set(d64, c[kFirst]), hn::Mul(x, Horner<kFirst + kStep, kStep>(d64, x, c)));
+  }
+}
+
+// The whole polynomial as two interleaved halves in x^2, which halves the chain of dependent operations.
+template <size_t kCount, class D64, class V = hn::Vec<D64>>
+HWY_INLINE V Polynomial(D64 d64, V x, V x2, const double (&c)[kCount]) {
+  const V even = Horner<0, 2>(d64, x2, c);
+  const V odd = Horner<1, 2>(d64, x2, c);
+  return hn::Add(even, hn::Mul(x, odd));
+}
+
+// The same as four, for long ones.
+template <size_t kCount, class D64, class V = hn::Vec<D64>>
+HWY_INLINE V LongPolynomial(D64 d64, V x, V x2, const double (&c)[kCount]) {
+  const V x4 = hn::Mul(x2, x2);
+  const V even = hn::Add(Horner<0, 4>(d64, x4, c), hn::Mul(x2, Horner<2, 4>(d64, x4, c)));
+  const V odd = hn::Add(Horner<1, 4>(d64, x4, c), hn::Mul(x2, Horner<3, 4>(d64, x4, c)));
+  return hn::Add(even, hn::Mul(x, odd));
+}
+
+// x = n ln(2) + r with |r| <= ln(2) / 2, for |x| < 350: n sits in the low bits of `rounded`. n * kLn2High is exact (9 and
+// 44 bits), and so is the difference from x for the arguments that occur (multiples of 2^-45 below 2^9, or n = 0). The
+// last subtraction rounds, an error of at most 2^-55.
+template <class D64, class V = hn::Vec<D64>>
+HWY_INLINE void ReduceByLn2(D64 d64, V x, V& rounded, V& r) {
+  const V magic = hn::Set(d64, kRoundToInteger);
+  rounded = hn::Add(hn::Mul(x, hn::Set(d64, table::kLog2E)), magic);
+  const V n = hn::Sub(rounded, magic);
+  r = hn::Sub(hn::Sub(x, hn::Mul(n, hn::Set(d64, table::kLn2High))), hn::Mul(n, hn::Set(d64, table::kLn2Low)));
+}
+
+// e^r - 1 - r for |r| <= ln(2) / 2.
+template <class D64, class V = hn::Vec<D64>>
+HWY_INLINE V ExpTail(D64 d64, V r) {
+  const V r2 = hn::Mul(r, r);
+  return hn::Mul(r2, Polynomial(d64, r, r2, table::kExp));
+}
+
+// e^r for |r| <= ln(2) / 2, given ExpTail(r). The rounding error of 1 + r is known exactly (Dekker's fast two-sum), so
+// only the last addition rounds at the result's own scale.
+template <class D64, class V = hn::Vec<D64>>
+HWY_INLINE V OnePlus(D64 d64, V r, V tail) {
+  const V one = hn::Set(d64, 1.0);
+  const V high = hn::Add(one, r);
+  const V low = hn::Add(hn::Sub(one, high), r);
+  return hn::Add(high, hn::Add(low, tail));
+}
+
+// v * 2^n, n in the low bits of `rounded`, by adding to the exponent's bits: v and the product are normal numbers.
+template <class D64, class V = hn::Vec<D64>>
+HWY_INLINE V Scale(D64 d64, V v, V rounded) {
+  const hn::RebindToUnsigned<D64> du;
+  return hn::BitCast(d64, hn::Add(hn::BitCast(du, v), hn::ShiftLeft<52>(hn::BitCast(du, rounded))));
+}
+
+}  // namespace function_detail
+
+// exp. e^x = 2^n e^r.
+template <class D64>
+HWY_INLINE FloatVec<D64> Exp(D64 d64, FloatVec<D64> x) {
+  using namespace function_detail;
+  using V = hn::Vec<D64>;
+  const FloatTag<D64> d32;
+  // Beyond these bounds binary32 overflows or rounds to zero, whatever the argument.
+  const auto clamped = hn::Max(hn::Min(x, hn::Set(d32, 89.0f)), hn::Set(d32, -104.0f));
+  V rounded, r;
+  ReduceByLn2(d64, hn::PromoteTo(d64, clamped), rounded, r);
+  const V e = Scale(d64, OnePlus(d64, r, ExpTail(d64, r)), rounded);
+  auto y = hn::DemoteTo(d32, e);
+#if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
+  // On these Highway 1.0.3 converts what overflows to the greatest finite number, not to infinity.
+  const auto infinity = hn::BitCast(d32, hn::Set(hn::RebindToUnsigned<FloatTag<D64>>(), 0x7F800000u));
+  y = hn::IfThenElse(hn::Gt(x, hn::Set(d32, 0x1.62e42ep+6f)), infinity, y);
+#endif
+  return hn::IfThenElse(hn::IsNaN(x), x, y);
+}
+
+// log. x = 2^k m with m in [sqrt(1/2), sqrt(2)), f = m - 1: log x = k ln(2) + f - f^2/2 + s (f^2/2 + z R(z)),
+// s = f / (2 + f), z = s^2, as fdlibm does it. m has 24 bits, so f, 2 + f, f^2/2 and f - f^2/2 are exact.
+template <class D64>
+HWY_INLINE FloatVec<D64> Log(D64 d64, FloatVec<D64> x) {
+  using namespace function_detail;
+  using V = hn::Vec<D64>;
+  const FloatTag<D64> d32;
+  const hn::RebindToUnsigned<D64> du;
+  const hn::RebindToUnsigned<FloatTag<D64>> du32;
+  const auto bits = hn::BitCast(du, hn::PromoteTo(d64, x));  // a subnormal binary32 is a normal binary64
+  // The exponent's bits move up where the significand is at least sqrt(2)'s, cut to 2^-20: then m - 1 changes sign there.
+  const auto root_half = hn::Set(du, uint64_t{0x3FE6A09E00000000});
+  const auto shifted = hn::Sub(hn::Add(bits, hn::Set(du, uint64_t{0x3FF0000000000000})), root_half);
+  const auto biased = hn::ShiftRight<52>(shifted);
+  const V m = hn::BitCast(d64, hn::Add(hn::And(shifted, hn::Set(du, uint64_t{0x000FFFFFFFFFFFFF})), root_half));
+  // An integer below 2^52 put into 2^52's low bits: an exact conversion.
+  const V k = hn::Sub(hn::BitCast(d64, hn::Or(biased, hn::Set(du, uint64_t{0x4330000000000000}))),
+                      hn::Set(d64, 0x1p+52 + 1023.0));
+  const V f = hn::Sub(m, hn::Set(d64, 1.0));
+  const V s = hn::Div(f, hn::Add(f, hn::Set(d64, 2.0)));
+  const V z = hn::Mul(s, s);
+  const V half_square = hn::Mul(hn::Set(d64, 0.5), hn::Mul(f, f));
+  const V rest = hn::Mul(z, Polynomial(d64, z, hn::Mul(z, z), table::kLog));
+  const V small = hn::Add(hn::Mul(s, hn::Add(half_square, rest)), hn::Mul(k, hn::Set(d64, table::kLn2Low)));
+  // k * kLn2High is exact, and greater than f - f^2/2 unless k = 0: a fast two-sum keeps their sum's error.
+  const V large = hn::Mul(k, hn::Set(d64, table::kLn2High));
+  const V middle = hn::Sub(f, half_square);
+  const V high = hn::Add(large, middle);
+  const V low = hn::Add(hn::Sub(large, high), middle);
+  auto y = hn::DemoteTo(d32, hn::Add(high, hn::Add(low, small)));
+  const auto zero = hn::Zero(d32);
+  const auto infinity = hn::BitCast(d32, hn::Set(du32, 0x7F800000u));
+  y = hn::IfThenElse(hn::Eq(x, zero), hn::Neg(infinity), y);
+  y = hn::IfThenElse(hn::Lt(x, zero), hn::BitCast(d32, hn::Set(du32, 0x7FC00000u)), y);
+  return hn::IfThenElse(hn::Lt(x, infinity), y, x);  // +infinity and NaN
+}
+
+// tanh. With E = e^(2|x|) - 1 = 2^n (e^r - 1) + (2^n - 1): tanh |x| = E / (E + 2). No digits are lost for small x, where
+// n = 0 and e^r - 1 = r + tail.
+template <class D64>
+HWY_INLINE FloatVec<D64> Tanh(D64 d64, FloatVec<D64> x) {
+  using namespace function_detail;
+  using V = hn::Vec<D64>;
+  const FloatTag<D64> d32;
+  const auto a = hn::PromoteTo(d64, hn::Min(hn::Abs(x), hn::Set(d32, 10.0f)));  // tanh(10) rounds to 1
+  V rounded, r;
+  ReduceByLn2(d64, hn::Add(a, a), rounded, r);
+  const V one = hn::Set(d64, 1.0);
+  const V power = Scale(d64, one, rounded);
+  const V e = hn::Add(hn::Mul(power, hn::Add(r, ExpTail(d64, r))), hn::Sub(power, one));
+  const auto y = hn::DemoteTo(d32, hn::Div(e, hn::Add(e, hn::Set(d64, 2.0))));
+  return hn::IfThenElse(hn::IsNaN(x), x, hn::CopySignToAbs(y, x));
+}
+
+// erfc. For x >= 0, erfc x = e^(-x^2) (1 + u Q(u)) with u = x / (x + 2.5), by one polynomial for the whole line
+// (Schonfelder, "Chebyshev expansions for the error and related functions", 1978, uses such a variable); x^2 is exact.
+// erfc(-x) = 2 - erfc x. Written around u = 0 so that it is most accurate for small |x|, where most floats are.
+template <class D64>
+HWY_INLINE FloatVec<D64> Erfc(D64 d64, FloatVec<D64> x) {
+  using namespace function_detail;
+  using V = hn::Vec<D64>;
+  const FloatTag<D64> d32;
+  const V wide = hn::PromoteTo(d64, x);
+  const V a = hn::Min(hn::Abs(wide), hn::Set(d64, table::kErfcEnd));
+  const V u = hn::Div(a, hn::Add(a, hn::Set(d64, table::kErfcShift)));
+  V rounded, r;
+  ReduceByLn2(d64, hn::Neg(hn::Mul(a, a)), rounded, r);
+  const V e = OnePlus(d64, r, ExpTail(d64, r));
+  const V w = hn::Mul(u, LongPolynomial(d64, u, hn::Mul(u, u), table::kErfc));
+  const V right = Scale(d64, hn::Add(e, hn::Mul(e, w)), rounded);
+  const V left = hn::Sub(hn::Set(d64, 2.0), right);
+  const auto y = hn::DemoteTo(d32, hn::IfThenElse(hn::Lt(wide, hn::Zero(d64)), left, right));
+  return hn::IfThenElse(hn::IsNaN(x), x, y);
+}
+
+namespace function_detail {
+
+// |x| = n pi/2 + (high + low), |high| <= pi/4 and a little, for |x| <= 2^22; n modulo 4 in the low bits of `rounded`
+// (Cody and Waite). n < 2^22 times 30 bits is exact, so is its difference from |x|, and so is n * kHalfPi2. The
+// subtraction that makes `high` is exact below 2^-7, where the digits cancel, and its error is known above.
+template <class D64, class V = hn::Vec<D64>>
+HWY_INLINE void ReduceByHalfPi(D64 d64, V a, V& rounded, V& high, V& low) {
+  const V magic = hn::Set(d64, kRoundToInteger);
+  rounded = hn::Add(hn::Mul(a, hn::Set(d64, table::kTwoOverPi)), magic);
+  const V n = hn::Sub(rounded, magic);
+  const V first = hn::Sub(a, hn::Mul(n, hn::Set(d64, table::kHalfPi1)));
+  const V second = hn::Mul(n, hn::Set(d64, table::kHalfPi2));
+  high = hn::Sub(first, second);
+  low = hn::Sub(hn::Sub(hn::Sub(first, high), second), hn::Mul(n, hn::Set(d64, table::kHalfPi3)));
+}
+
+// The same for 2^22 <= |x|, infinities and NaNs giving anything (Payne and Hanek): |x| = m 2^E, and m times a table's
+// 2^E * 2/pi modulo 4, in three pieces, is the number of quarter turns.
+template <class D64, class V = hn::Vec<D64>>
+HWY_NOINLINE void ReduceLarge(D64 d64, V a, V& rounded, V& high, V& low) {
+  const hn::RebindToUnsigned<D64> du;
+  const hn::RebindToSigned<D64> di;
+  const auto bits = hn::BitCast(du, a);
+  // Smaller arguments, whose lanes are not used, read the table's first entry.
+  const auto first_exponent = hn::Set(du, uint64_t{1023 + 22});
+  const auto exponent = hn::ShiftRight<52>(bits);
+  const auto large = hn::Ge(a, hn::Set(d64, 0x1p+22));
+  const auto infinite = hn::Ge(a, hn::Set(d64, 0x1p+128));
+  auto entry = hn::IfThenElseZero(hn::RebindMask(du, large), hn::Sub(exponent, first_exponent));
+  entry = hn::IfThenElse(hn::RebindMask(du, infinite), hn::Set(du, uint64_t{128 - 22}), entry);
+  const auto index = hn::BitCast(di, entry);
+  const V m = hn::BitCast(d64, hn::Or(hn::And(bits, hn::Set(du, uint64_t{0x000FFFFFFFFFFFFF})),
+                                      hn::Set(du, uint64_t{0x3FF0000000000000})));
+  const V p1 = hn::Mul(m, hn::GatherIndex(d64, table::kTwoOverPi1, index));  // exact: multiples of 2^-27 below 2^26
+  const V p2 = hn::Mul(m, hn::GatherIndex(d64, table::kTwoOverPi2, index));  // exact: multiples of 2^-55 below 2^-3
+  const V p3 = hn::Mul(m, hn::GatherIndex(d64, table::kTwoOverPi3, index));  // below 2^-31, error 2^-84
+  const V magic = hn::Set(d64, kRoundToInteger);
+  rounded = hn::Add(hn::Add(p1, p2), magic);
+  // The turn's fraction, as turn + turn_low: exact but for p3's error. Where |f1| < |p2| their sum is exact.
+  const V f1 = hn::Sub(p1, hn::Sub(rounded, magic));
+  const V turn = hn::Add(f1, p2);
+  const V turn_low = hn::Add(hn::Add(hn::Sub(f1, turn), p2), p3);
+  // Times pi/2, splitting both into halves whose product is exact.
+  const V top = hn::BitCast(d64, hn::And(hn::BitCast(du, turn), hn::Set(du, uint64_t{0xFFFFFFFFF8000000})));
+  const V bottom = hn::Sub(turn, top);
+  const V product = hn::Mul(top, hn::Set(d64, table::kHalfPiHigh));
+  const V rest = hn::Add(hn::Mul(top, hn::Set(d64, table::kHalfPiLow)),
+                         hn::Mul(hn::Add(bottom, turn_low), hn::Set(d64, table::kHalfPi)));
+  high = hn::Add(product, rest);
+  low = hn::Add(hn::Sub(product, high), rest);
+}
+
+// sin(|x|) for quadrant = 0, cos(|x|) = sin(|x| + pi/2) for quadrant = 1.
+template <uint64_t kQuadrant, class D64>
+HWY_INLINE hn::Vec<D64> SinOrCos(D64 d64, hn::Vec<D64> a) {
+  using V = hn::Vec<D64>;
+  const hn::RebindToUnsigned<D64> du;
+  V rounded, high, low;
+  ReduceByHalfPi(d64, a, rounded, high, low);
+  const auto small = hn::Le(a, hn::Set(d64, 0x1p+22));
+  if (HWY_UNLIKELY(!hn::AllTrue(d64, small))) {
+    V large_rounded, large_high, large_low;
+    ReduceLarge(d64, a, large_rounded, large_high, large_low);
+    rounded = hn::IfThenElse(small, rounded, large_rounded);
+    high = hn::IfThenElse(small, high, large_high);
+    low = hn::IfThenElse(small, low, large_low);
+  }
+  const V z = hn::Mul(high, high);
+  const V z2 = hn::Mul(z, z);
+  const V half = hn::Mul(z, hn::Set(d64, 0.5));
+  const V one = hn::Set(d64, 1.0);
+  // cos(high + low) = 1 - z/2 + (z^2 C(z) - high low), the error of 1 - z/2 kept.
+  const V most = hn::Sub(one, half);
+  const V kept = hn::Sub(hn::Sub(one, most), half);
+  const V cos_tail = hn::Sub(hn::Mul(z2, Polynomial(d64, z, z2, table::kCos)), hn::Mul(high, low));
+  const V cosine = hn::Add(most, hn::Add(kept, cos_tail));
+  // sin(high + low) = high + (high z S(z) + low (1 - z/2)).
+  const V sin_tail = hn::Mul(hn::Mul(high, z), Polynomial(d64, z, z2, table::kSin));
+  const V sine = hn::Add(high, hn::Add(sin_tail, hn::Mul(low, most)));
+  // n counts quarter turns: odd ones exchange sine and cosine, the second bit is the sign.
+  const auto n = hn::Add(hn::BitCast(du, rounded), hn::Set(du, kQuadrant));
+  const auto odd = hn::Ne(hn::And(n, hn::Set(du, uint64_t{1})), hn::Zero(du));
+  const auto sign = hn::ShiftLeft<62>(hn::And(n, hn::Set(du, uint64_t{2})));
+  const V y = hn::IfThenElse(hn::RebindMask(d64, odd), cosine, sine);
+  return hn::BitCast(d64, hn::Xor(hn::BitCast(du, y), sign));
+}
+
+// y, or NaN where x is infinite or a NaN.
+template <class D64>
+HWY_INLINE FloatVec<D64> WhereFinite(D64, FloatVec<D64> x, FloatVec<D64> y) {
+  const FloatTag<D64> d32;
+  const hn::RebindToUnsigned<FloatTag<D64>> du;
+  const auto infinity = hn::BitCast(d32, hn::Set(du, 0x7F800000u));
+  return hn::IfThenElse(hn::Lt(hn::Abs(x), infinity), y, hn::BitCast(d32, hn::Set(du, 0x7FC00000u)));
+}
+
+}  // namespace function_detail
+
+template <class D64>
+HWY_INLINE FloatVec<D64> Sin(D64 d64, FloatVec<D64> x) {
+  using namespace function_detail;
+  const FloatTag<D64> d32;
+  // sin(-x) = -sin x; on |x|, so that the sign of a zero comes out right too.
+  const auto y = hn::DemoteTo(d32, SinOrCos<0>(d64, hn::PromoteTo(d64, hn::Abs(x))));
+  const auto sign = hn::And(x, hn::SignBit(d32));
+  return WhereFinite(d64, x, hn::Xor(y, sign));
+}
+
+template <class D64>
+HWY_INLINE FloatVec<D64> Cos(D64 d64, FloatVec<D64> x) {
+  using namespace function_detail;
+  const FloatTag<D64> d32;
+  return WhereFinite(d64, x, hn::DemoteTo(d32, SinOrCos<1>(d64, hn::PromoteTo(d64, hn::Abs(x)))));
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace invar
+HWY_AFTER_NAMESPACE();
+
+#endif  // INVAR_SIMD_FUNCTIONS_INL_H_

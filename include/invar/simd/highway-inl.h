@@ -1,0 +1,84 @@
+// Highway, and the one place that knows its versions (1.0.3 is Debian 12's).
+//
+// Include it inside a foreach_target file, after hwy/foreach_target.h and before any other -inl.h of this folder.
+#include "hwy/highway.h"
+
+#ifndef INVAR_SIMD_HIGHWAY_H_
+#define INVAR_SIMD_HIGHWAY_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+// INVAR_GROUP_VECTORS: how many vectors make up a group of sixteen lanes, so that generated tiles can be chosen while
+// preprocessing. 0 where only the running processor knows (SVE, RVV): every tile is compiled there.
+#define INVAR_GROUP_VECTORS                          \
+  (HWY_TARGET == HWY_SCALAR    ? 16                  \
+   : HWY_HAVE_SCALABLE == 1    ? 0                   \
+   : HWY_MAX_BYTES >= 64       ? 1                   \
+   : HWY_MAX_BYTES == 32       ? 2                   \
+                               : 4)
+
+
+#endif  // INVAR_SIMD_HIGHWAY_H_
+
+#if defined(INVAR_SIMD_HIGHWAY_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef INVAR_SIMD_HIGHWAY_INL_H_
+#undef INVAR_SIMD_HIGHWAY_INL_H_
+#else
+#define INVAR_SIMD_HIGHWAY_INL_H_
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace invar {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Vectors of at most sixteen floats: a group of sixteen lanes is a whole number of them on every processor.
+#if HWY_TARGET == HWY_SCALAR
+using DF = hn::ScalableTag<float>;
+#else
+using DF = hn::CappedTag<float, 16>;
+#endif
+using VF = hn::Vec<DF>;
+
+// Vectors of binary64 with the floats that convert to and from them, lane for lane: functions are evaluated so.
+#if HWY_TARGET == HWY_SCALAR
+using DD = hn::ScalableTag<double>;
+#else
+using DD = hn::CappedTag<double, 8>;
+#endif
+using DH = hn::Rebind<float, DD>;
+
+// The contract's one NaN (section 1).
+template <class D, class V>
+HWY_INLINE V Canonical(D d, V v) {
+  const hn::RebindToUnsigned<D> du;
+  return hn::IfThenElse(hn::IsNaN(v), hn::BitCast(d, hn::Set(du, 0x7FC00000u)), v);
+}
+
+// The first n lanes (n may be anything; at least a vector's worth means all), zeros beyond; reads nothing beyond n.
+template <class D>
+HWY_INLINE hn::Vec<D> LoadFirst(D d, const float* p, size_t n) {
+  if (n >= hn::Lanes(d)) return hn::LoadU(d, p);
+  float tail[16] = {};
+  if (n != 0) memcpy(tail, p, n * sizeof(float));
+  return hn::LoadU(d, tail);
+}
+
+template <class D>
+HWY_INLINE void StoreFirst(D d, hn::Vec<D> v, float* p, size_t n) {
+  if (n >= hn::Lanes(d)) {
+    hn::StoreU(v, d, p);
+    return;
+  }
+  float tail[16];
+  hn::StoreU(v, d, tail);
+  if (n != 0) memcpy(p, tail, n * sizeof(float));
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace invar
+HWY_AFTER_NAMESPACE();
+
+#endif  // INVAR_SIMD_HIGHWAY_INL_H_

@@ -1,0 +1,67 @@
+// What a compiler or a build flag may have broken behind our back, checked on the code as it was built.
+//
+// Every generated file includes this, so that each file's own flags are checked, for each of its instruction sets.
+#if defined(INVAR_SIMD_SELF_CHECK_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef INVAR_SIMD_SELF_CHECK_INL_H_
+#undef INVAR_SIMD_SELF_CHECK_INL_H_
+#else
+#define INVAR_SIMD_SELF_CHECK_INL_H_
+#endif
+
+#include "invar/float_env.h"
+#include "invar/simd/fma-inl.h"
+#include "invar/simd/highway-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace invar {
+namespace HWY_NAMESPACE {
+
+// volatile keeps the compiler from folding; these values must meet the processor.
+static HWY_NOINLINE const char* SelfCheckValues() {
+  const DF d;
+  volatile float va = 1.0f + 0x1p-12f, vc = -(1.0f + 0x1p-11f), vtiny = 0x1p-126f, vhalf = 0.5f, vone = 1.0f,
+                 vthree = 3.0f;
+  const float a = va, c = vc, tiny = vtiny, half = vhalf;
+  const VF x = hn::Set(d, a), z = hn::Set(d, c);
+  // a * a = 1 + 2^-11 + 2^-24: rounded alone it loses 2^-24, fused it keeps it.
+  if (hn::GetLane(hn::Add(hn::Mul(x, x), z)) != 0.0f) {
+    return "a vector multiplication and addition were contracted into one; build with -ffp-contract=off";
+  }
+  if (a * a + c != 0.0f) {
+    return "a multiplication and addition were contracted into one; build with -ffp-contract=off";
+  }
+  if (hn::GetLane(Fma(d, x, x, z)) != 0x1p-24f) return "a fused multiply-add was split in two";
+  if (hn::GetLane(hn::Mul(hn::Set(d, tiny), hn::Set(d, half))) != 0x1p-127f || tiny * half != 0x1p-127f) {
+    return "subnormal results are flushed to zero; build without -ffast-math";
+  }
+  const float subnormal = tiny * half;
+  if (hn::GetLane(hn::Add(hn::Set(d, subnormal), hn::Set(d, subnormal))) != 0x1p-126f) {
+    return "subnormal operands are read as zero; build without -ffast-math";
+  }
+  // A reciprocal in place of a division gives another last bit for these.
+  const float one = vone, three = vthree;
+  volatile float vbig = 5.0f;
+  const float q = vbig / three;
+  if (hn::GetLane(hn::Div(hn::Set(d, one), hn::Set(d, three))) != 0x1.555556p-2f || q != 0x1.aaaaaap+0f) {
+    return "divisions were replaced by reciprocals; build without -ffast-math";
+  }
+  // Reassociation would find 2^24 + 1 - 2^24 = 1.
+  volatile float vlarge = 0x1p24f;
+  const float large = vlarge;
+  if ((large + one) - large != 0.0f) return "additions were reassociated; build without -ffast-math";
+  volatile float vnan = 0.0f;
+  const float nan = vnan / vnan;
+  if (nan == nan) return "comparisons assume that there are no NaNs; build without -ffast-math";
+  return nullptr;
+}
+
+static HWY_NOINLINE const char* SelfCheck() {
+  ScopedFloatEnv env;
+  return SelfCheckValues();
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace invar
+HWY_AFTER_NAMESPACE();
+
+#endif  // INVAR_SIMD_SELF_CHECK_INL_H_

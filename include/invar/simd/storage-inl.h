@@ -1,0 +1,80 @@
+// Weights widen exactly from their storage type to binary32 as they are loaded (contract, section 4).
+#if defined(INVAR_SIMD_STORAGE_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef INVAR_SIMD_STORAGE_INL_H_
+#undef INVAR_SIMD_STORAGE_INL_H_
+#else
+#define INVAR_SIMD_STORAGE_INL_H_
+#endif
+
+#include "invar/simd/highway-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace invar {
+namespace HWY_NAMESPACE {
+
+struct StorageF32 {
+  using T = float;
+  static HWY_INLINE VF Load(DF d, const T* p) { return hn::LoadU(d, p); }
+  static HWY_INLINE float Widen(const void* p) {
+    float f;
+    memcpy(&f, p, sizeof(f));
+    return f;
+  }
+};
+
+// bf16 is the upper half of a binary32.
+struct StorageBF16 {
+  using T = uint16_t;
+  static HWY_INLINE VF Load(DF d, const T* p) {
+    const hn::RebindToUnsigned<DF> du;
+    const hn::Rebind<uint16_t, DF> dh;
+    return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(du, hn::LoadU(dh, p))));
+  }
+  static HWY_INLINE float Widen(const void* p) {
+    uint16_t h;
+    memcpy(&h, p, sizeof(h));
+    const uint32_t bits = static_cast<uint32_t>(h) << 16;
+    float f;
+    memcpy(&f, &bits, sizeof(f));
+    return f;
+  }
+};
+
+// binary16: its exponent and fraction, moved into place, are the value times 2^-112; the product with 2^112 is exact,
+// subnormals included. Exponent 31 (infinity, NaN) becomes binary32's 255.
+struct StorageF16 {
+  using T = uint16_t;
+  static HWY_INLINE VF Load(DF d, const T* p) {
+    const hn::RebindToUnsigned<DF> du;
+    const hn::Rebind<uint16_t, DF> dh;
+    const auto h = hn::PromoteTo(du, hn::LoadU(dh, p));
+    const auto magnitude = hn::ShiftLeft<13>(hn::And(h, hn::Set(du, 0x7FFFu)));
+    const auto sign = hn::ShiftLeft<16>(hn::And(h, hn::Set(du, 0x8000u)));
+    const auto scaled = hn::Mul(hn::BitCast(d, magnitude), hn::Set(d, 0x1p112f));
+    const auto special = hn::BitCast(d, hn::Or(magnitude, hn::Set(du, 0x7F800000u)));
+    const auto is_special = hn::Ge(scaled, hn::Set(d, 65536.0f));
+    return hn::BitCast(d, hn::Or(sign, hn::BitCast(du, hn::IfThenElse(is_special, special, scaled))));
+  }
+  static HWY_INLINE float Widen(const void* p) {
+    uint16_t h;
+    memcpy(&h, p, sizeof(h));
+    uint32_t bits = static_cast<uint32_t>(h & 0x7FFFu) << 13;
+    float f;
+    if ((h & 0x7C00u) == 0x7C00u) {
+      bits |= 0x7F800000u;
+    } else {
+      memcpy(&f, &bits, sizeof(f));
+      f = f * 0x1p112f;
+      memcpy(&bits, &f, sizeof(bits));
+    }
+    bits |= static_cast<uint32_t>(h & 0x8000u) << 16;
+    memcpy(&f, &bits, sizeof(f));
+    return f;
+  }
+};
+
+}  // namespace HWY_NAMESPACE
+}  // namespace invar
+HWY_AFTER_NAMESPACE();
+
+#endif  // INVAR_SIMD_STORAGE_INL_H_
