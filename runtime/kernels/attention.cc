@@ -1,0 +1,299 @@
+// Attention's tree over leaves (contract, section 3): which leaves a query sees, how nodes pair, and how the work is
+// cut. Kernels compute the leaves and the joins.
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "runtime/kernels/operations.h"
+
+namespace invar {
+namespace {
+
+size_t CeilDiv(size_t a, size_t b) { return (a + b - 1) / b; }
+
+// Query rows of one task, at most: enough that a leaf's keys and values are read from cache again and again.
+constexpr size_t kMostRows = 48;
+
+// Nodes that the binary counter over leaves can hold: one for each level, and one at work.
+constexpr size_t kMostNodes = 40;
+
+// m, l and o of each row of a block, and whether the row sees anything below this node.
+struct Node {
+  size_t level = 0;
+  size_t index = 0;
+  uint8_t* valid = nullptr;  // [rows]
+  float* m = nullptr;        // [rows]
+  float* l = nullptr;        // [rows]
+  float* o = nullptr;        // [rows][d]
+};
+
+// Memory of one thread's work on one block of query rows.
+class Workspace {
+ public:
+  void Prepare(size_t rows, size_t d) {
+    const size_t node_floats = rows * (d + 2);
+    const size_t kernel_floats = invar_attention_workspace(rows, d);
+    float* at = floats_.Get(rows * d + kernel_floats + kMostNodes * node_floats);
+    bytes_.resize((kMostNodes + 1) * rows);
+    ranges_.resize(2 * rows);
+    q = at;
+    at += rows * d;
+    kernel = at;
+    at += kernel_floats;
+    for (size_t i = 0; i < kMostNodes; ++i, at += node_floats) {
+      nodes[i].valid = bytes_.data() + i * rows;
+      nodes[i].m = at;
+      nodes[i].l = at + rows;
+      nodes[i].o = at + 2 * rows;
+    }
+    flags = bytes_.data() + kMostNodes * rows;
+    begin = ranges_.data();
+    end = ranges_.data() + rows;
+  }
+
+  float* q = nullptr;       // [rows][d]
+  float* kernel = nullptr;  // the leaf kernel's own
+  Node nodes[kMostNodes];
+  uint8_t* flags = nullptr;
+  uint32_t* begin = nullptr;
+  uint32_t* end = nullptr;
+
+ private:
+  Scratch floats_;
+  std::vector<uint8_t> bytes_;
+  std::vector<uint32_t> ranges_;
+};
+
+// Query rows of one key-value head: consecutive positions, and for each the heads that share it.
+struct Block {
+  const AttentionSequence* sequence;
+  size_t kv_head;
+  size_t first;      // query position, counted from the sequence's first row of this call
+  size_t positions;
+
+  size_t rows(size_t group) const { return positions * group; }
+};
+
+class BlockAttention {
+ public:
+  BlockAttention(const Kernels& kernels, const AttentionShape& shape, const Block& block, const Rows& q, Workspace& w)
+      : kernels_(kernels), shape_(shape), block_(block), w_(w), group_(shape.heads / shape.kv_heads),
+        rows_(block.rows(group_)) {
+    w_.Prepare(rows_, shape.d);
+    for (size_t r = 0; r < rows_; ++r) {
+      const float* from = q.row(block.sequence->first_row + block.first + r / group_) +
+                          (block.kv_head * group_ + r % group_) * shape.d;
+      std::memcpy(w_.q + r * shape.d, from, shape.d * sizeof(float));
+    }
+  }
+
+  size_t rows() const { return rows_; }
+  size_t group() const { return group_; }
+
+  // Leaves that some row sees: [first, second).
+  std::pair<size_t, size_t> Leaves() const {
+    const size_t last = Position(rows_ - 1);
+    const size_t from = FirstSeen(0);
+    return {from / INVAR_LEAF, last / INVAR_LEAF + 1};
+  }
+
+  // The node over leaves [begin, end), begin aligned to a power of two no smaller than end - begin: joins neighbours as
+  // soon as both are there, by absolute index.
+  Node* Reduce(size_t begin, size_t end) {
+    size_t depth = 0;
+    for (size_t leaf = begin; leaf < end; ++leaf) {
+      Node* node = &w_.nodes[depth];
+      Leaf(leaf, *node);
+      node->level = 0;
+      node->index = leaf;
+      depth = Push(depth);
+    }
+    return Finish(depth);
+  }
+
+  // The root over nodes of equal level given in order of index; `load` fills node i.
+  template <class Load>
+  Node* Join(size_t count, const Load& load) {
+    size_t depth = 0;
+    for (size_t i = 0; i < count; ++i) {
+      load(i, w_.nodes[depth]);
+      depth = Push(depth);
+    }
+    return Finish(depth);
+  }
+
+  void Store(const Node& root, const Rows& y) const {
+    for (size_t r = 0; r < rows_; ++r) {
+      float* to = y.row(block_.sequence->first_row + block_.first + r / group_) +
+                  (block_.kv_head * group_ + r % group_) * shape_.d;
+      const int64_t d = static_cast<int64_t>(shape_.d);
+      const invar_attention_finish_args args = {1, shape_.d, root.l + r, root.o + r * shape_.d, d, to, d};
+      kernels_.attention_finish(&args);
+    }
+  }
+
+ private:
+  size_t Position(size_t row) const { return block_.sequence->position + block_.first + row / group_; }
+  size_t FirstSeen(size_t row) const {
+    const size_t position = Position(row);
+    return shape_.window == 0 || position < shape_.window ? 0 : position + 1 - shape_.window;
+  }
+
+  void Leaf(size_t leaf, Node& node) {
+    const size_t base = leaf * INVAR_LEAF;
+    for (size_t r = 0; r < rows_; ++r) {
+      const size_t from = std::max(FirstSeen(r), base), to = std::min(Position(r) + 1, base + INVAR_LEAF);
+      w_.begin[r] = static_cast<uint32_t>(from < to ? from - base : 0);
+      w_.end[r] = static_cast<uint32_t>(from < to ? to - base : 0);
+      node.valid[r] = from < to ? 1 : 0;
+    }
+    const size_t d = shape_.d, d_panels = CeilDiv(d, INVAR_PANEL);
+    const KvBlock& kv = block_.sequence->blocks[leaf];
+    invar_attention_leaf_args args = {};
+    args.rows = rows_;
+    args.d = d;
+    args.scale = shape_.scale;
+    args.q = w_.q;
+    args.q_stride = static_cast<int64_t>(d);
+    args.keys = kv.keys + block_.kv_head * INVAR_LEAF * d;
+    args.values = kv.values + block_.kv_head * d_panels * INVAR_LEAF * INVAR_PANEL;
+    args.begin = w_.begin;
+    args.end = w_.end;
+    args.m = node.m;
+    args.l = node.l;
+    args.o = node.o;
+    args.o_stride = static_cast<int64_t>(d);
+    args.workspace = w_.kernel;
+    kernels_.attention_leaf(&args);
+  }
+
+  // left = left joined with right; where one has no visible position the other passes up unchanged.
+  void Merge(Node& left, const Node& right) {
+    const size_t d = shape_.d;
+    for (size_t r = 0; r < rows_; ++r) {
+      w_.flags[r] = left.valid[r] != 0 && right.valid[r] != 0 ? 1 : 0;
+      if (left.valid[r] == 0 && right.valid[r] != 0) {
+        left.valid[r] = 1;
+        left.m[r] = right.m[r];
+        left.l[r] = right.l[r];
+        std::memcpy(left.o + r * d, right.o + r * d, d * sizeof(float));
+      }
+    }
+    const invar_attention_merge_args args = {rows_,   d,       w_.flags, left.m,  left.l,
+                                             left.o,  right.m, right.l,  right.o, static_cast<int64_t>(d)};
+    kernels_.attention_merge(&args);
+  }
+
+  // nodes[depth] is new: while it is a right child, join it with its left sibling if that is there, else pass it up.
+  size_t Push(size_t depth) {
+    Node& node = w_.nodes[depth];
+    while ((node.index & 1) != 0) {
+      if (depth > 0 && w_.nodes[depth - 1].level == node.level && w_.nodes[depth - 1].index + 1 == node.index) {
+        Node& left = w_.nodes[depth - 1];
+        Merge(left, node);
+        left.level += 1;
+        left.index >>= 1;
+        return Push(depth - 1);
+      }
+      node.level += 1;
+      node.index >>= 1;
+    }
+    return depth + 1;
+  }
+
+  // No more leaves: right siblings that never came are passed over, level by level.
+  Node* Finish(size_t depth) {
+    for (; depth > 1; --depth) Merge(w_.nodes[depth - 2], w_.nodes[depth - 1]);
+    return &w_.nodes[0];
+  }
+
+  const Kernels& kernels_;
+  const AttentionShape& shape_;
+  const Block& block_;
+  Workspace& w_;
+  const size_t group_;
+  const size_t rows_;
+};
+
+Workspace& ThreadWorkspace() {
+  static thread_local Workspace workspace;
+  return workspace;
+}
+
+// A block whose leaves are shared among threads: aligned segments of a power of two of leaves, then the tree over them.
+void AttentionBySegments(const Context& context, const AttentionShape& shape, const std::vector<Block>& blocks,
+                         size_t most_leaves, const Rows& q, const Rows& y) {
+  size_t segment = 1;
+  const size_t wanted = CeilDiv(static_cast<size_t>(context.team.threads()) * 4, blocks.size());
+  while (CeilDiv(most_leaves, segment) > std::max<size_t>(wanted, 1)) segment *= 2;
+  const size_t segments = CeilDiv(most_leaves, segment);
+  const size_t group = shape.heads / shape.kv_heads;
+  size_t most_rows = 0;
+  for (const Block& b : blocks) most_rows = std::max(most_rows, b.rows(group));
+  const size_t node_floats = most_rows * (shape.d + 2);
+  std::vector<float> floats(blocks.size() * segments * node_floats);
+  std::vector<uint8_t> valid(blocks.size() * segments * most_rows);
+
+  context.team.For(blocks.size() * segments, [&](size_t task) {
+    const size_t s = task % segments;
+    BlockAttention attention(context.kernels, shape, blocks[task / segments], q, ThreadWorkspace());
+    const auto [from, to] = attention.Leaves();
+    const size_t begin = std::max(from, s * segment), end = std::min(to, (s + 1) * segment);
+    if (begin >= end) return;
+    const Node* node = attention.Reduce(begin, end);
+    float* at = floats.data() + task * node_floats;
+    const size_t rows = attention.rows();
+    std::memcpy(at, node->m, rows * sizeof(float));
+    std::memcpy(at + most_rows, node->l, rows * sizeof(float));
+    std::memcpy(at + 2 * most_rows, node->o, rows * shape.d * sizeof(float));
+    std::memcpy(valid.data() + task * most_rows, node->valid, rows);
+  });
+
+  context.team.For(blocks.size(), [&](size_t b) {
+    BlockAttention attention(context.kernels, shape, blocks[b], q, ThreadWorkspace());
+    const size_t rows = attention.rows();
+    const auto [from, to] = attention.Leaves();
+    const size_t first = from / segment, last = CeilDiv(to, segment);
+    const Node* root = attention.Join(last - first, [&](size_t i, Node& node) {
+      const size_t task = b * segments + first + i;
+      const float* at = floats.data() + task * node_floats;
+      node.level = 0;  // levels above the segments': only equality matters
+      node.index = first + i;
+      std::memcpy(node.m, at, rows * sizeof(float));
+      std::memcpy(node.l, at + most_rows, rows * sizeof(float));
+      std::memcpy(node.o, at + 2 * most_rows, rows * shape.d * sizeof(float));
+      std::memcpy(node.valid, valid.data() + task * most_rows, rows);
+    });
+    attention.Store(*root, y);
+  });
+}
+
+}  // namespace
+
+void Attention(const Context& context, const AttentionShape& shape, const std::vector<AttentionSequence>& sequences,
+               const Rows& q, const Rows& y) {
+  const size_t group = shape.heads / shape.kv_heads;
+  const size_t positions = std::max<size_t>(1, kMostRows / group);
+  std::vector<Block> blocks;
+  size_t most_leaves = 0;
+  for (const AttentionSequence& s : sequences) {
+    for (size_t first = 0; first < s.rows; first += positions) {
+      const size_t count = std::min(positions, s.rows - first);
+      most_leaves = std::max(most_leaves, (s.position + first + count - 1) / INVAR_LEAF + 1);
+      for (size_t head = 0; head < shape.kv_heads; ++head) blocks.push_back({&s, head, first, count});
+    }
+  }
+  if (blocks.empty()) return;
+  const size_t team = static_cast<size_t>(context.team.threads());
+  if (team > 1 && blocks.size() < team * 4 && most_leaves > 1) {
+    AttentionBySegments(context, shape, blocks, most_leaves, q, y);
+    return;
+  }
+  context.team.For(blocks.size(), [&](size_t i) {
+    BlockAttention attention(context.kernels, shape, blocks[i], q, ThreadWorkspace());
+    const auto [begin, end] = attention.Leaves();
+    attention.Store(*attention.Reduce(begin, end), y);
+  });
+}
+
+}  // namespace invar

@@ -1,0 +1,143 @@
+#include "runtime/kernels/operations.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+namespace invar {
+namespace {
+
+size_t CeilDiv(size_t a, size_t b) { return (a + b - 1) / b; }
+
+// Rows cut into tiles of almost equal height: no tile is left with a row or two.
+struct RowTiles {
+  size_t rows, tiles;
+  RowTiles(size_t rows_, size_t most) : rows(rows_), tiles(CeilDiv(rows_, most)) {}
+  size_t Begin(size_t tile) const { return tile * (rows / tiles) + std::min(tile, rows % tiles); }
+  size_t Height(size_t tile) const { return Begin(tile + 1) - Begin(tile); }
+};
+
+// Bytes of weights that stay in the second-level cache while the tiles of a call's rows pass over them.
+constexpr size_t kWeightBlockBytes = 192 * 1024;
+
+}  // namespace
+
+Scratch::~Scratch() { std::free(data_); }
+
+float* Scratch::Get(size_t size) {
+  if (size > size_) {
+    std::free(data_);
+    data_ = nullptr;
+    size_ = 0;
+    const size_t bytes = CeilDiv(size * sizeof(float), 64) * 64;
+    data_ = static_cast<float*>(std::aligned_alloc(64, bytes));
+    if (data_ == nullptr) throw std::bad_alloc();
+    std::memset(data_, 0, bytes);
+    size_ = bytes / sizeof(float);
+  }
+  return data_;
+}
+
+void Matmul(const Context& context, const Linear& w, size_t rows, const Rows& x, const Rows& y,
+            invar_activation activation, const Rows* residual) {
+  if (rows == 0 || w.n == 0) return;
+  const Kernels& kernels = context.kernels;
+  const RowTiles tiles(rows, kernels.max_rows(w.type));
+
+  // A single row is its own packed form; more are packed once for all panels.
+  const float* packed = x.data;
+  if (rows > 1) {
+    float* dst = context.packed_rows.Get(rows * w.k);
+    context.team.For(tiles.tiles, [&](size_t tile) {
+      const size_t begin = tiles.Begin(tile);
+      invar_pack_rows(tiles.Height(tile), w.k, x.row(begin), x.stride, dst + begin * w.k);
+    });
+    packed = dst;
+  }
+
+  const size_t panels = CeilDiv(w.n, INVAR_PANEL);
+  const size_t step = kernels.matmul(w.type, static_cast<uint32_t>(tiles.Height(0))).panels;
+  const size_t panel_bytes = std::max<size_t>(1, w.k * INVAR_PANEL * (w.type == INVAR_F32 ? 4 : 2));
+  const size_t team = static_cast<size_t>(context.team.threads());
+  // Enough tasks to balance; blocks of panels that are whole tiles and stay in cache; for few outputs, rows are cut too.
+  size_t block = std::max<size_t>(1, kWeightBlockBytes / panel_bytes / step) * step;
+  if (team > 1) block = std::min(block, CeilDiv(CeilDiv(panels, team * 4), step) * step);
+  const size_t panel_tasks = CeilDiv(panels, block);
+  const size_t row_tasks =
+      team == 1 ? 1 : std::max<size_t>(1, std::min(tiles.tiles, CeilDiv(team * 2, panel_tasks)));
+
+  context.team.For(panel_tasks * row_tasks, [&](size_t task) {
+    const size_t panel = task / row_tasks * block;
+    const size_t tile_begin = task % row_tasks * tiles.tiles / row_tasks;
+    const size_t tile_end = (task % row_tasks + 1) * tiles.tiles / row_tasks;
+    invar_matmul_args args = {};
+    args.k = w.k;
+    args.n = w.n;
+    args.panel_begin = panel;
+    args.panel_end = std::min(panel + block, panels);
+    args.rhs = w.packed;
+    args.bias = w.bias;
+    args.activation = activation;
+    args.dst_stride = y.stride;
+    for (size_t tile = tile_begin; tile < tile_end; ++tile) {
+      const size_t row = tiles.Begin(tile);
+      args.lhs = packed + row * w.k;
+      args.dst = y.row(row);
+      if (residual != nullptr) {
+        args.residual = residual->row(row);
+        args.residual_stride = residual->stride;
+      }
+      kernels.matmul(w.type, static_cast<uint32_t>(tiles.Height(tile))).call.matmul(&args);
+    }
+  });
+}
+
+void ForEachRow(const Context& context, RowsKernel kernel, size_t rows, size_t n, const Rows& x, const float* gain,
+                const float* bias, float epsilon, const Rows& y) {
+  const RowTiles parts(rows, std::max<size_t>(1, CeilDiv(rows, static_cast<size_t>(context.team.threads()) * 2)));
+  context.team.For(rows == 0 ? 0 : parts.tiles, [&](size_t part) {
+    const size_t begin = parts.Begin(part);
+    const invar_rows_args args = {parts.Height(part), n,       x.row(begin), x.stride, gain, bias,
+                                  epsilon,            y.row(begin), y.stride};
+    kernel(&args);
+  });
+}
+
+void MapRows(const Context& context, MapKernel kernel, size_t rows, size_t n, const Rows& x, const Rows& z,
+             const Rows& y) {
+  // Rows are cut too, so that a single row of a decode step is shared.
+  constexpr size_t kPiece = 2048;
+  const size_t pieces = CeilDiv(n, kPiece);
+  context.team.For(rows * pieces, [&](size_t task) {
+    const size_t row = task / pieces, begin = task % pieces * kPiece;
+    const invar_map_args args = {std::min(kPiece, n - begin), x.row(row) + begin,
+                                 z.data == nullptr ? nullptr : z.row(row) + begin, y.row(row) + begin};
+    kernel(&args);
+  });
+}
+
+void StoreKeysAndValues(const Context& context, const AttentionShape& shape, const AttentionSequence& sequence,
+                        const Rows& k, const Rows& v) {
+  const size_t d = shape.d, d_panels = CeilDiv(d, INVAR_PANEL);
+  const size_t pieces = CeilDiv(sequence.rows, 16);
+  context.team.For(pieces * shape.kv_heads, [&](size_t task) {
+    const size_t head = task % shape.kv_heads, first = task / shape.kv_heads * 16;
+    for (size_t r = first; r < std::min(first + 16, sequence.rows); ++r) {
+      const size_t position = sequence.position + r;
+      const KvBlock& block = sequence.blocks[position / INVAR_LEAF];
+      const size_t at = position % INVAR_LEAF;
+      const float* key = k.row(r) + head * d;
+      float* key_column =
+          block.keys + ((head * (INVAR_LEAF / INVAR_PANEL) + at / INVAR_PANEL) * d) * INVAR_PANEL + at % INVAR_PANEL;
+      for (size_t i = 0; i < d; ++i) key_column[i * INVAR_PANEL] = key[i];
+      const float* value = v.row(r) + head * d;
+      for (size_t p = 0; p < d_panels; ++p) {
+        float* to = block.values + ((head * d_panels + p) * INVAR_LEAF + at) * INVAR_PANEL;
+        std::memcpy(to, value + p * INVAR_PANEL, std::min<size_t>(INVAR_PANEL, d - p * INVAR_PANEL) * sizeof(float));
+      }
+    }
+  });
+}
+
+}  // namespace invar
