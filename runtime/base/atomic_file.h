@@ -1,0 +1,31 @@
+// A file that appears whole or not at all.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string_view>
+
+namespace invar {
+
+// Writes to a temporary name in the target's directory; Commit makes the bytes durable and renames them over the
+// target. Without Commit (an exception, an early return) the temporary file is removed and the target is untouched.
+class AtomicFile {
+ public:
+  // Throws Error when the directory cannot be written, or when the target exists and is not a regular file.
+  explicit AtomicFile(const std::filesystem::path& path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void Write(const void* data, size_t size);
+  void Write(std::string_view text) { Write(text.data(), text.size()); }
+  // Once, last.
+  void Commit();
+
+ private:
+  std::filesystem::path path_;
+  std::filesystem::path temporary_;
+  int descriptor_ = -1;
+};
+
+}  // namespace invar

@@ -1,0 +1,164 @@
+#include "runtime/base/json.h"
+
+#include <algorithm>
+#include <cfenv>
+#include <utility>
+
+#include "runtime/base/error.h"
+#include "runtime/base/mapped_file.h"
+
+namespace invar {
+namespace {
+
+constexpr size_t kMaxDepth = 64;
+constexpr size_t kMaxQuoted = 120;
+
+// The C library reads decimals in the rounding mode that it finds.
+class RoundToNearest {
+ public:
+  RoundToNearest() : found_(std::fegetround()) {
+    if (found_ != FE_TONEAREST) std::fesetround(FE_TONEAREST);
+  }
+  ~RoundToNearest() {
+    if (found_ != FE_TONEAREST && found_ >= 0) std::fesetround(found_);
+  }
+  RoundToNearest(const RoundToNearest&) = delete;
+  RoundToNearest& operator=(const RoundToNearest&) = delete;
+
+ private:
+  int found_;
+};
+
+// Brackets outside strings, before the text is known to be JSON: unbalanced ones are the parser's to refuse.
+size_t DepthOf(std::string_view text) {
+  size_t depth = 0, deepest = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      deepest = std::max(deepest, ++depth);
+    } else if ((c == '}' || c == ']') && depth > 0) {
+      --depth;
+    }
+  }
+  return deepest;
+}
+
+std::string Printable(std::string_view text, size_t limit) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string shown;
+  for (const char c : text.substr(0, limit)) {
+    const unsigned char byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte < 0x7F) {
+      shown += c;
+    } else {
+      shown += "\\x";
+      shown += kDigits[byte >> 4];
+      shown += kDigits[byte & 15];
+    }
+  }
+  return text.size() > limit ? shown + "..." : shown;
+}
+
+std::string Describe(const nlohmann::json& value) {
+  if (value.is_object()) return "an object";
+  if (value.is_array()) return "a list";
+  if (value.is_string()) return Quoted(value.get_ref<const std::string&>());
+  return value.dump();
+}
+
+// Of a double that is a limit: 1e+30 rather than thirty digits.
+std::string NumberText(double value) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%g", value);
+  return text;
+}
+
+}  // namespace
+
+std::string Quoted(std::string_view text) { return "'" + Printable(text, kMaxQuoted) + "'"; }
+
+nlohmann::json ParseJson(std::string_view text, const std::string& source) {
+  // The parser takes a NUL for the end of its input, and would accept whatever follows.
+  if (text.find('\0') != std::string_view::npos) {
+    throw Error(source + " holds a zero byte, so it is not JSON; restore it from where it came");
+  }
+  if (DepthOf(text) > kMaxDepth) {
+    throw Error(source + " nests JSON deeper than " + std::to_string(kMaxDepth) + " levels; it is damaged or hostile");
+  }
+  const RoundToNearest rounding;
+  try {
+    return nlohmann::json::parse(text.begin(), text.end());
+  } catch (const nlohmann::json::exception& e) {
+    std::string_view what = e.what();
+    // "[json.exception.parse_error.101] parse error at line 1, ...": the name in brackets helps nobody here.
+    if (const size_t end = what.find("] "); what.starts_with('[') && end != what.npos) what.remove_prefix(end + 2);
+    throw Error(source + " is not valid JSON (" + Printable(what, 240) + "); mend it or restore it from where it came");
+  }
+}
+
+nlohmann::json ParseJsonFile(const std::filesystem::path& path, size_t size_limit) {
+  return ParseJson(ReadWholeFile(path, size_limit), path.string());
+}
+
+JsonFields::JsonFields(const nlohmann::json& value, std::string where) : value_(value), where_(std::move(where)) {
+  if (!value.is_object()) throw Error(where_ + " must be a JSON object, but it is " + Describe(value));
+}
+
+const nlohmann::json* JsonFields::Find(const char* name) const {
+  const auto it = value_.find(name);
+  return it == value_.end() ? nullptr : &*it;
+}
+
+bool JsonFields::IsNull(const char* name) const {
+  const nlohmann::json* value = Find(name);
+  return value == nullptr || value->is_null();
+}
+
+void JsonFields::Reject(const char* name, const std::string& wanted) const {
+  const nlohmann::json* value = Find(name);
+  throw Error(where_ + ": " + name + " must be " + wanted + ", but it is " +
+              (value == nullptr ? "missing" : Describe(*value)));
+}
+
+std::optional<bool> JsonFields::Bool(const char* name) const {
+  const nlohmann::json* value = Find(name);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_boolean()) Reject(name, "true or false");
+  return value->get<bool>();
+}
+
+std::optional<std::string> JsonFields::String(const char* name) const {
+  const nlohmann::json* value = Find(name);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_string()) Reject(name, "a string");
+  return value->get<std::string>();
+}
+
+std::optional<int64_t> JsonFields::Integer(const char* name, int64_t min, int64_t max) const {
+  const nlohmann::json* value = Find(name);
+  if (value == nullptr) return std::nullopt;
+  const bool too_large = value->is_number_unsigned() && value->get<uint64_t>() > static_cast<uint64_t>(INT64_MAX);
+  if (!value->is_number_integer() || too_large || value->get<int64_t>() < min || value->get<int64_t>() > max) {
+    Reject(name, "an integer from " + std::to_string(min) + " to " + std::to_string(max));
+  }
+  return value->get<int64_t>();
+}
+
+std::optional<double> JsonFields::Number(const char* name, double min, double max) const {
+  const nlohmann::json* value = Find(name);
+  if (value == nullptr) return std::nullopt;
+  const RoundToNearest rounding;  // an integer beyond 2^53 is rounded here
+  // Written so that a NaN, should a parser ever give one, is refused.
+  if (!value->is_number() || !(value->get<double>() >= min && value->get<double>() <= max)) {
+    Reject(name, "a number from " + NumberText(min) + " to " + NumberText(max));
+  }
+  return value->get<double>();
+}
+
+}  // namespace invar

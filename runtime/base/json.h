@@ -1,0 +1,51 @@
+// Reading JSON that others wrote: every failure is an Error that names the file and the field.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace invar {
+
+// Foreign text as an error message may show it: in single quotes, cut to a line, bytes other than printable ASCII
+// escaped, so that no file can write to the terminal.
+std::string Quoted(std::string_view text);
+
+// Parses like Python's json module: the last of several equal keys wins, numbers are the nearest binary64 whatever
+// rounding mode the program set. Throws Error for anything that is not one JSON value, for nesting deeper than 64 (what
+// reads the value may recurse) and for numbers beyond binary64. `source` is what messages call the text.
+nlohmann::json ParseJson(std::string_view text, const std::string& source);
+nlohmann::json ParseJsonFile(const std::filesystem::path& path, size_t size_limit);
+
+// The fields of one JSON object. Every getter gives nothing for an absent field and throws Error for a value of another
+// type, null included; a field that may be null is asked IsNull first.
+class JsonFields {
+ public:
+  // `where` is what messages call the object: a file, or a file and a field. Throws Error where it is not an object.
+  JsonFields(const nlohmann::json& value, std::string where);
+
+  // Absent or null.
+  bool IsNull(const char* name) const;
+  const nlohmann::json* Find(const char* name) const;
+
+  std::optional<bool> Bool(const char* name) const;
+  std::optional<std::string> String(const char* name) const;
+  // An integer (written without point or exponent) in [min, max].
+  std::optional<int64_t> Integer(const char* name, int64_t min, int64_t max) const;
+  // A number in [min, max].
+  std::optional<double> Number(const char* name, double min, double max) const;
+
+  const std::string& where() const { return where_; }
+  // Throws: "<where>: <name> must be <wanted>, but it is <found>".
+  [[noreturn]] void Reject(const char* name, const std::string& wanted) const;
+
+ private:
+  const nlohmann::json& value_;
+  std::string where_;
+};
+
+}  // namespace invar

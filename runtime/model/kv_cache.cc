@@ -1,0 +1,42 @@
+#include "runtime/model/kv_cache.h"
+
+#include <cstdlib>
+#include <new>
+
+namespace invar {
+namespace {
+
+size_t KeyFloats(size_t kv_heads, size_t d) { return kv_heads * INVAR_LEAF * d; }
+
+size_t ValueFloats(size_t kv_heads, size_t d) {
+  return kv_heads * INVAR_LEAF * ((d + INVAR_PANEL - 1) / INVAR_PANEL * INVAR_PANEL);
+}
+
+}  // namespace
+
+void KvCache::Free::operator()(float* p) const { std::free(p); }
+
+KvCache::KvCache(size_t layers, size_t kv_heads, size_t d) : kv_heads_(kv_heads), d_(d), blocks_(layers) {}
+
+KvCache::~KvCache() = default;
+
+void KvCache::Reserve(size_t length) {
+  const size_t leaves = (length + INVAR_LEAF - 1) / INVAR_LEAF;
+  const size_t keys = KeyFloats(kv_heads_, d_), values = ValueFloats(kv_heads_, d_);
+  for (std::vector<KvBlock>& layer : blocks_) {
+    while (layer.size() < leaves) {
+      // calloc: a fresh mapping is zero without being touched. Kernels read whole panels of positions, so what lies
+      // beyond the last must be readable, whatever it holds.
+      std::unique_ptr<float, Free> block(static_cast<float*>(std::calloc(keys + values, sizeof(float))));
+      if (block == nullptr) throw std::bad_alloc();
+      layer.push_back({block.get(), block.get() + keys});
+      allocations_.push_back(std::move(block));
+    }
+  }
+}
+
+size_t KvCache::bytes() const {
+  return allocations_.size() * (KeyFloats(kv_heads_, d_) + ValueFloats(kv_heads_, d_)) * sizeof(float);
+}
+
+}  // namespace invar

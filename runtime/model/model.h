@@ -1,0 +1,87 @@
+// A model: weights packed once, immutable, shared by any number of forward passes at once.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/kernels/operations.h"
+#include "runtime/kernels/selection.h"
+#include "runtime/kernels/thread_pool.h"
+#include "runtime/model/config.h"
+#include "runtime/model/kv_cache.h"
+
+namespace invar {
+
+// One sequence's share of a forward pass: `count` tokens that follow what its cache holds.
+struct SequenceInput {
+  KvCache* cache;
+  const int32_t* ids;
+  size_t count;
+  size_t logits_from;  // logits are wanted for tokens [logits_from, count)
+};
+
+// Sees the tensors of a forward pass as they are computed, whole and in order: for finding where two passes part.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  // values: [rows][columns], `stride` apart. layer: -1 outside the layers.
+  virtual void OnTensor(const char* name, int layer, size_t rows, size_t columns, const float* values,
+                        int64_t stride) = 0;
+};
+
+// Buffers of a forward pass, reused from pass to pass by one caller at a time.
+struct ForwardBuffers {
+  Scratch packed_rows, hidden, normed, query, key, value, attended, gate, up, picked, cosine, sine;
+};
+
+class Model {
+ public:
+  virtual ~Model() = default;
+
+  // Reads config.json and the safetensors of a Hugging Face checkpoint directory and packs the weights, on `pool`.
+  // Throws Error with what is wrong and where.
+  static std::unique_ptr<Model> Load(const std::filesystem::path& directory, ThreadPool& pool);
+
+  const ModelConfig& config() const { return config_; }
+  // Bytes of packed weights, tables and parameters held in memory.
+  size_t weight_bytes() const { return weight_bytes_; }
+  size_t parameters() const { return parameters_; }
+
+  KvCache NewCache() const { return KvCache(config_.layers, config_.kv_heads, config_.head_dim); }
+
+  // Runs all sequences' tokens through the model as one batch, appends to their caches, and writes the wanted logits,
+  // sequence after sequence, to logits[wanted rows][vocab_size]. Throws Error for an id outside the vocabulary or a
+  // sequence longer than the model's positions, before anything is changed.
+  void Forward(const Kernels& kernels, Team& team, const std::vector<SequenceInput>& batch, ForwardBuffers& buffers,
+               float* logits, Observer* observer = nullptr) const;
+
+ protected:
+  // One row for each token of the batch.
+  struct Batch {
+    const std::vector<SequenceInput>& inputs;
+    std::vector<int32_t> ids;
+    std::vector<uint32_t> positions;
+    std::vector<AttentionSequence> sequences;  // blocks to be set layer by layer
+    std::vector<size_t> wanted;                // rows whose logits are wanted
+    size_t rows() const { return ids.size(); }
+  };
+
+  explicit Model(ModelConfig config) : config_(std::move(config)) {}
+
+  // Leaves the final norm's rows of `wanted` in x and computes the head into logits.
+  virtual void Run(const Context&, Batch&, ForwardBuffers&, float* logits, Observer*) const = 0;
+
+  // Stores k and v of this layer and attends; q, k, v are [rows][heads * d].
+  void Attend(const Context&, Batch&, size_t layer, const AttentionShape&, const Rows& q, const Rows& k, const Rows& v,
+              const Rows& y) const;
+
+  ModelConfig config_;
+  size_t weight_bytes_ = 0;
+  size_t parameters_ = 0;
+};
+
+}  // namespace invar

@@ -1,0 +1,157 @@
+// Qwen3 (contract, section 3, "Models"): h = wte[id]; each layer:
+// h = h + o_proj(attention(rope(q_norm(q)), rope(k_norm(k)), v)) with q, k, v projected from input_layernorm(h), the
+// norms per head; h = h + down(swiglu(gate(x), up(x))), x = post_attention_layernorm(h); then norm and the head.
+#include "runtime/model/architectures.h"
+#include "runtime/model/exact.h"
+#include "runtime/model/forward.h"
+#include "runtime/model/weights.h"
+
+namespace invar {
+namespace {
+
+class Qwen3 final : public Model {
+ public:
+  Qwen3(ModelConfig config, SafetensorsCheckpoint checkpoint, ThreadPool& pool)
+      : Model(std::move(config)), checkpoint_(std::move(checkpoint)) {
+    WeightLoader load(checkpoint_, "model.", pool, arena_);
+    const size_t width = config_.hidden_size, inner = config_.intermediate_size, d = config_.head_dim;
+    const size_t q_width = config_.heads * d, kv_width = config_.kv_heads * d;
+    const bool tied = config_.tie_word_embeddings;
+    head_ = load.LoadLinear(tied ? "embed_tokens.weight" : "lm_head.weight", "", config_.vocab_size, width, false);
+    tokens_ = tied ? WeightLoader::TableOf(head_) : load.MapTable("embed_tokens.weight", config_.vocab_size, width);
+    for (size_t i = 0; i < config_.layers; ++i) {
+      const std::string at = "layers." + std::to_string(i) + ".";
+      const auto bias = [&](const char* name) {
+        return config_.attention_bias ? at + "self_attn." + name + ".bias" : std::string();
+      };
+      Layer layer;
+      layer.input_norm = load.LoadVector(at + "input_layernorm.weight", width);
+      layer.post_norm = load.LoadVector(at + "post_attention_layernorm.weight", width);
+      layer.q_norm = load.LoadVector(at + "self_attn.q_norm.weight", d);
+      layer.k_norm = load.LoadVector(at + "self_attn.k_norm.weight", d);
+      layer.q_proj = load.LoadLinear(at + "self_attn.q_proj.weight", bias("q_proj"), q_width, width, false);
+      layer.k_proj = load.LoadLinear(at + "self_attn.k_proj.weight", bias("k_proj"), kv_width, width, false);
+      layer.v_proj = load.LoadLinear(at + "self_attn.v_proj.weight", bias("v_proj"), kv_width, width, false);
+      layer.o_proj = load.LoadLinear(at + "self_attn.o_proj.weight", bias("o_proj"), width, q_width, false);
+      layer.gate_proj = load.LoadLinear(at + "mlp.gate_proj.weight", "", inner, width, false);
+      layer.up_proj = load.LoadLinear(at + "mlp.up_proj.weight", "", inner, width, false);
+      layer.down_proj = load.LoadLinear(at + "mlp.down_proj.weight", "", width, inner, false);
+      layers_.push_back(layer);
+    }
+    norm_ = load.LoadVector("norm.weight", width);
+    epsilon_ = static_cast<float>(config_.norm_epsilon);
+    scale_ = AttentionScale(static_cast<uint32_t>(d));
+    frequencies_ = RopeFrequencies(config_.rope);
+    attention_factor_ = RopeAttentionFactor(config_.rope);
+    weight_bytes_ = arena_.bytes();
+    parameters_ = load.parameters();
+    if (tied) checkpoint_ = SafetensorsCheckpoint();  // everything was packed or copied: no second copy stays mapped
+  }
+
+ private:
+  struct Layer {
+    const float *input_norm, *post_norm, *q_norm, *k_norm;
+    Linear q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj;
+  };
+
+  // cos(angle) and sin(angle), angle = position * frequency in binary32, of each row; times yarn's attention factor.
+  void Angles(const Context& context, const Batch& batch, const Rows& cosine, const Rows& sine) const {
+    const size_t half = frequencies_.size();
+    for (size_t r = 0; r < batch.rows(); ++r) {
+      const float position = static_cast<float>(batch.positions[r]);
+      for (size_t i = 0; i < half; ++i) sine.row(r)[i] = position * frequencies_[i];
+    }
+    MapRows(context, context.kernels.cos, batch.rows(), half, sine, {}, cosine);
+    MapRows(context, context.kernels.sin, batch.rows(), half, sine, {}, sine);
+    if (attention_factor_ == 1.0f) return;
+    for (size_t i = 0; i < batch.rows() * half; ++i) {
+      cosine.data[i] = cosine.data[i] * attention_factor_;
+      sine.data[i] = sine.data[i] * attention_factor_;
+    }
+  }
+
+  // x[rows][heads * d]: norm of each head, then its rotation.
+  void NormAndRotate(const Context& context, size_t rows, size_t heads, const float* gain, const Rows& cosine,
+                     const Rows& sine, const Rows& x) const {
+    const size_t d = config_.head_dim;
+    context.team.For(rows, [&](size_t r) {
+      const int64_t stride = static_cast<int64_t>(d);
+      const invar_rows_args norm = {heads, d, x.row(r), stride, gain, nullptr, epsilon_, x.row(r), stride};
+      context.kernels.rms_norm(&norm);
+      const invar_rope_args rope = {1, heads, d, x.row(r), 0, stride, cosine.row(r), sine.row(r), 0};
+      context.kernels.rope(&rope);
+    });
+  }
+
+  void Run(const Context& context, Batch& batch, ForwardBuffers& buffers, float* logits,
+           Observer* observer) const override {
+    const size_t rows = batch.rows(), width = config_.hidden_size, inner = config_.intermediate_size;
+    const size_t d = config_.head_dim, q_width = config_.heads * d, kv_width = config_.kv_heads * d;
+    const Trace trace(observer, rows);
+    const Rows h = RowsOf(buffers.hidden, rows, width), x = RowsOf(buffers.normed, rows, width);
+    const Rows q = RowsOf(buffers.query, rows, q_width), k = RowsOf(buffers.key, rows, kv_width);
+    const Rows v = RowsOf(buffers.value, rows, kv_width), attended = RowsOf(buffers.attended, rows, q_width);
+    const Rows gate = RowsOf(buffers.gate, rows, inner), up = RowsOf(buffers.up, rows, inner);
+    const Rows cosine = RowsOf(buffers.cosine, rows, d / 2), sine = RowsOf(buffers.sine, rows, d / 2);
+    const AttentionShape shape = {config_.heads, config_.kv_heads, d, scale_, 0};
+    const RowsKernel rms_norm = context.kernels.rms_norm;
+
+    Angles(context, batch, cosine, sine);
+    context.team.For(rows, [&](size_t r) {
+      const invar_embedding_args args = {width, tokens_.row(static_cast<size_t>(batch.ids[r])),
+                                         tokens_.element_stride(), nullptr, h.row(r)};
+      context.kernels.embedding[tokens_.type](&args);
+    });
+    trace("embedding", -1, width, h);
+
+    for (size_t i = 0; i < layers_.size(); ++i) {
+      const Layer& layer = layers_[i];
+      const int index = static_cast<int>(i);
+      ForEachRow(context, rms_norm, rows, width, h, layer.input_norm, nullptr, epsilon_, x);
+      trace("input_layernorm", index, width, x);
+      Matmul(context, layer.q_proj, rows, x, q);
+      Matmul(context, layer.k_proj, rows, x, k);
+      Matmul(context, layer.v_proj, rows, x, v);
+      trace("self_attn.v_proj", index, kv_width, v);
+      NormAndRotate(context, rows, config_.heads, layer.q_norm, cosine, sine, q);
+      NormAndRotate(context, rows, config_.kv_heads, layer.k_norm, cosine, sine, k);
+      trace("rope(q_norm(q))", index, q_width, q);
+      trace("rope(k_norm(k))", index, kv_width, k);
+      Attend(context, batch, i, shape, q, k, v, attended);
+      trace("attention", index, q_width, attended);
+      Matmul(context, layer.o_proj, rows, attended, h, INVAR_ACTIVATION_NONE, &h);
+      trace("self_attn.o_proj", index, width, h);
+      ForEachRow(context, rms_norm, rows, width, h, layer.post_norm, nullptr, epsilon_, x);
+      trace("post_attention_layernorm", index, width, x);
+      Matmul(context, layer.gate_proj, rows, x, gate);
+      Matmul(context, layer.up_proj, rows, x, up);
+      MapRows(context, context.kernels.swiglu, rows, inner, gate, up, gate);
+      trace("mlp.swiglu", index, inner, gate);
+      Matmul(context, layer.down_proj, rows, gate, h, INVAR_ACTIVATION_NONE, &h);
+      trace("mlp.down_proj", index, width, h);
+    }
+
+    const Rows picked = PickRows(buffers.picked, batch.wanted, width, h);
+    ForEachRow(context, rms_norm, batch.wanted.size(), width, picked, norm_, nullptr, epsilon_, picked);
+    Matmul(context, head_, batch.wanted.size(), picked, {logits, static_cast<int64_t>(config_.vocab_size)});
+  }
+
+  SafetensorsCheckpoint checkpoint_;
+  Arena arena_;
+  EmbeddingTable tokens_;
+  std::vector<Layer> layers_;
+  const float* norm_ = nullptr;
+  Linear head_;
+  float epsilon_ = 0;
+  float scale_ = 0;
+  std::vector<float> frequencies_;
+  float attention_factor_ = 1;
+};
+
+}  // namespace
+
+std::unique_ptr<Model> LoadQwen3(ModelConfig config, SafetensorsCheckpoint checkpoint, ThreadPool& pool) {
+  return std::make_unique<Qwen3>(std::move(config), std::move(checkpoint), pool);
+}
+
+}  // namespace invar

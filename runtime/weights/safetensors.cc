@@ -1,0 +1,203 @@
+#include "runtime/weights/safetensors.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <utility>
+
+#include "runtime/base/error.h"
+#include "runtime/base/json.h"
+#include "runtime/weights/safetensors_header.h"
+
+namespace invar {
+namespace {
+
+constexpr size_t kMaxIndex = 100'000'000;  // bytes
+
+struct DTypeRow {
+  const char* name;
+  size_t size;
+};
+constexpr DTypeRow kDTypes[] = {{"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"I16", 2}, {"U16", 2}, {"F16", 2}, {"BF16", 2},
+                                {"I32", 4},  {"U32", 4}, {"F32", 4}, {"F64", 8}, {"I64", 8}, {"U64", 8}};
+
+// A file name and nothing more: an index must not make us read outside its own directory.
+bool IsPlainFileName(const std::string& name) {
+  return !name.empty() && name != "." && name != ".." && name.find_first_of(std::string_view("/\\:\0", 4)) == name.npos;
+}
+
+// Where `name` stands among sorted names, or their number.
+size_t IndexOf(const std::vector<std::string>& names, std::string_view name) {
+  const auto it = std::lower_bound(names.begin(), names.end(), name);
+  return it != names.end() && *it == name ? static_cast<size_t>(it - names.begin()) : names.size();
+}
+
+[[noreturn]] void FailMissing(std::string_view name, const std::string& where) {
+  throw Error(where + " has no tensor " + Quoted(name) + "; it is incomplete, or belongs to another kind of model");
+}
+
+}  // namespace
+
+const char* DTypeName(DType dtype) {
+  return dtype == DType::kUnknown ? "unknown" : kDTypes[static_cast<size_t>(dtype)].name;
+}
+
+size_t DTypeSize(DType dtype) { return dtype == DType::kUnknown ? 0 : kDTypes[static_cast<size_t>(dtype)].size; }
+
+DType DTypeOf(std::string_view name) {
+  for (size_t i = 0; i < std::size(kDTypes); ++i) {
+    if (name == kDTypes[i].name) return static_cast<DType>(i);
+  }
+  return DType::kUnknown;
+}
+
+void CopyLittleEndian(const std::byte* from, size_t bytes, size_t element, void* to) {
+  if (bytes == 0) return;  // pointers may be null
+  if constexpr (std::endian::native == std::endian::little) {
+    std::memcpy(to, from, bytes);
+  } else {
+    std::byte* out = static_cast<std::byte*>(to);
+    for (size_t i = 0; i < bytes; i += element) std::reverse_copy(from + i, from + i + element, out + i);
+  }
+}
+
+void TensorView::CopyTo(void* to) const { CopyLittleEndian(data, bytes, DTypeSize(dtype), to); }
+
+SafetensorsFile SafetensorsFile::Open(const std::filesystem::path& path) {
+  SafetensorsFile file;
+  file.file_ = MappedFile::Open(path);
+  file.source_ = path.string();
+  file.Read(file.file_.bytes());
+  return file;
+}
+
+SafetensorsFile SafetensorsFile::Parse(std::span<const std::byte> bytes, std::string source) {
+  SafetensorsFile file;
+  file.source_ = std::move(source);
+  file.Read(bytes);
+  return file;
+}
+
+void SafetensorsFile::Read(std::span<const std::byte> bytes) {
+  SafetensorsHeader header = ReadSafetensorsHeader(bytes, source_);
+  metadata_ = std::move(header.metadata);
+  tensors_.reserve(header.tensors.size());
+  names_.reserve(header.tensors.size());
+  for (SafetensorsHeader::Tensor& tensor : header.tensors) {
+    const DType dtype = DTypeOf(tensor.dtype);
+    if (dtype == DType::kUnknown) unknown_types_.emplace(tensor.name, tensor.dtype);
+    names_.push_back(tensor.name);
+    tensors_.push_back({std::move(tensor.name), dtype, std::move(tensor.shape), header.data.data() + tensor.begin,
+                        static_cast<size_t>(tensor.end - tensor.begin)});
+  }
+}
+
+const TensorView* SafetensorsFile::Find(std::string_view name) const {
+  const size_t i = IndexOf(names_, name);
+  if (i == names_.size()) return nullptr;
+  if (tensors_[i].dtype == DType::kUnknown) {
+    throw Error("tensor " + Quoted(name) + " of " + source_ + " has the type " +
+                Quoted(unknown_types_.find(tensors_[i].name)->second) +
+                ", which is not supported; use a checkpoint stored as F32, F16 or BF16");
+  }
+  return &tensors_[i];
+}
+
+const TensorView& SafetensorsFile::Get(std::string_view name) const {
+  const TensorView* tensor = Find(name);
+  if (tensor == nullptr) FailMissing(name, source_);
+  return *tensor;
+}
+
+bool SafetensorsFile::Has(std::string_view name) const { return IndexOf(names_, name) != names_.size(); }
+
+SafetensorsCheckpoint SafetensorsCheckpoint::Open(const std::filesystem::path& directory) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (!fs::is_directory(directory, error)) {
+    throw Error("there is no directory " + directory.string() +
+                "; name the directory that holds the checkpoint's config.json and model.safetensors");
+  }
+  SafetensorsCheckpoint checkpoint;
+  checkpoint.directory_ = directory;
+  const fs::path single = directory / "model.safetensors", index = directory / "model.safetensors.index.json";
+  if (fs::exists(single, error)) {
+    checkpoint.files_.push_back(SafetensorsFile::Open(single));
+    checkpoint.names_ = checkpoint.files_[0].names();
+    checkpoint.file_of_name_.assign(checkpoint.names_.size(), 0);
+    return checkpoint;
+  }
+  if (fs::exists(index, error)) {
+    checkpoint.OpenShards(index);
+    return checkpoint;
+  }
+  std::string found;
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) {
+    const std::string extension = entry.path().extension().string();
+    if (extension == ".bin" || extension == ".pt" || extension == ".pth") found = entry.path().filename().string();
+  }
+  if (!found.empty()) {
+    throw Error(directory.string() + " has " + Quoted(found) + " but no model.safetensors; pickled weights can run " +
+                "code and are not read: convert them with transformers' save_pretrained(safe_serialization=True)");
+  }
+  throw Error(directory.string() + " has neither model.safetensors nor model.safetensors.index.json; download the " +
+              "checkpoint's weights into it");
+}
+
+void SafetensorsCheckpoint::OpenShards(const std::filesystem::path& index) {
+  const nlohmann::json json = ParseJsonFile(index, kMaxIndex);
+  const JsonFields fields(json, index.string());
+  const nlohmann::json* map = fields.Find("weight_map");
+  if (map == nullptr || !map->is_object()) fields.Reject("weight_map", "an object of tensor names and file names");
+  std::map<std::string, size_t> file_by_name;
+  for (const auto& [name, file] : map->items()) {  // ascending: the parser keeps objects sorted
+    if (!file.is_string() || !IsPlainFileName(file.get_ref<const std::string&>())) {
+      throw Error(index.string() + ": weight_map of " + Quoted(name) +
+                  " must be the name of a file in the same directory, but it is " + Quoted(file.dump()));
+    }
+    const std::string& shard = file.get_ref<const std::string&>();
+    const auto [it, is_new] = file_by_name.emplace(shard, files_.size());
+    if (is_new) {
+      const std::filesystem::path path = directory_ / shard;
+      std::error_code error;
+      if (!std::filesystem::exists(path, error)) {
+        throw Error("the file " + Quoted(shard) + " that " + index.string() +
+                    " names is missing; download it into the same directory");
+      }
+      files_.push_back(SafetensorsFile::Open(path));
+    }
+    names_.push_back(name);
+    file_of_name_.push_back(it->second);
+  }
+  // Index and files must tell the same story, or which bytes a name means would depend on who reads the checkpoint.
+  // Tensors that the index does not name are not part of the checkpoint.
+  for (size_t i = 0; i < names_.size(); ++i) {
+    for (size_t f = 0; f < files_.size(); ++f) {
+      const bool wanted = f == file_of_name_[i];
+      if (files_[f].Has(names_[i]) == wanted) continue;
+      throw Error("tensor " + Quoted(names_[i]) + (wanted ? " is not in " : " is also in ") + files_[f].source() +
+                  ", but " + index.string() + " places it in " + files_[file_of_name_[i]].source() +
+                  "; download the checkpoint again");
+    }
+  }
+}
+
+const SafetensorsFile* SafetensorsCheckpoint::FileOf(std::string_view name) const {
+  const size_t i = IndexOf(names_, name);
+  return i == names_.size() ? nullptr : &files_[file_of_name_[i]];
+}
+
+const TensorView* SafetensorsCheckpoint::Find(std::string_view name) const {
+  const SafetensorsFile* file = FileOf(name);
+  return file == nullptr ? nullptr : file->Find(name);
+}
+
+const TensorView& SafetensorsCheckpoint::Get(std::string_view name) const {
+  const TensorView* tensor = Find(name);
+  if (tensor == nullptr) FailMissing(name, directory_.string());
+  return *tensor;
+}
+
+bool SafetensorsCheckpoint::Has(std::string_view name) const { return FileOf(name) != nullptr; }
+
+}  // namespace invar

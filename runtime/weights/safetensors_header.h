@@ -1,0 +1,43 @@
+// The header of a safetensors file, parsed and checked; what reading and writing share.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/weights/safetensors.h"
+
+namespace invar {
+
+inline constexpr uint64_t kMaxSafetensorsHeader = 100'000'000;  // bytes, as in the reference implementation
+inline constexpr std::string_view kSafetensorsMetadata = "__metadata__";
+
+struct SafetensorsHeader {
+  struct Tensor {
+    std::string name, dtype;
+    std::vector<uint64_t> shape;
+    uint64_t begin = 0, end = 0;  // within data
+  };
+  std::vector<Tensor> tensors;  // ascending by name
+  std::map<std::string, std::string> metadata;
+  std::span<const std::byte> data;
+};
+
+// `bytes` is the whole file. Afterwards the tensors' ranges cover the data without gap or overlap, and each range has
+// the size that its shape and type ask for, where the type is known. Throws Error, calling the file `source`.
+SafetensorsHeader ReadSafetensorsHeader(std::span<const std::byte> bytes, const std::string& source);
+
+// kUnknown where the name is none of ours.
+DType DTypeOf(std::string_view name);
+
+// Bytes of a tensor; false where they do not fit 64 bits.
+bool TensorBytes(const std::vector<uint64_t>& shape, DType dtype, uint64_t* bytes);
+
+// Copies elements of `element` bytes between the file's byte order and the machine's, in either direction.
+void CopyLittleEndian(const std::byte* from, size_t bytes, size_t element, void* to);
+
+}  // namespace invar
