@@ -1,0 +1,66 @@
+// What the subcommands share: the flags that several have, and how prompts become token ids.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/engine/engine.h"
+#include "runtime/text/tokenizer.h"
+
+namespace invar::cli {
+
+// -m, -t and --isa, each with its environment twin.
+struct EngineFlags {
+  std::string model;
+  int threads = 0;
+  std::string isa;
+
+  void Add(CLI::App& app, bool isa_flag = true);
+  // The model directory, checked to be one.
+  std::filesystem::path directory() const;
+  Engine Load() const;
+};
+
+// Prompt text as given by -p (any number) and -f (a file, or - for standard input).
+struct PromptFlags {
+  std::vector<std::string> prompts;
+  std::vector<std::string> files;
+
+  void Add(CLI::App& app);
+  bool given() const { return !prompts.empty() || !files.empty(); }
+  // Every prompt, in the order -p ... -f ...
+  std::vector<std::string> Read() const;
+};
+
+// A text given as tokens: --ids 1,2,3 or --ids-file F.
+struct IdsFlags {
+  std::string ids;
+  std::string file;
+
+  void Add(CLI::App& app);
+  bool given() const { return !ids.empty() || !file.empty(); }
+  std::vector<int32_t> Read() const;
+};
+
+// A whole file, or standard input where the path is "-".
+std::string ReadText(const std::string& path);
+
+// One line of JSON on standard output.
+void PrintJson(const nlohmann::ordered_json& json);
+
+// Flushes standard output and throws Error where what was written did not get there.
+void FlushOutput();
+
+// Every subcommand adds itself and, when chosen, sets the function to run.
+using Action = std::function<int()>;
+void AddGenerate(CLI::App& app, Action& action);
+void AddLogits(CLI::App& app, Action& action);
+void AddVerify(CLI::App& app, Action& action);
+void AddInfo(CLI::App& app, Action& action);
+
+}  // namespace invar::cli

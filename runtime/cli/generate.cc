@@ -1,0 +1,304 @@
+// invar generate: text in, text out.
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <mutex>
+
+#include "runtime/base/error.h"
+#include "runtime/cli/common.h"
+#include "runtime/cli/text_stream.h"
+#include "runtime/engine/generate.h"
+#include "runtime/model/generation_config.h"
+#include "runtime/text/chat_template.h"
+
+namespace invar::cli {
+namespace {
+
+struct Flags {
+  EngineFlags engine;
+  PromptFlags prompt;
+  IdsFlags ids;
+  int64_t max_tokens = 128;
+  std::optional<double> temperature, top_p, min_p, repetition_penalty, frequency_penalty, presence_penalty;
+  std::optional<int64_t> top_k;
+  uint64_t seed = 0;
+  std::vector<std::string> logit_bias, stop;
+  bool ignore_end = false, chat = false, json = false, hide_prompt = false, quiet = false, log_probabilities = false;
+  std::string system, messages;
+  std::vector<std::string> chat_variables;
+};
+
+struct Prompt {
+  std::string text;  // empty where ids were given
+  std::vector<int32_t> ids;
+};
+
+std::string Join(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : ", ") + part;
+  return text;
+}
+
+std::string Number(double v) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%g", v);
+  return text;
+}
+
+// key=value, the value JSON or else a string.
+void SetVariable(nlohmann::ordered_json& variables, const std::string& assignment) {
+  const size_t equals = assignment.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    throw UsageError("--chat-var " + assignment + " is not of the form name=value");
+  }
+  const std::string value = assignment.substr(equals + 1);
+  nlohmann::ordered_json parsed = nlohmann::ordered_json::parse(value, nullptr, false);
+  variables[assignment.substr(0, equals)] = parsed.is_discarded() ? nlohmann::ordered_json(value) : parsed;
+}
+
+std::map<int32_t, double> ParseLogitBias(const std::vector<std::string>& given) {
+  std::map<int32_t, double> bias;
+  for (const std::string& item : given) {
+    int id = 0, used = 0;
+    double value = 0;
+    if (std::sscanf(item.c_str(), "%d=%lf%n", &id, &value, &used) != 2 || static_cast<size_t>(used) != item.size() ||
+        id < 0) {
+      throw UsageError("--logit-bias " + item + " is not of the form id=value, such as 50256=-5");
+    }
+    bias[id] = value;
+  }
+  return bias;
+}
+
+class GenerateCommand {
+ public:
+  explicit GenerateCommand(const Flags& flags) : flags_(flags), directory_(flags.engine.directory()) {}
+
+  int Run() {
+    if (flags_.max_tokens < -1 || flags_.max_tokens == 0) {
+      throw UsageError("--n-predict must be 1 or more, or -1 to go on until the model ends");
+    }
+    tokenizer_.emplace(Tokenizer::Load(directory_));
+    generation_ = GenerationConfig::Load(directory_);
+    ReadPrompts();
+    const SamplingParameters sampling = Sampling();
+    engine_ = std::make_unique<Engine>(directory_, EngineOptions{flags_.engine.isa, flags_.engine.threads});
+
+    std::vector<GenerateRequest> requests;
+    for (const Prompt& prompt : prompts_) {
+      GenerateRequest request;
+      request.prompt = prompt.ids;
+      request.max_tokens = flags_.max_tokens < 0 ? 0 : static_cast<size_t>(flags_.max_tokens);
+      request.sampling = sampling;
+      if (!flags_.ignore_end) request.end_tokens = EndTokens();
+      requests.push_back(std::move(request));
+      streams_.emplace_back(*tokenizer_, flags_.stop);
+    }
+
+    const bool streaming = prompts_.size() == 1 && !flags_.json;
+    if (streaming && !flags_.hide_prompt && !flags_.chat) std::cout << prompts_[0].text << std::flush;
+    GenerateTimes times;
+    const std::vector<GenerateResult> results = Generate(
+        *engine_, requests,
+        [&](size_t i, int32_t id, float) {
+          const std::string text = streams_[i].Add(id);
+          if (streaming) std::cout << text << std::flush;
+          return !streams_[i].stopped();
+        },
+        &times);
+    for (size_t i = 0; i < results.size(); ++i) {
+      const std::string rest = streams_[i].Finish();
+      if (streaming) std::cout << rest << "\n";
+    }
+    if (flags_.json) {
+      PrintResults(results, times);
+    } else if (!streaming) {
+      for (size_t i = 0; i < results.size(); ++i) {
+        if (i > 0) std::cout << "\n";
+        std::cout << "--- " << i + 1 << " of " << results.size() << "\n";
+        if (!flags_.hide_prompt && !flags_.chat) std::cout << prompts_[i].text;
+        std::cout << streams_[i].text() << "\n";
+      }
+    }
+    FlushOutput();
+    if (!flags_.quiet) PrintTimes(times);
+    return 0;
+  }
+
+ private:
+  void ReadPrompts() {
+    const bool text = flags_.prompt.given() || !flags_.messages.empty();
+    if (text == flags_.ids.given()) {
+      throw UsageError("give a prompt: -p TEXT, -f FILE (- for standard input), or --ids");
+    }
+    if (!flags_.chat && (!flags_.system.empty() || !flags_.messages.empty() || !flags_.chat_variables.empty())) {
+      throw UsageError("--system, --messages and --chat-var need --chat");
+    }
+    if (flags_.ids.given()) {
+      if (flags_.chat) throw UsageError("--chat takes text, not ids");
+      prompts_.push_back({"", flags_.ids.Read()});
+      return;
+    }
+    std::vector<std::string> texts = flags_.prompt.Read();
+    if (flags_.chat) texts = Conversations(texts);
+    for (std::string& t : texts) {
+      // A chat template writes the special tokens itself.
+      std::vector<int32_t> ids = tokenizer_->Encode(t, !flags_.chat);
+      if (ids.empty()) throw UsageError("a prompt is empty, so there is nothing to continue; give some text");
+      prompts_.push_back({std::move(t), std::move(ids)});
+    }
+  }
+
+  // Each prompt a conversation of one turn, or the messages of a file continued by the prompt.
+  std::vector<std::string> Conversations(const std::vector<std::string>& turns) const {
+    const std::optional<ChatTemplate> chat = ChatTemplate::Load(directory_);
+    if (!chat) throw Error("the model in " + directory_.string() + " has no chat template; leave --chat out");
+    nlohmann::ordered_json history = nlohmann::ordered_json::array();
+    if (!flags_.messages.empty()) {
+      history = nlohmann::ordered_json::parse(ReadText(flags_.messages), nullptr, false);
+      if (!history.is_array()) {
+        throw UsageError("--messages " + flags_.messages + " does not hold a JSON array of {\"role\", \"content\"}");
+      }
+    }
+    if (!flags_.system.empty()) history.insert(history.begin(), {{"role", "system"}, {"content", flags_.system}});
+    ChatOptions options;
+    for (const std::string& assignment : flags_.chat_variables) SetVariable(options.variables, assignment);
+    std::vector<std::string> texts;
+    for (const std::string& turn : turns) {
+      nlohmann::ordered_json messages = history;
+      messages.push_back({{"role", "user"}, {"content", turn}});
+      texts.push_back(chat->Render(messages, options));
+    }
+    if (turns.empty()) texts.push_back(chat->Render(history, options));
+    return texts;
+  }
+
+  std::vector<int32_t> EndTokens() const {
+    return generation_.eos_token_ids.empty() ? engine_->model().config().eos_token_ids : generation_.eos_token_ids;
+  }
+
+  // Flags first, then generation_config.json where it asks for sampling, then greedy; and says which.
+  SamplingParameters Sampling() const {
+    SamplingParameters p;
+    const bool configured = generation_.do_sample.value_or(false);
+    const bool asked = flags_.temperature || flags_.top_k || flags_.top_p || flags_.min_p;
+    std::vector<std::string> from_config;
+    const auto choose = [&](const char* name, const auto& flag, const auto& config, auto fallback) {
+      if (flag) return static_cast<decltype(fallback)>(*flag);
+      if (configured && config) {
+        from_config.push_back(name);
+        return static_cast<decltype(fallback)>(*config);
+      }
+      return fallback;
+    };
+    // Sampling without a temperature is at 1; nothing asked and nothing configured is greedy.
+    p.temperature = choose("temperature", flags_.temperature, generation_.temperature, asked || configured ? 1.0 : 0.0);
+    if (flags_.top_k && *flags_.top_k < 0) throw UsageError("--top-k must be 1 or more, or 0 to switch it off");
+    p.top_k = choose("top-k", flags_.top_k, generation_.top_k, uint64_t{0});
+    p.top_p = choose("top-p", flags_.top_p, generation_.top_p, 1.0);
+    p.min_p = choose("min-p", flags_.min_p, generation_.min_p, 0.0);
+    p.repetition_penalty =
+        choose("repetition penalty", flags_.repetition_penalty, generation_.repetition_penalty, 1.0);
+    p.frequency_penalty = flags_.frequency_penalty.value_or(0);
+    p.presence_penalty = flags_.presence_penalty.value_or(0);
+    p.logit_bias = ParseLogitBias(flags_.logit_bias);
+    p.seed = flags_.seed;
+    p.Check();
+    if (!flags_.quiet) {
+      if (p.temperature == 0) {
+        std::cerr << "greedy" << (configured ? " (flags override generation_config.json)" : "") << "\n";
+      } else {
+        std::cerr << "sampling: temperature " << Number(p.temperature) << ", top-k " << p.top_k << ", top-p "
+                  << Number(p.top_p) << ", min-p " << Number(p.min_p) << ", seed " << p.seed;
+        if (!from_config.empty()) std::cerr << " (" << Join(from_config) << " from generation_config.json)";
+        std::cerr << "\n";
+      }
+    }
+    return p;
+  }
+
+  static const char* ReasonName(const GenerateResult& result) {
+    switch (result.reason) {
+      case FinishReason::kEndToken:
+        return "end";
+      case FinishReason::kStopped:
+        return "stop";
+      case FinishReason::kLength:
+        return "length";
+    }
+    return "";
+  }
+
+  void PrintResults(const std::vector<GenerateResult>& results, const GenerateTimes& times) const {
+    nlohmann::ordered_json json;
+    for (size_t i = 0; i < results.size(); ++i) {
+      nlohmann::ordered_json one = {{"prompt", prompts_[i].text},
+                                    {"prompt_ids", prompts_[i].ids},
+                                    {"text", streams_[i].text()},
+                                    {"ids", results[i].ids},
+                                    {"finish_reason", ReasonName(results[i])}};
+      if (flags_.log_probabilities) one["logprobs"] = results[i].log_probabilities;
+      json["results"].push_back(std::move(one));
+    }
+    json["isa"] = engine_->kernels().isa();
+    json["threads"] = engine_->threads();
+    json["prefill"] = {{"tokens", times.prefill_tokens}, {"seconds", times.prefill_seconds}};
+    json["decode"] = {{"tokens", times.decode_tokens}, {"seconds", times.decode_seconds}};
+    PrintJson(json);
+  }
+
+  static void PrintTimes(const GenerateTimes& t) {
+    const auto rate = [](size_t tokens, double seconds) { return seconds > 0 ? static_cast<double>(tokens) / seconds : 0; };
+    std::fprintf(stderr, "prefill %zu tokens in %.3f s, %.1f tokens/s; decode %zu tokens in %.3f s, %.1f tokens/s\n",
+                 t.prefill_tokens, t.prefill_seconds, rate(t.prefill_tokens, t.prefill_seconds), t.decode_tokens,
+                 t.decode_seconds, rate(t.decode_tokens, t.decode_seconds));
+  }
+
+  const Flags& flags_;
+  std::filesystem::path directory_;
+  std::optional<Tokenizer> tokenizer_;
+  GenerationConfig generation_;
+  std::unique_ptr<Engine> engine_;
+  std::vector<Prompt> prompts_;
+  std::vector<TextStream> streams_;
+};
+
+}  // namespace
+
+void AddGenerate(CLI::App& app, Action& action) {
+  CLI::App* generate = app.add_subcommand("generate", "continue a text, or answer in a chat");
+  auto flags = std::make_shared<Flags>();
+  Flags& f = *flags;
+  f.engine.Add(*generate);
+  f.prompt.Add(*generate);
+  f.ids.Add(*generate);
+  generate->add_option("-n,--n-predict", f.max_tokens, "tokens to generate at most; -1: until the model ends")
+      ->capture_default_str()
+      ->envname("INVAR_N_PREDICT");
+  generate->add_option("-s,--seed", f.seed, "seed of the draws")->capture_default_str()->envname("INVAR_SEED");
+  generate->add_option("--temp,--temperature", f.temperature, "temperature; 0: greedy")->envname("INVAR_TEMP");
+  generate->add_option("--top-k", f.top_k, "draw from the k likeliest tokens; 0: off")->envname("INVAR_TOP_K");
+  generate->add_option("--top-p", f.top_p, "draw from the likeliest tokens that make up this share; 1: off")
+      ->envname("INVAR_TOP_P");
+  generate->add_option("--min-p", f.min_p, "drop tokens less likely than this share of the likeliest; 0: off")
+      ->envname("INVAR_MIN_P");
+  generate->add_option("--repeat-penalty", f.repetition_penalty, "divide the logits of tokens seen; 1: off");
+  generate->add_option("--frequency-penalty", f.frequency_penalty, "subtract this for each time a token was generated");
+  generate->add_option("--presence-penalty", f.presence_penalty, "subtract this where a token was generated");
+  generate->add_option("--logit-bias", f.logit_bias, "id=value: add to the logit of a token; may be repeated")
+      ->allow_extra_args(false);
+  generate->add_option("--stop", f.stop, "stop before this text; may be repeated")->allow_extra_args(false);
+  generate->add_flag("--ignore-eos", f.ignore_end, "go on past the model's end tokens");
+  generate->add_flag("--chat", f.chat, "each prompt is a user's turn, put through the model's chat template");
+  generate->add_option("--system", f.system, "system message of the chat");
+  generate->add_option("--messages", f.messages, "file with a JSON array of earlier messages of the chat");
+  generate->add_option("--chat-var", f.chat_variables, "name=value for the chat template, such as enable_thinking=false")
+      ->allow_extra_args(false);
+  generate->add_flag("--no-display-prompt", f.hide_prompt, "print the continuation alone");
+  generate->add_flag("--json", f.json, "print JSON when done");
+  generate->add_flag("--logprobs", f.log_probabilities, "with --json: the log-probability of each generated token");
+  generate->add_flag("-q,--quiet", f.quiet, "nothing on standard error but errors");
+  generate->callback([&action, flags] { action = [flags] { return GenerateCommand(*flags).Run(); }; });
+}
+
+}  // namespace invar::cli

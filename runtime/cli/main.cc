@@ -1,0 +1,57 @@
+// invar: the command line.
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <new>
+
+#include "runtime/base/error.h"
+#include "runtime/base/version.h"
+#include "runtime/cli/common.h"
+
+namespace {
+
+int Run(int argc, char** argv) {
+  CLI::App app{"Deterministic language-model inference: the same bits on every processor, in every batch, on any number "
+               "of threads."};
+  app.name("invar");
+  app.set_version_flag("--version", std::string("invar ") + invar::kVersion);
+  app.require_subcommand(1);
+  invar::cli::Action action;
+  invar::cli::AddGenerate(app, action);
+  invar::cli::AddLogits(app, action);
+  invar::cli::AddVerify(app, action);
+  invar::cli::AddInfo(app, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& e) {
+    return app.exit(e);
+  } catch (const CLI::ParseError& e) {
+    std::cerr << "invar: " << e.what() << "; see invar --help\n";
+    return 2;
+  }
+  const int code = action();
+  invar::cli::FlushOutput();
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+#ifdef SIGPIPE
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that left is an error to report, not a reason to die silently
+#endif
+  try {
+    return Run(argc, argv);
+  } catch (const invar::UsageError& e) {
+    std::cerr << "invar: " << e.what() << "\n";
+    return 2;
+  } catch (const std::bad_alloc&) {
+    std::cerr << "invar: there is not enough memory for this model or request\n";
+    return 1;
+  } catch (const std::exception& e) {
+    std::cerr << "invar: " << e.what() << "\n";
+    return 1;
+  }
+}

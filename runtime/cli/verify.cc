@@ -1,0 +1,171 @@
+// invar verify: the same text computed in every way that must not matter, compared bit by bit.
+#include <algorithm>
+#include <cinttypes>
+#include <cstdio>
+#include <cstring>
+#include <iostream>
+
+#include "runtime/base/error.h"
+#include "runtime/cli/common.h"
+#include "runtime/engine/verify.h"
+
+namespace invar::cli {
+namespace {
+
+struct Flags {
+  EngineFlags engine;
+  PromptFlags prompt;
+  IdsFlags ids;
+  std::vector<std::string> isas;
+  std::string preset = "standard";
+  size_t length = 0;
+  bool json = false;
+};
+
+// What is verified when nothing is said: any text does, and ids need no tokenizer.
+std::vector<int32_t> DefaultIds(const ModelConfig& config, size_t length) {
+  const size_t count = std::min<size_t>(length == 0 ? 40 : length, config.max_positions);
+  std::vector<int32_t> ids(count);
+  uint64_t state = 1;
+  for (int32_t& id : ids) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    id = static_cast<int32_t>((state >> 33) % config.vocab_size);
+  }
+  return ids;
+}
+
+std::vector<int32_t> ReadIds(const Flags& flags, const ModelConfig& config) {
+  if (flags.ids.given() && flags.prompt.given()) throw UsageError("give either a prompt or ids, not both");
+  if (flags.ids.given()) return flags.ids.Read();
+  if (!flags.prompt.given()) return DefaultIds(config, flags.length);
+  const std::vector<std::string> prompts = flags.prompt.Read();
+  if (prompts.size() != 1) throw UsageError("verify takes one prompt; run it once for each");
+  const std::vector<int32_t> ids = Tokenizer::Load(flags.engine.directory()).Encode(prompts[0]);
+  if (ids.empty()) throw UsageError("the prompt is empty, so there is nothing to verify; give some text");
+  return ids;
+}
+
+VerifyPreset PresetOf(const std::string& name) {
+  if (name == "demo") return VerifyPreset::kDemo;
+  if (name == "standard") return VerifyPreset::kStandard;
+  if (name == "full") return VerifyPreset::kFull;
+  throw UsageError("--preset " + name + " is unknown; choose demo, standard or full");
+}
+
+// The pool that every case draws its threads from: the most that any case asks for.
+constexpr int kMostThreads = 16;
+
+uint32_t Bits(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, sizeof(bits));
+  return bits;
+}
+
+std::string Chunk(const VerifyCase& how) { return how.chunk == 0 ? "whole" : std::to_string(how.chunk); }
+
+void PrintHeader() {
+  std::printf("%-9s %7s %5s %6s  %-5s  %-16s  %s\n", "isa", "threads", "batch", "chunk", "load", "sha-256 of logits",
+              "compared with the first row");
+}
+
+void PrintRow(const VerifyResult& r, bool first) {
+  std::printf("%-9s %7d %5zu %6s  %-5s  %.16s  ", r.how.isa.c_str(), r.how.threads, r.how.batch, Chunk(r.how).c_str(),
+              r.how.fresh_load ? "fresh" : "-", r.fingerprint.c_str());
+  if (first) {
+    std::printf("-\n");
+  } else if (!r.mismatch) {
+    std::printf("equal, %zu values\n", r.values);
+  } else {
+    std::printf("UNEQUAL\n");
+  }
+  std::fflush(stdout);
+}
+
+std::string Where(const Mismatch& m) {
+  char text[256];
+  std::snprintf(text, sizeof(text), "tensor %s, layer %d, position %zu, index %zu: %.9g (0x%08" PRIX32
+                ") expected, %.9g (0x%08" PRIX32 ") found",
+                m.tensor.c_str(), m.layer, m.position, m.index, m.expected, Bits(m.expected), m.found, Bits(m.found));
+  return text;
+}
+
+nlohmann::ordered_json ToJson(const VerifyResult& r) {
+  nlohmann::ordered_json json = {{"isa", r.how.isa},       {"threads", r.how.threads},
+                                 {"batch", r.how.batch},   {"chunk", r.how.chunk},
+                                 {"fresh_load", r.how.fresh_load}, {"fingerprint", r.fingerprint},
+                                 {"compared", r.values},   {"equal", !r.mismatch.has_value()}};
+  if (r.mismatch) {
+    const Mismatch& m = *r.mismatch;
+    json["mismatch"] = {{"tensor", m.tensor},
+                        {"layer", m.layer},
+                        {"position", m.position},
+                        {"index", m.index},
+                        {"expected", m.expected},
+                        {"found", m.found},
+                        {"expected_bits", Bits(m.expected)},
+                        {"found_bits", Bits(m.found)}};
+  }
+  return json;
+}
+
+int RunVerify(const Flags& flags) {
+  const VerifyPreset preset = PresetOf(flags.preset);
+  std::vector<std::string> isas;
+  for (const std::string& isa : flags.isas) isas.push_back(Kernels::Of(isa).isa());
+  if (isas.empty()) isas = SupportedIsas();
+  EngineFlags load = flags.engine;
+  load.isa = isas.front();
+  load.threads = kMostThreads;
+  const Engine engine = load.Load();
+
+  VerifyOptions options;
+  options.model_directory = flags.engine.directory();
+  options.ids = ReadIds(flags, engine.model().config());
+  options.cases = VerifyCases(preset, isas, options.ids.size());
+  if (!flags.json) {
+    std::printf("%zu ways to compute the logits of %zu tokens\n", options.cases.size(), options.ids.size());
+    PrintHeader();
+  }
+  bool first = true;
+  options.on_result = [&](const VerifyResult& r) {
+    if (!flags.json) PrintRow(r, first);
+    first = false;
+    return true;
+  };
+  const std::vector<VerifyResult> results = Verify(engine, options);
+
+  size_t values = 0;
+  for (const VerifyResult& r : results) values += r.values;
+  const bool equal = !results.back().mismatch.has_value();
+  if (flags.json) {
+    nlohmann::ordered_json json = {{"equal", equal}, {"compared", values}, {"tokens", options.ids.size()}};
+    for (const VerifyResult& r : results) json["runs"].push_back(ToJson(r));
+    PrintJson(json);
+  } else if (equal) {
+    std::printf("all equal: %zu runs, %zu values compared bit by bit\n", results.size(), values);
+  } else {
+    std::printf("unequal after %zu runs: %s\n", results.size(), Where(*results.back().mismatch).c_str());
+  }
+  return equal ? 0 : 1;
+}
+
+}  // namespace
+
+void AddVerify(CLI::App& app, Action& action) {
+  CLI::App* verify = app.add_subcommand(
+      "verify", "compute one text's logits on every instruction set, with other threads, batches, chunks and loads, and "
+                "compare every bit");
+  auto flags = std::make_shared<Flags>();
+  flags->engine.Add(*verify, false);
+  flags->prompt.Add(*verify);
+  flags->ids.Add(*verify);
+  verify->add_option("--isa", flags->isas, "instruction sets to run, separated by commas; all supported otherwise")
+      ->delimiter(',')
+      ->envname("INVAR_ISA");
+  verify->add_option("--preset", flags->preset, "how thorough: demo, standard or full");
+  verify->add_option("--length", flags->length, "tokens of the built-in text, where neither prompt nor ids are given");
+  verify->add_flag("--json", flags->json, "print JSON");
+  verify->callback([&action, flags] { action = [flags] { return RunVerify(*flags); }; });
+}
+
+}  // namespace invar::cli

@@ -1,0 +1,156 @@
+#include "runtime/engine/generate.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "runtime/base/error.h"
+#include "runtime/engine/score.h"
+
+namespace invar {
+namespace {
+
+// Tokens of a prompt fed at once: bounds the buffers of a long prompt, and nothing else.
+constexpr size_t kPrefillChunk = 512;
+
+double Seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+struct Sequence {
+  const GenerateRequest* request;
+  size_t index;
+  KvCache cache;
+  TokenCounts counts;
+  GenerateResult result;
+  int32_t last = -1;
+  size_t limit;  // tokens to generate at most
+  bool done = false;
+};
+
+class Generation {
+ public:
+  Generation(const Engine& engine, const std::vector<GenerateRequest>& requests, const OnToken& on_token)
+      : engine_(engine), on_token_(on_token) {
+    const size_t positions = engine.model().config().max_positions;
+    for (size_t i = 0; i < requests.size(); ++i) {
+      const GenerateRequest& r = requests[i];
+      r.sampling.Check();
+      if (r.prompt.empty()) throw UsageError("the prompt is empty, so there is nothing to continue; give some text");
+      if (r.prompt.size() > positions) {
+        throw Error("the prompt has " + std::to_string(r.prompt.size()) + " tokens, more than the " +
+                    std::to_string(positions) + " positions of the model; shorten it");
+      }
+      // The last token chosen need not be fed: one more than the free positions can be generated.
+      const size_t room = positions - r.prompt.size() + 1;
+      sequences_.push_back({&r, i, engine.model().NewCache(), {}, {}, -1,
+                            r.max_tokens == 0 ? room : std::min(room, r.max_tokens)});
+      for (const int32_t id : r.prompt) sequences_.back().counts.AddPrompt(id);
+    }
+  }
+
+  void Prefill() {
+    size_t longest = 0;
+    for (const Sequence& s : sequences_) longest = std::max(longest, s.request->prompt.size());
+    std::vector<Sequence*> ready;
+    for (size_t begin = 0; begin < longest; begin += kPrefillChunk) {
+      std::vector<SequenceInput> batch;
+      ready.clear();
+      for (Sequence& s : sequences_) {
+        const std::vector<int32_t>& prompt = s.request->prompt;
+        if (begin >= prompt.size()) continue;
+        const size_t count = std::min(kPrefillChunk, prompt.size() - begin);
+        const bool last = begin + count == prompt.size();
+        batch.push_back({&s.cache, prompt.data() + begin, count, last ? count - 1 : count});
+        if (last) ready.push_back(&s);
+      }
+      logits_.resize(ready.size() * engine_.vocab_size());
+      engine_.Forward(batch, logits_.data());
+      Choose(ready);
+    }
+  }
+
+  // One token for each sequence that goes on; false when none does.
+  bool Step() {
+    std::vector<SequenceInput> batch;
+    std::vector<Sequence*> active;
+    for (Sequence& s : sequences_) {
+      if (s.done) continue;
+      batch.push_back({&s.cache, &s.last, 1, 0});
+      active.push_back(&s);
+    }
+    if (active.empty()) return false;
+    logits_.resize(active.size() * engine_.vocab_size());
+    engine_.Forward(batch, logits_.data());
+    Choose(active);
+    return true;
+  }
+
+  std::vector<GenerateResult> Results() {
+    std::vector<GenerateResult> results;
+    for (Sequence& s : sequences_) results.push_back(std::move(s.result));
+    return results;
+  }
+
+  size_t prompt_tokens() const {
+    size_t count = 0;
+    for (const Sequence& s : sequences_) count += s.request->prompt.size();
+    return count;
+  }
+  size_t generated_tokens() const {
+    size_t count = 0;
+    for (const Sequence& s : sequences_) count += s.result.ids.size();
+    return count;
+  }
+
+ private:
+  void Choose(const std::vector<Sequence*>& sequences) {
+    const size_t vocab = engine_.vocab_size();
+    for (size_t i = 0; i < sequences.size(); ++i) {
+      Sequence& s = *sequences[i];
+      const float* row = logits_.data() + i * vocab;
+      const uint32_t position = static_cast<uint32_t>(s.cache.length());
+      const int32_t id = SampleToken(engine_.kernels(), s.request->sampling, row, vocab, s.counts, position);
+      const std::vector<int32_t>& ends = s.request->end_tokens;
+      if (std::find(ends.begin(), ends.end(), id) != ends.end()) {
+        s.result.reason = FinishReason::kEndToken;
+        s.done = true;
+        continue;
+      }
+      s.last = id;
+      s.counts.AddGenerated(id);
+      s.result.ids.push_back(id);
+      s.result.log_probabilities.push_back(LogProbability(engine_.kernels(), row, vocab, id));
+      if (on_token_ && !on_token_(s.index, id, s.result.log_probabilities.back())) {
+        s.result.reason = FinishReason::kStopped;
+        s.done = true;
+      } else if (s.result.ids.size() >= s.limit) {
+        s.done = true;
+      }
+    }
+  }
+
+  const Engine& engine_;
+  const OnToken& on_token_;
+  std::vector<Sequence> sequences_;
+  std::vector<float> logits_;
+};
+
+}  // namespace
+
+std::vector<GenerateResult> Generate(const Engine& engine, const std::vector<GenerateRequest>& requests,
+                                     const OnToken& on_token, GenerateTimes* times) {
+  Generation generation(engine, requests, on_token);
+  const double start = Seconds();
+  generation.Prefill();
+  const double prefilled = Seconds();
+  const size_t first_tokens = generation.generated_tokens();
+  while (generation.Step()) {
+  }
+  if (times != nullptr) {
+    *times = {prefilled - start, Seconds() - prefilled, generation.prompt_tokens(),
+              generation.generated_tokens() - first_tokens};
+  }
+  return generation.Results();
+}
+
+}  // namespace invar

@@ -1,0 +1,42 @@
+// Generation: prompts in, tokens out, one at a time, several sequences as one batch.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "runtime/engine/engine.h"
+#include "runtime/engine/sampling.h"
+
+namespace invar {
+
+struct GenerateRequest {
+  std::vector<int32_t> prompt;
+  size_t max_tokens = 0;            // 0: until an end token or the model's positions
+  SamplingParameters sampling;
+  std::vector<int32_t> end_tokens;  // generation stops at any of these; the end token itself is not returned
+};
+
+enum class FinishReason { kEndToken, kLength, kStopped };
+
+struct GenerateResult {
+  std::vector<int32_t> ids;                // generated, without the end token
+  std::vector<float> log_probabilities;    // of each of ids, under the unmodified logits
+  FinishReason reason = FinishReason::kLength;
+};
+
+struct GenerateTimes {
+  double prefill_seconds = 0, decode_seconds = 0;
+  size_t prefill_tokens = 0, decode_tokens = 0;
+};
+
+// Called for each token as it is chosen, with the request's index; false stops that request, the token kept.
+using OnToken = std::function<bool(size_t request, int32_t id, float log_probability)>;
+
+// All requests proceed together, a batch of rows a step; a request's tokens depend on its own prompt and parameters
+// alone. Throws Error or UsageError before anything is generated where a request cannot be served.
+std::vector<GenerateResult> Generate(const Engine& engine, const std::vector<GenerateRequest>& requests,
+                                     const OnToken& on_token, GenerateTimes* times = nullptr);
+
+}  // namespace invar

@@ -1,0 +1,145 @@
+#include "runtime/engine/verify.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <memory>
+
+#include "runtime/base/sha256.h"
+
+namespace invar {
+namespace {
+
+bool SameBits(const float* a, const float* b, size_t count) { return std::memcmp(a, b, count * sizeof(float)) == 0; }
+
+// Keeps a text's tensors, all positions side by side, in the order in which they first appear.
+class Recorder final : public Observer {
+ public:
+  struct Tensor {
+    std::string name;
+    int layer;
+    size_t columns;
+    std::vector<float> values;  // [positions][columns]
+  };
+
+  void OnTensor(const char* name, int layer, size_t rows, size_t columns, const float* values,
+                int64_t stride) override {
+    const auto [it, added] = index_.try_emplace({layer, name}, tensors_.size());
+    if (added) tensors_.push_back({name, layer, columns, {}});
+    std::vector<float>& kept = tensors_[it->second].values;
+    for (size_t r = 0; r < rows; ++r) {
+      const float* row = values + static_cast<int64_t>(r) * stride;
+      kept.insert(kept.end(), row, row + columns);
+    }
+  }
+
+  const std::vector<Tensor>& tensors() const { return tensors_; }
+
+ private:
+  std::map<std::pair<int, std::string>, size_t> index_;
+  std::vector<Tensor> tensors_;
+};
+
+std::optional<Mismatch> FirstDifference(const std::string& name, int layer, size_t columns,
+                                        const std::vector<float>& expected, const std::vector<float>& found) {
+  for (size_t i = 0; i < expected.size() && i < found.size(); ++i) {
+    if (!SameBits(&expected[i], &found[i], 1)) {
+      return Mismatch{name, layer, i / columns, i % columns, expected[i], found[i]};
+    }
+  }
+  return std::nullopt;
+}
+
+Feeding FeedingOf(const VerifyCase& how, const Kernels& kernels) {
+  Feeding feeding;
+  feeding.chunk = how.chunk;
+  feeding.batch = how.batch;
+  feeding.kernels = &kernels;
+  feeding.threads = how.threads;
+  return feeding;
+}
+
+// Both ways again, watched: the earliest tensor that differs is where to look.
+Mismatch Locate(const Engine& engine, const Engine& other, const VerifyOptions& options, const VerifyCase& how,
+                const std::vector<float>& expected, const std::vector<float>& found) {
+  Recorder a, b;
+  Feeding first = FeedingOf(options.cases[0], options.kernels(options.cases[0].isa));
+  first.observer = &a;
+  Logits(engine, options.ids, first);
+  Feeding second = FeedingOf(how, options.kernels(how.isa));
+  second.observer = &b;
+  Logits(other, options.ids, second);
+  for (size_t i = 0; i < std::min(a.tensors().size(), b.tensors().size()); ++i) {
+    const Recorder::Tensor& t = a.tensors()[i];
+    if (auto m = FirstDifference(t.name, t.layer, t.columns, t.values, b.tensors()[i].values)) return *m;
+  }
+  return FirstDifference("logits", -1, engine.vocab_size(), expected, found).value_or(Mismatch{"logits"});
+}
+
+}  // namespace
+
+std::vector<VerifyCase> VerifyCases(VerifyPreset preset, const std::vector<std::string>& isas, size_t length) {
+  const auto chunks_of = [length](std::vector<size_t> chunks) {
+    std::vector<size_t> kept;
+    for (const size_t c : chunks) {
+      if (c < length && std::find(kept.begin(), kept.end(), c) == kept.end()) kept.push_back(c);
+    }
+    return kept;
+  };
+  std::vector<VerifyCase> cases;
+  const auto add = [&cases](const std::string& isa, int threads, size_t batch, size_t chunk, bool fresh = false) {
+    cases.push_back({isa, threads, batch, chunk, fresh});
+  };
+  for (const std::string& isa : isas) {
+    add(isa, 1, 1, 0);
+    if (preset == VerifyPreset::kDemo) {
+      add(isa, 2, 3, 0);
+      add(isa, 2, 1, length > 5 ? 5 : 1);
+      add(isa, 1, 8, 1);
+    } else if (preset == VerifyPreset::kStandard) {
+      for (const int threads : {2, 3, 4, 8, 16}) add(isa, threads, 1, 0);
+      for (const size_t batch : {2, 3, 5, 8, 16, 64}) add(isa, 2, batch, 0);
+      for (const size_t chunk : chunks_of({1, 2, 3, 7, 16, 64, 255, length / 2, length - 1})) add(isa, 2, 1, chunk);
+      for (const size_t batch : {2, 8, 64}) {
+        for (const size_t chunk : chunks_of({1, 5, length / 2})) add(isa, 3, batch, chunk);
+      }
+    } else {
+      for (const int threads : {1, 2, 3, 4, 8, 16}) {
+        for (const size_t batch : {1, 2, 3, 4, 7, 8, 16, 31, 64}) {
+          for (const size_t chunk : chunks_of({0, 1, 2, 3, 5, 8, 16, 17, 64, 255, 256, 257, length / 2, length - 1})) {
+            if (threads != 1 || batch != 1 || chunk != 0) add(isa, threads, batch, chunk);
+          }
+        }
+      }
+    }
+    add(isa, 2, 1, 0, true);
+  }
+  return cases;
+}
+
+std::vector<VerifyResult> Verify(const Engine& engine, const VerifyOptions& options) {
+  std::vector<VerifyResult> results;
+  std::vector<float> expected;
+  for (const VerifyCase& how : options.cases) {
+    std::unique_ptr<Engine> fresh;
+    if (how.fresh_load) {
+      fresh = std::make_unique<Engine>(options.model_directory, EngineOptions{how.isa, how.threads});
+    }
+    const Engine& used = fresh == nullptr ? engine : *fresh;
+    const std::vector<float> found = Logits(used, options.ids, FeedingOf(how, options.kernels(how.isa)));
+    VerifyResult result = {how, Fingerprint(found.data(), found.size()), 0, std::nullopt};
+    if (results.empty()) {
+      expected = found;
+    } else {
+      result.values = found.size();
+      if (found.size() != expected.size() || !SameBits(found.data(), expected.data(), found.size())) {
+        result.mismatch = Locate(engine, used, options, how, expected, found);
+      }
+    }
+    results.push_back(result);
+    if (!options.on_result(result) || result.mismatch.has_value()) break;
+  }
+  return results;
+}
+
+}  // namespace invar
