@@ -46,9 +46,12 @@ int AvailableThreads() {
 
 // What a team's threads share. A worker may look at it a moment after its team has ended, hence the shared pointer.
 struct Team::State {
+  // A round whose next task is this has none: the owner is about to describe the next round's.
+  static constexpr uint64_t kNone = 0xFFFFFFFFu;
+
   // The number of the current round in the upper half, the next task of it in the lower: one compare-and-swap takes a
   // task, and fails where the round has moved on, so a late worker can never run a task of a finished round.
-  std::atomic<uint64_t> ticket{0};
+  std::atomic<uint64_t> ticket{kNone};
   std::atomic<size_t> tasks{0};
   std::atomic<Task> task{nullptr};
   std::atomic<const void*> context{nullptr};
@@ -62,12 +65,12 @@ struct Team::State {
   uint64_t Help(uint64_t seen) {
     const uint64_t round = Round(seen);
     while (Round(seen) == round) {
-      const Task run = task.load(std::memory_order_relaxed);
-      const void* with = context.load(std::memory_order_relaxed);
-      const size_t count = tasks.load(std::memory_order_relaxed);
+      const Task run = task.load(std::memory_order_acquire);
+      const void* with = context.load(std::memory_order_acquire);
+      const size_t count = tasks.load(std::memory_order_acquire);
       if (Next(seen) >= count) return seen;
-      // Success means the round is still this one and this task of it was free: then what was read above is its own,
-      // for the owner changes it only when every task is finished.
+      // Success means that the round had not ended: then what was read above is its own, for the owner ends a round
+      // before it describes the next.
       if (ticket.compare_exchange_weak(seen, seen + 1, std::memory_order_acq_rel, std::memory_order_acquire)) {
         run(with, Next(seen));
         if (unfinished.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished.notify_one();
@@ -121,18 +124,21 @@ Team::Team(ThreadPool& pool, int limit) {
 Team::~Team() {
   if (state_ == nullptr) return;
   state_->ended.store(true, std::memory_order_release);
-  state_->tasks.store(0, std::memory_order_relaxed);
-  state_->ticket.fetch_add(uint64_t{1} << 32, std::memory_order_release);
+  state_->ticket.store(((State::Round(state_->ticket.load(std::memory_order_relaxed)) + 1) << 32) | State::kNone,
+                       std::memory_order_release);
   state_->ticket.notify_all();
 }
 
 void Team::Run(size_t tasks, Task task, const void* context) {
   State& s = *state_;
-  s.task.store(task, std::memory_order_relaxed);
-  s.context.store(context, std::memory_order_relaxed);
-  s.tasks.store(tasks, std::memory_order_relaxed);
+  // End the last round, so that a late worker's ticket is void, before anything it might have read is changed: each
+  // store below releases the one before it.
+  const uint64_t round = State::Round(s.ticket.load(std::memory_order_relaxed)) + 2;
+  s.ticket.store(((round - 1) << 32) | State::kNone, std::memory_order_relaxed);
+  s.task.store(task, std::memory_order_release);
+  s.context.store(context, std::memory_order_release);
+  s.tasks.store(tasks, std::memory_order_release);
   s.unfinished.store(tasks, std::memory_order_relaxed);
-  const uint64_t round = State::Round(s.ticket.load(std::memory_order_relaxed)) + 1;
   s.ticket.store(round << 32, std::memory_order_release);
   s.ticket.notify_all();
   s.Help(round << 32);

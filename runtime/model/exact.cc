@@ -7,16 +7,19 @@ namespace {
 
 // The unevaluated sum of two binary64 numbers, |low| at most half a unit of high's last bit: about 106 bits.
 //
-// Is that enough to round to binary32 as the exact real value would? Every operation below errs by at most 2^-100 of its
-// result, and a frequency takes a few dozen of them: less than 2^-92 altogether. Rounding goes wrong only where the exact
-// value lies that near to the middle between two binary32 values.
-// - It lies there exactly: for the default and linear kinds and for attention's scale this cannot happen. A middle is
-//   M 2^k with M odd, M >= 3. theta^(-p/q) / factor = M 2^k would give theta^p (M factor)^q = a power of two, and the odd
-//   parts of the integers behind it multiply to 1 only if each is 1, M too. (The same with sqrt(d) (layer + 1).) yarn and
-//   llama3 multiply by a ratio of integers or of config values, and a contrived config could reach a middle: Round()
-//   therefore takes what is within 2^-80 of a middle for the middle itself, and rounds it to even.
-// - It lies within 2^-80 of it, but not on it: 56 bits beyond binary32's own would have to come out all zeros or ones by
-//   chance, for one of the few hundred constants that a model has.
+// Is that enough to round to binary32 as the exact real value would? Every operation below errs by at most 2^-100 of
+// its result, and a frequency takes a few dozen of them: less than 2^-92 altogether. Rounding goes wrong only where the
+// exact value lies that near to the middle between two binary32 values.
+// - It lies on the middle: for the default and linear kinds and for attention's scale this cannot happen. A middle is
+//   M 2^k with M odd, M >= 3. theta^(-p/q) / factor = M 2^k would give theta^p (M factor)^q = a power of two, and the
+//   odd parts of the integers behind it multiply to 1 only if each is 1, M too. (The same with sqrt(d) (layer + 1).)
+//   yarn and llama3 multiply by a ratio of integers or of config values, and a contrived config could reach a middle:
+//   Round() therefore takes what is within 2^-80 of a middle for the middle itself, and rounds it to even.
+// - It lies within 2^-80 of it, but not on it: 56 bits beyond binary32's own would have to come out all zeros or ones
+//   by chance, for one of the few hundred constants that a model has.
+//
+// Build with -ffp-contract=off: a fused multiply-add in place of the two operations that are written breaks the proofs
+// of the error-free sums and products.
 struct Pair {
   double high = 0.0;
   double low = 0.0;
@@ -176,8 +179,7 @@ double OriginalLength(const RopeParameters& p) {
   return p.original_max_position_embeddings.value_or(p.max_position_embeddings);
 }
 
-// theta^(-2i/d) as e^(-(2i/d) ln theta). 1 and the powers of a power of two come out exactly or within 2^-95 of it, which
-// rounds to it.
+// theta^(-2i/d) as e^(-(2i/d) ln theta). Powers of two come out within 2^-92 of themselves, and round to themselves.
 Pair DefaultFrequency(const RopeParameters& p, uint32_t i) {
   if (i == 0) return Of(1.0);
   return Exp(-(Of(2.0 * i) * Log(Of(p.theta)) / Of(p.dimension)));
@@ -274,7 +276,9 @@ std::vector<float> RopeFrequencies(const RopeParameters& p) {
 float RopeAttentionFactor(const RopeParameters& p) {
   if (p.kind != RopeParameters::Kind::kYarn) return 1.0f;
   if (p.attention_factor) return static_cast<float>(*p.attention_factor);
-  if (p.mscale && p.mscale_all_dim) return Round(YarnScale(p.factor, *p.mscale) / YarnScale(p.factor, *p.mscale_all_dim));
+  if (p.mscale && p.mscale_all_dim) {
+    return Round(YarnScale(p.factor, *p.mscale) / YarnScale(p.factor, *p.mscale_all_dim));
+  }
   return Round(YarnScale(p.factor, 1.0));
 }
 

@@ -1,0 +1,292 @@
+// The load-time constants against MPFR with 300 bits, whose formulas are written down again here from
+// docs/numerics.md, section 3.
+#include "runtime/model/exact.h"
+
+#include <gtest/gtest.h>
+#include <mpfr.h>
+
+#include <cstring>
+#include <functional>
+#include <vector>
+
+namespace invar {
+namespace {
+
+// A 300-bit number with the operators that the formulas need.
+class Big {
+ public:
+  Big(double x = 0.0) {  // NOLINT: numbers convert
+    mpfr_init2(v_, 300);
+    mpfr_set_d(v_, x, MPFR_RNDN);
+  }
+  Big(const Big& other) {
+    mpfr_init2(v_, 300);
+    mpfr_set(v_, other.v_, MPFR_RNDN);
+  }
+  Big& operator=(const Big& other) {
+    mpfr_set(v_, other.v_, MPFR_RNDN);
+    return *this;
+  }
+  ~Big() { mpfr_clear(v_); }
+
+  friend Big operator+(const Big& a, const Big& b) { return Make(mpfr_add, a, b); }
+  friend Big operator-(const Big& a, const Big& b) { return Make(mpfr_sub, a, b); }
+  friend Big operator*(const Big& a, const Big& b) { return Make(mpfr_mul, a, b); }
+  friend Big operator/(const Big& a, const Big& b) { return Make(mpfr_div, a, b); }
+  friend bool operator<(const Big& a, const Big& b) { return mpfr_less_p(a.v_, b.v_) != 0; }
+  friend bool operator==(const Big& a, const Big& b) { return mpfr_equal_p(a.v_, b.v_) != 0; }
+  friend Big Pow(const Big& a, const Big& b) { return Make(mpfr_pow, a, b); }
+  Big Log() const {
+    Big r;
+    mpfr_log(r.v_, v_, MPFR_RNDN);
+    return r;
+  }
+  Big Sqrt() const {
+    Big r;
+    mpfr_sqrt(r.v_, v_, MPFR_RNDN);
+    return r;
+  }
+  Big Floor() const {
+    Big r;
+    mpfr_floor(r.v_, v_);
+    return r;
+  }
+  Big Ceiling() const {
+    Big r;
+    mpfr_ceil(r.v_, v_);
+    return r;
+  }
+  static Big Pi() {
+    Big r;
+    mpfr_const_pi(r.v_, MPFR_RNDN);
+    return r;
+  }
+  // To binary32, once; every value here is in the range of its normal numbers.
+  float Round() const {
+    mpfr_t f;
+    mpfr_init2(f, 24);
+    mpfr_set(f, v_, MPFR_RNDN);
+    const double exact = mpfr_get_d(f, MPFR_RNDN);
+    mpfr_clear(f);
+    return static_cast<float>(exact);
+  }
+
+ private:
+  template <class F>
+  static Big Make(F f, const Big& a, const Big& b) {
+    Big r;
+    f(r.v_, a.v_, b.v_, MPFR_RNDN);
+    return r;
+  }
+  mpfr_t v_;
+};
+
+uint32_t Bits(float x) {
+  uint32_t bits;
+  memcpy(&bits, &x, sizeof(bits));
+  return bits;
+}
+
+Big Default(double theta, uint32_t d, uint32_t i) { return Pow(theta, Big(-2.0 * i) / Big(d)); }
+
+Big Clamp(const Big& x, double low, double high) { return x < low ? Big(low) : Big(high) < x ? Big(high) : x; }
+
+double Original(const RopeParameters& p) {
+  return p.original_max_position_embeddings ? *p.original_max_position_embeddings : p.max_position_embeddings;
+}
+
+Big Yarn(const RopeParameters& p, uint32_t i) {
+  const Big d = p.dimension, two = 2.0;
+  const auto correction = [&](double b) {
+    return d * (Big(Original(p)) / (two * Big::Pi() * Big(b))).Log() / (two * Big(p.theta).Log());
+  };
+  Big low = correction(p.beta_fast.value_or(32)), high = correction(p.beta_slow.value_or(1));
+  if (p.truncate) low = low.Floor(), high = high.Ceiling();
+  if (low < 0.0) low = 0.0;
+  if (d - Big(1) < high) high = d - Big(1);
+  if (low == high) high = high + Big(1) / Big(1000);
+  const Big ramp = Clamp((Big(i) - low) / (high - low), 0.0, 1.0);
+  return Default(p.theta, p.dimension, i) * ((Big(1) - ramp) + ramp / Big(p.factor));
+}
+
+Big Llama3(const RopeParameters& p, uint32_t i) {
+  const Big f = Default(p.theta, p.dimension, i);
+  const Big w = Big(2) * Big::Pi() / f, orig = Original(p);
+  const Big low = p.low_freq_factor, high = p.high_freq_factor;
+  if (w < orig / high) return f;
+  if (orig / low < w) return f / Big(p.factor);
+  const Big s = (orig / w - low) / (high - low);
+  return (Big(1) - s) * f / Big(p.factor) + s * f;
+}
+
+// Compares all frequencies; returns how many.
+size_t Check(const RopeParameters& p, const std::function<Big(uint32_t)>& expected) {
+  EXPECT_EQ(CheckRopeParameters(p), nullptr);
+  const std::vector<float> frequencies = RopeFrequencies(p);
+  EXPECT_EQ(frequencies.size(), p.dimension / 2);
+  for (uint32_t i = 0; i < frequencies.size(); ++i) {
+    EXPECT_EQ(Bits(frequencies[i]), Bits(expected(i).Round()))
+        << "theta " << p.theta << ", d " << p.dimension << ", i " << i;
+  }
+  return frequencies.size();
+}
+
+const double kThetas[] = {1e4, 1e5, 5e5, 1e6, 1e7, 8e6, 12345.678, 65536.0, 1.5, 1e15};
+const uint32_t kDimensions[] = {2, 16, 32, 64, 80, 96, 128, 256};
+
+TEST(RopeFrequencies, DefaultAndLinear) {
+  size_t compared = 0;
+  for (const double theta : kThetas) {
+    for (const uint32_t d : kDimensions) {
+      RopeParameters p;
+      p.theta = theta;
+      p.dimension = d;
+      compared += Check(p, [&](uint32_t i) { return Default(theta, d, i); });
+      p.kind = RopeParameters::Kind::kLinear;
+      for (const double factor : {1.0, 2.0, 4.0, 8.0, 3.7, 0.3}) {
+        p.factor = factor;
+        compared += Check(p, [&](uint32_t i) { return Default(theta, d, i) / Big(factor); });
+      }
+    }
+  }
+  printf("%zu frequencies compared\n", compared);
+}
+
+// Powers of two come out exactly.
+TEST(RopeFrequencies, ExactlyRepresentable) {
+  RopeParameters p;
+  p.theta = 65536.0;
+  p.dimension = 32;
+  const std::vector<float> frequencies = RopeFrequencies(p);
+  float expected = 1.0f;
+  for (uint32_t i = 0; i < 16; ++i, expected *= 0.5f) EXPECT_EQ(frequencies[i], expected) << i;
+}
+
+// Qwen2.5 and Qwen3 (factor 4 of 32768), Qwen2.5-1M's and other thetas, DeepSeek's mscale, gpt-oss without truncation.
+TEST(RopeFrequencies, Yarn) {
+  size_t compared = 0;
+  for (const double theta : {1e4, 1.5e5, 1e6, 5e6, 1e7}) {
+    for (const uint32_t d : {64u, 80u, 128u}) {
+      for (const double original : {2048.0, 4096.0, 8192.0, 32768.0, 40960.0, 262144.0}) {
+        for (const double factor : {1.0, 2.0, 4.0, 8.0, 32.0, 40.0, 2.3}) {
+          for (const bool truncate : {true, false}) {
+            RopeParameters p;
+            p.kind = RopeParameters::Kind::kYarn;
+            p.theta = theta;
+            p.dimension = d;
+            p.factor = factor;
+            p.original_max_position_embeddings = original;
+            p.truncate = truncate;
+            compared += Check(p, [&](uint32_t i) { return Yarn(p, i); });
+            EXPECT_EQ(RopeAttentionFactor(p),
+                      factor <= 1.0 ? 1.0f : (Big(factor).Log() / Big(10) + Big(1)).Round());
+          }
+        }
+      }
+    }
+  }
+  printf("%zu frequencies compared\n", compared);
+}
+
+TEST(RopeFrequencies, YarnDefaultsAndEdges) {
+  RopeParameters p;
+  p.kind = RopeParameters::Kind::kYarn;
+  p.theta = 1e6;
+  p.dimension = 128;
+  p.factor = 4.0;
+  EXPECT_NE(CheckRopeParameters(p), nullptr);  // no length at all
+  p.max_position_embeddings = 32768;
+  Check(p, [&](uint32_t i) { return Yarn(p, i); });
+  p.beta_fast = 1.0;  // low and high meet without truncation, and 0.001 parts them
+  p.truncate = false;
+  Check(p, [&](uint32_t i) { return Yarn(p, i); });
+  p.max_position_embeddings = 4;  // low and high both clamp to 0
+  Check(p, [&](uint32_t i) { return Yarn(p, i); });
+}
+
+// A contrived config whose exact frequency, 2^-5 (1 + 2^-24), is the middle between two binary32 values: it goes to
+// the even one.
+TEST(RopeFrequencies, YarnTie) {
+  RopeParameters p;
+  p.kind = RopeParameters::Kind::kYarn;
+  p.theta = 256.0;
+  p.dimension = 4;
+  p.factor = 0x1p+24;
+  p.original_max_position_embeddings = 500.0;  // low = 0, high = 2
+  EXPECT_EQ(RopeFrequencies(p)[1], 0x1p-5f);
+}
+
+TEST(RopeFrequencies, Llama3) {
+  size_t compared = 0;
+  for (const double factor : {8.0, 32.0, 2.5}) {  // Llama 3.1, Llama 3.2
+    for (const uint32_t d : {64u, 128u}) {
+      for (const double high : {4.0, 3.0}) {
+        RopeParameters p;
+        p.kind = RopeParameters::Kind::kLlama3;
+        p.theta = 500000.0;
+        p.dimension = d;
+        p.factor = factor;
+        p.high_freq_factor = high;
+        p.original_max_position_embeddings = 8192;
+        compared += Check(p, [&](uint32_t i) { return Llama3(p, i); });
+        EXPECT_EQ(RopeAttentionFactor(p), 1.0f);
+      }
+    }
+  }
+  printf("%zu frequencies compared\n", compared);
+}
+
+TEST(RopeAttentionFactor, Mscale) {
+  RopeParameters p;
+  p.kind = RopeParameters::Kind::kYarn;
+  p.dimension = 64;
+  p.factor = 40.0;
+  const auto g = [](double s, double a) { return Big(a) * Big(s).Log() / Big(10) + Big(1); };
+  p.mscale = 1.0;
+  EXPECT_EQ(RopeAttentionFactor(p), g(40, 1).Round());  // mscale alone says nothing
+  p.mscale_all_dim = 0.707;
+  EXPECT_EQ(RopeAttentionFactor(p), (g(40, 1) / g(40, 0.707)).Round());
+  p.mscale = 0.707;
+  EXPECT_EQ(RopeAttentionFactor(p), 1.0f);
+  p.attention_factor = 1.0 / 3;
+  EXPECT_EQ(RopeAttentionFactor(p), static_cast<float>(1.0 / 3));
+}
+
+TEST(AttentionScale, EveryDimension) {
+  for (uint32_t d = 1; d <= 4096; ++d) {
+    EXPECT_EQ(Bits(AttentionScale(d)), Bits((Big(1) / Big(d).Sqrt()).Round())) << d;
+  }
+  for (uint32_t layer = 0; layer < 256; ++layer) {
+    for (const uint32_t d : {1u, 3u, 16u, 64u, 80u, 128u}) {
+      EXPECT_EQ(Bits(AttentionScale(d, true, layer + 1)), Bits((Big(1) / Big(d).Sqrt() / Big(layer + 1)).Round()));
+    }
+    EXPECT_EQ(Bits(AttentionScale(64, false, layer + 1)), Bits((Big(1) / Big(layer + 1)).Round()));
+  }
+  EXPECT_EQ(AttentionScale(64), 0.125f);
+  EXPECT_EQ(AttentionScale(64, false), 1.0f);
+  EXPECT_EQ(Bits(AttentionScale(4294967295u)), Bits((Big(1) / Big(4294967295.0).Sqrt()).Round()));
+}
+
+TEST(CheckRopeParameters, Refuses) {
+  RopeParameters p;
+  EXPECT_NE(CheckRopeParameters(p), nullptr);
+  p.dimension = 7;
+  EXPECT_NE(CheckRopeParameters(p), nullptr);
+  p.dimension = 8;
+  EXPECT_EQ(CheckRopeParameters(p), nullptr);
+  p.theta = 1.0;
+  EXPECT_NE(CheckRopeParameters(p), nullptr);
+  p.theta = 1e4;
+  p.kind = RopeParameters::Kind::kLinear;
+  p.factor = 0.0;
+  EXPECT_NE(CheckRopeParameters(p), nullptr);
+  p.kind = RopeParameters::Kind::kLlama3;
+  p.factor = 8.0;
+  p.original_max_position_embeddings = 8192;
+  EXPECT_EQ(CheckRopeParameters(p), nullptr);
+  p.high_freq_factor = 1.0;
+  EXPECT_NE(CheckRopeParameters(p), nullptr);
+}
+
+}  // namespace
+}  // namespace invar
