@@ -2,11 +2,11 @@
 //
 // Each function is evaluated in binary64 with + - * / alone, never a fused multiply-add, and then rounded once more to
 // binary32. So every step is one IEEE 754 operation and the bits do not depend on the vector's width, the processor or
-// the compiler. The binary64 value errs by little more than half a unit, 2^29 of which make a unit of binary32: only an
-// argument whose exact result lies within about 2^-29 units of the middle between two binary32 values could round
-// wrongly. Those few are found by trying all 2^32 arguments (tests/functions/prove_functions.cc), and the ones that do go
-// wrong are named here with their results (Patch). Changing any step, constant or order below means running that proof
-// again.
+// the compiler. The binary64 value errs by about one unit of its last place (by a few tens for erfc where x > 2), and
+// 2^29 of these make one unit of binary32: only an argument whose exact result lies about that near to the middle
+// between two binary32 values can round wrongly. Those few are found by trying all 2^32 arguments
+// (tests/functions/prove_functions.cc), and the ones that do go wrong are named here with their results (Patch): nine
+// in all six functions. Changing any step, constant or order below means running that proof again.
 //
 // The methods: argument reductions and the forms of the polynomials as in Muller and others, Handbook of Floating-Point
 // Arithmetic (2nd edition, chapters 10 and 11), and in fdlibm; polynomials rather than Tang's tables, because a gather
@@ -42,44 +42,46 @@ namespace table = ::invar::function_tables;
 // Adding this rounds |x| < 2^51 to the nearest integer, ties to even, and leaves it in the low bits of the sum.
 constexpr double kRoundToInteger = 0x1.8p+52;
 
-// One function argument whose binary64 value falls on the wrong side of a middle between two binary32 values, and the
-// right result, both as bits.
-template <class D32, class V32>
+// y, but `result` where x is `argument` (both as bits): for the few arguments whose exact result lies so near to the
+// middle between two binary32 values that the binary64 value falls on the middle or beyond it.
+template <class D32, class V32 = hn::Vec<D32>>
 HWY_INLINE V32 Patch(D32 d32, V32 x, uint32_t argument, uint32_t result, V32 y) {
   const hn::RebindToUnsigned<D32> du;
   return hn::IfThenElse(hn::Eq(x, hn::BitCast(d32, hn::Set(du, argument))), hn::BitCast(d32, hn::Set(du, result)), y);
 }
 
-// c[kFirst] + c[kFirst + kStep] x + c[kFirst + 2 kStep] x^2 + ..., by Horner's rule.
-template <size_t kFirst, size_t kStep, size_t kCount, class D64, class V = hn::Vec<D64>>
-HWY_INLINE V Horner(D64 d64, V x, const double (&c)[kCount]) {
-  if constexpr (kFirst + kStep >= kCount) {
+// c[kFirst] + c[kFirst + 1] x + ... + c[kFirst + kTerms - 1] x^(kTerms - 1) with kTerms <= 4, given x^2.
+template <size_t kFirst, size_t kTerms, size_t kCount, class D64, class V = hn::Vec<D64>>
+HWY_INLINE V Quad(D64 d64, V x, V x2, const double (&c)[kCount]) {
+  if constexpr (kTerms == 1) {
     return hn::Set(d64, c[kFirst]);
+  } else if constexpr (kTerms == 2) {
+    return hn::Add(hn::Set(d64, c[kFirst]), hn::Mul(x, hn::Set(d64, c[kFirst + 1])));
   } else {
-    return hn::Add(hn::Set(d64, c[kFirst]), hn::Mul(x, Horner<kFirst + kStep, kStep>(d64, x, c)));
+    return hn::Add(Quad<kFirst, 2>(d64, x, x2, c), hn::Mul(x2, Quad<kFirst + 2, kTerms - 2>(d64, x, x2, c)));
   }
 }
 
-// The whole polynomial as two interleaved halves in x^2, which halves the chain of dependent operations.
+// The terms from kFirst on, divided by x^kFirst, four at a time: a much shorter chain of dependent operations than
+// Horner's for two multiplications more (Estrin's scheme stopped halfway), because latency bounds the speed here.
+template <size_t kFirst, size_t kCount, class D64, class V = hn::Vec<D64>>
+HWY_INLINE V Quads(D64 d64, V x, V x2, V x4, const double (&c)[kCount]) {
+  if constexpr (kFirst + 4 >= kCount) {
+    return Quad<kFirst, kCount - kFirst>(d64, x, x2, c);
+  } else {
+    return hn::Add(Quad<kFirst, 4>(d64, x, x2, c), hn::Mul(x4, Quads<kFirst + 4>(d64, x, x2, x4, c)));
+  }
+}
+
+// c[0] + c[1] x + c[2] x^2 + ...
 template <size_t kCount, class D64, class V = hn::Vec<D64>>
 HWY_INLINE V Polynomial(D64 d64, V x, V x2, const double (&c)[kCount]) {
-  const V even = Horner<0, 2>(d64, x2, c);
-  const V odd = Horner<1, 2>(d64, x2, c);
-  return hn::Add(even, hn::Mul(x, odd));
+  return Quads<0>(d64, x, x2, hn::Mul(x2, x2), c);
 }
 
-// The same as four, for long ones.
-template <size_t kCount, class D64, class V = hn::Vec<D64>>
-HWY_INLINE V LongPolynomial(D64 d64, V x, V x2, const double (&c)[kCount]) {
-  const V x4 = hn::Mul(x2, x2);
-  const V even = hn::Add(Horner<0, 4>(d64, x4, c), hn::Mul(x2, Horner<2, 4>(d64, x4, c)));
-  const V odd = hn::Add(Horner<1, 4>(d64, x4, c), hn::Mul(x2, Horner<3, 4>(d64, x4, c)));
-  return hn::Add(even, hn::Mul(x, odd));
-}
-
-// x = n ln(2) + r with |r| <= ln(2) / 2, for |x| < 350: n sits in the low bits of `rounded`. n * kLn2High is exact (9 and
-// 44 bits), and so is the difference from x for the arguments that occur (multiples of 2^-45 below 2^9, or n = 0). The
-// last subtraction rounds, an error of at most 2^-55.
+// x = n ln(2) + r with |r| <= ln(2) / 2, for |x| < 350: n sits in the low bits of `rounded`. n * kLn2High is exact (9
+// and 44 bits), and so is the difference from x for the arguments that occur (multiples of 2^-48 below 2^9, or n = 0).
+// The last subtraction rounds, an error of at most 2^-55.
 template <class D64, class V = hn::Vec<D64>>
 HWY_INLINE void ReduceByLn2(D64 d64, V x, V& rounded, V& r) {
   const V magic = hn::Set(d64, kRoundToInteger);
@@ -88,21 +90,15 @@ HWY_INLINE void ReduceByLn2(D64 d64, V x, V& rounded, V& r) {
   r = hn::Sub(hn::Sub(x, hn::Mul(n, hn::Set(d64, table::kLn2High))), hn::Mul(n, hn::Set(d64, table::kLn2Low)));
 }
 
-// e^r - 1 - r for |r| <= ln(2) / 2.
+// e^r - 1 for |r| <= ln(2) / 2. No digits are lost for small r: r itself is added last. Its error is at most 2^-55 of
+// rounding (and 2^-57 of the polynomial), a quarter of a unit of the smallest 1 + (e^r - 1).
 template <class D64, class V = hn::Vec<D64>>
-HWY_INLINE V ExpTail(D64 d64, V r) {
+HWY_INLINE V ExpMinusOne(D64 d64, V r) {
   const V r2 = hn::Mul(r, r);
-  return hn::Mul(r2, Polynomial(d64, r, r2, table::kExp));
-}
-
-// e^r for |r| <= ln(2) / 2, given ExpTail(r). The rounding error of 1 + r is known exactly (Dekker's fast two-sum), so
-// only the last addition rounds at the result's own scale.
-template <class D64, class V = hn::Vec<D64>>
-HWY_INLINE V OnePlus(D64 d64, V r, V tail) {
-  const V one = hn::Set(d64, 1.0);
-  const V high = hn::Add(one, r);
-  const V low = hn::Add(hn::Sub(one, high), r);
-  return hn::Add(high, hn::Add(low, tail));
+  const V r4 = hn::Mul(r2, r2);
+  const V start = hn::Mul(r2, Quad<0, 4>(d64, r, r2, table::kExp));
+  const V end = hn::Mul(hn::Mul(r2, r4), Quads<4>(d64, r, r2, r4, table::kExp));
+  return hn::Add(r, hn::Add(start, end));
 }
 
 // v * 2^n, n in the low bits of `rounded`, by adding to the exponent's bits: v and the product are normal numbers.
@@ -114,7 +110,8 @@ HWY_INLINE V Scale(D64 d64, V v, V rounded) {
 
 }  // namespace function_detail
 
-// exp. e^x = 2^n e^r.
+// exp. e^x = 2^n e^r. The reduction and e^r - 1 err by 2^-55 or a little more each, the last addition by half a unit of
+// a result that is at least 2^-1/2: about one unit together.
 template <class D64>
 HWY_INLINE FloatVec<D64> Exp(D64 d64, FloatVec<D64> x) {
   using namespace function_detail;
@@ -124,7 +121,7 @@ HWY_INLINE FloatVec<D64> Exp(D64 d64, FloatVec<D64> x) {
   const auto clamped = hn::Max(hn::Min(x, hn::Set(d32, 89.0f)), hn::Set(d32, -104.0f));
   V rounded, r;
   ReduceByLn2(d64, hn::PromoteTo(d64, clamped), rounded, r);
-  const V e = Scale(d64, OnePlus(d64, r, ExpTail(d64, r)), rounded);
+  const V e = Scale(d64, hn::Add(hn::Set(d64, 1.0), ExpMinusOne(d64, r)), rounded);
   auto y = hn::DemoteTo(d32, e);
 #if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
   // On these Highway 1.0.3 converts what overflows to the greatest finite number, not to infinity.
@@ -144,7 +141,7 @@ HWY_INLINE FloatVec<D64> Log(D64 d64, FloatVec<D64> x) {
   const hn::RebindToUnsigned<D64> du;
   const hn::RebindToUnsigned<FloatTag<D64>> du32;
   const auto bits = hn::BitCast(du, hn::PromoteTo(d64, x));  // a subnormal binary32 is a normal binary64
-  // The exponent's bits move up where the significand is at least sqrt(2)'s, cut to 2^-20: then m - 1 changes sign there.
+  // Counting binades from sqrt(1/2), cut to 20 bits after the point, instead of from 1: then |f| is at most 0.42.
   const auto root_half = hn::Set(du, uint64_t{0x3FE6A09E00000000});
   const auto shifted = hn::Sub(hn::Add(bits, hn::Set(du, uint64_t{0x3FF0000000000000})), root_half);
   const auto biased = hn::ShiftRight<52>(shifted);
@@ -164,6 +161,11 @@ HWY_INLINE FloatVec<D64> Log(D64 d64, FloatVec<D64> x) {
   const V high = hn::Add(large, middle);
   const V low = hn::Add(hn::Sub(large, high), middle);
   auto y = hn::DemoteTo(d32, hn::Add(high, hn::Add(low, small)));
+  y = Patch(d32, x, 0x3C413D3Au, 0xC08E158Fu, y);
+  y = Patch(d32, x, 0x41178FEBu, 0x400FE5E7u, y);
+  y = Patch(d32, x, 0x4C5D65A5u, 0x418F034Bu, y);
+  y = Patch(d32, x, 0x65D890D3u, 0x4254D1F9u, y);
+  y = Patch(d32, x, 0x6F31A8ECu, 0x42845A89u, y);
   const auto zero = hn::Zero(d32);
   const auto infinity = hn::BitCast(d32, hn::Set(du32, 0x7F800000u));
   y = hn::IfThenElse(hn::Eq(x, zero), hn::Neg(infinity), y);
@@ -171,8 +173,8 @@ HWY_INLINE FloatVec<D64> Log(D64 d64, FloatVec<D64> x) {
   return hn::IfThenElse(hn::Lt(x, infinity), y, x);  // +infinity and NaN
 }
 
-// tanh. With E = e^(2|x|) - 1 = 2^n (e^r - 1) + (2^n - 1): tanh |x| = E / (E + 2). No digits are lost for small x, where
-// n = 0 and e^r - 1 = r + tail.
+// tanh. With E = e^(2|x|) - 1 = 2^n (e^r - 1) + (2^n - 1): tanh |x| = E / (E + 2). No digits are lost for small x,
+// where n = 0. e^r - 1, E and the quotient each round once or twice: two units of binary64 at most.
 template <class D64>
 HWY_INLINE FloatVec<D64> Tanh(D64 d64, FloatVec<D64> x) {
   using namespace function_detail;
@@ -183,7 +185,7 @@ HWY_INLINE FloatVec<D64> Tanh(D64 d64, FloatVec<D64> x) {
   ReduceByLn2(d64, hn::Add(a, a), rounded, r);
   const V one = hn::Set(d64, 1.0);
   const V power = Scale(d64, one, rounded);
-  const V e = hn::Add(hn::Mul(power, hn::Add(r, ExpTail(d64, r))), hn::Sub(power, one));
+  const V e = hn::Add(hn::Mul(power, ExpMinusOne(d64, r)), hn::Sub(power, one));
   const auto y = hn::DemoteTo(d32, hn::Div(e, hn::Add(e, hn::Set(d64, 2.0))));
   return hn::IfThenElse(hn::IsNaN(x), x, hn::CopySignToAbs(y, x));
 }
@@ -201,11 +203,12 @@ HWY_INLINE FloatVec<D64> Erfc(D64 d64, FloatVec<D64> x) {
   const V u = hn::Div(a, hn::Add(a, hn::Set(d64, table::kErfcShift)));
   V rounded, r;
   ReduceByLn2(d64, hn::Neg(hn::Mul(a, a)), rounded, r);
-  const V e = OnePlus(d64, r, ExpTail(d64, r));
-  const V w = hn::Mul(u, LongPolynomial(d64, u, hn::Mul(u, u), table::kErfc));
+  const V e = hn::Add(hn::Set(d64, 1.0), ExpMinusOne(d64, r));
+  const V w = hn::Mul(u, Polynomial(d64, u, hn::Mul(u, u), table::kErfc));
   const V right = Scale(d64, hn::Add(e, hn::Mul(e, w)), rounded);
   const V left = hn::Sub(hn::Set(d64, 2.0), right);
-  const auto y = hn::DemoteTo(d32, hn::IfThenElse(hn::Lt(wide, hn::Zero(d64)), left, right));
+  auto y = hn::DemoteTo(d32, hn::IfThenElse(hn::Lt(wide, hn::Zero(d64)), left, right));
+  y = Patch(d32, x, 0xB76C9F62u, 0x3F800085u, y);
   return hn::IfThenElse(hn::IsNaN(x), x, y);
 }
 
@@ -223,6 +226,10 @@ HWY_INLINE void ReduceByHalfPi(D64 d64, V a, V& rounded, V& high, V& low) {
   const V second = hn::Mul(n, hn::Set(d64, table::kHalfPi2));
   high = hn::Sub(first, second);
   low = hn::Sub(hn::Sub(hn::Sub(first, high), second), hn::Mul(n, hn::Set(d64, table::kHalfPi3)));
+  // The third part may reach 2^-39; the polynomials want `low` within a rounding error of `high`.
+  const V sum = hn::Add(high, low);
+  low = hn::Add(hn::Sub(high, sum), low);
+  high = sum;
 }
 
 // The same for 2^22 <= |x|, infinities and NaNs giving anything (Payne and Hanek): |x| = m 2^E, and m times a table's
@@ -312,7 +319,9 @@ HWY_INLINE FloatVec<D64> Sin(D64 d64, FloatVec<D64> x) {
   using namespace function_detail;
   const FloatTag<D64> d32;
   // sin(-x) = -sin x; on |x|, so that the sign of a zero comes out right too.
-  const auto y = hn::DemoteTo(d32, SinOrCos<0>(d64, hn::PromoteTo(d64, hn::Abs(x))));
+  const auto a = hn::Abs(x);
+  auto y = hn::DemoteTo(d32, SinOrCos<0>(d64, hn::PromoteTo(d64, a)));
+  y = Patch(d32, a, 0x46199998u, 0xBEB1FA5Du, y);
   const auto sign = hn::And(x, hn::SignBit(d32));
   return WhereFinite(d64, x, hn::Xor(y, sign));
 }
@@ -321,7 +330,11 @@ template <class D64>
 HWY_INLINE FloatVec<D64> Cos(D64 d64, FloatVec<D64> x) {
   using namespace function_detail;
   const FloatTag<D64> d32;
-  return WhereFinite(d64, x, hn::DemoteTo(d32, SinOrCos<1>(d64, hn::PromoteTo(d64, hn::Abs(x)))));
+  const auto a = hn::Abs(x);
+  auto y = hn::DemoteTo(d32, SinOrCos<1>(d64, hn::PromoteTo(d64, a)));
+  y = Patch(d32, a, 0x5F18B878u, 0x3F7F14BBu, y);
+  y = Patch(d32, a, 0x6115CB11u, 0x3F78142Fu, y);
+  return WhereFinite(d64, x, y);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -1,0 +1,46 @@
+// The vector functions of every compiled instruction set, and a comparison of them with the reference on many threads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tests/functions/reference.h"
+
+namespace invar {
+namespace functions_test {
+
+// y[i] = f(x[i]).
+using Map = void (*)(const float* x, float* y, size_t n);
+
+struct Target {
+  const char* name;
+  bool supported;  // by this processor
+  size_t lanes;    // doubles in a vector; 0 where not supported
+  Map functions[kFunctions];
+};
+
+// Every compiled target, best first, called directly.
+const std::vector<Target>& Targets();
+
+struct Outcome {
+  const Target* target;
+  uint64_t compared = 0;
+  uint64_t wrong = 0;
+  struct Case {
+    uint32_t argument, result, expected;
+  };
+  std::vector<Case> cases;  // the first few wrong ones, by argument
+};
+
+// Compares argument(i) for i in [0, count) on each of the targets; the reference is computed once for all of them.
+std::vector<Outcome> Compare(Function function, const std::vector<const Target*>& targets, uint64_t count,
+                             const std::function<uint32_t(uint64_t)>& argument, int threads);
+
+// A line for people: function, target, numbers of comparisons and of wrong results, the wrong ones.
+std::string Describe(Function function, const Outcome& outcome);
+
+}  // namespace functions_test
+}  // namespace invar

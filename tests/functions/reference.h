@@ -1,0 +1,22 @@
+// The functions of docs/numerics.md, section 5, correctly rounded, one argument at a time: what the vector code is
+// compared with. Independent of it: no table, coefficient or line of code is shared.
+#pragma once
+
+#include <cstdint>
+
+namespace invar {
+namespace functions_test {
+
+enum class Function { kExp, kLog, kTanh, kErfc, kSin, kCos };
+constexpr int kFunctions = 6;
+
+const char* Name(Function function);
+
+// The bits of the correctly rounded binary32 value, any NaN as 0x7FC00000.
+uint32_t Reference(Function function, uint32_t argument);
+
+// The same by MPFR alone, without the fast filters.
+uint32_t ReferenceByMpfr(Function function, uint32_t argument);
+
+}  // namespace functions_test
+}  // namespace invar
