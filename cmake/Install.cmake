@@ -1,0 +1,16 @@
+# `cmake --install` gives find_package(invar) and the target invar::kernels.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+install(TARGETS invar_kernels EXPORT invar-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY include/invar DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+if(INVAR_BUILD_CLI)
+  install(TARGETS invar RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+set_target_properties(invar_kernels PROPERTIES EXPORT_NAME kernels)
+install(EXPORT invar-targets NAMESPACE invar:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/invar)
+configure_package_config_file(cmake/invar-config.cmake.in "${PROJECT_BINARY_DIR}/invar-config.cmake"
+  INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/invar)
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/invar-config-version.cmake" COMPATIBILITY SameMinorVersion)
+install(FILES "${PROJECT_BINARY_DIR}/invar-config.cmake" "${PROJECT_BINARY_DIR}/invar-config-version.cmake"
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/invar)

@@ -1,0 +1,52 @@
+// What a checkpoint's config.json says, as plain data: both generations of Hugging Face's field names, with the defaults
+// that GPT2Config and Qwen3Config give to fields that a published config leaves out.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "runtime/model/exact.h"
+
+namespace invar {
+
+enum class Architecture { kGpt2, kQwen3 };
+
+enum class Activation { kGeluTanh, kGeluErf, kQuickGelu, kSilu, kRelu, kTanh };
+
+struct ModelConfig {
+  Architecture architecture = Architecture::kGpt2;
+  size_t vocab_size = 0;
+  size_t hidden_size = 0;
+  size_t layers = 0;
+  size_t heads = 0;
+  size_t kv_heads = 0;
+  size_t head_dim = 0;
+  size_t intermediate_size = 0;
+  size_t max_positions = 0;
+  double norm_epsilon = 0;
+  Activation activation = Activation::kGeluTanh;
+  bool tie_word_embeddings = false;
+
+  // Qwen3
+  bool attention_bias = false;
+  RopeParameters rope;
+
+  // GPT-2
+  bool scale_attn_weights = true;
+  bool scale_attn_by_inverse_layer_idx = false;
+
+  // Tokens that end a text, where generation_config.json names none.
+  std::vector<int32_t> eos_token_ids;
+
+  // Reads and checks directory/config.json. Throws Error naming the file, the field and what would be right.
+  static ModelConfig Load(const std::filesystem::path& directory);
+};
+
+// Token ids of a field that is one integer, a list of them, null or absent.
+class JsonFields;
+std::vector<int32_t> TokenIds(const JsonFields& fields, const char* name);
+
+}  // namespace invar

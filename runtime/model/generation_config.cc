@@ -1,0 +1,28 @@
+#include "runtime/model/generation_config.h"
+
+#include "runtime/base/json.h"
+#include "runtime/model/config.h"
+
+namespace invar {
+
+GenerationConfig GenerationConfig::Load(const std::filesystem::path& directory) {
+  GenerationConfig config;
+  const std::filesystem::path path = directory / "generation_config.json";
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return config;
+  const nlohmann::json json = ParseJsonFile(path, 1 << 20);
+  const JsonFields fields(json, path.string());
+  const auto number = [&](const char* name, double min, double max) {
+    return fields.IsNull(name) ? std::nullopt : fields.Number(name, min, max);
+  };
+  if (!fields.IsNull("do_sample")) config.do_sample = fields.Bool("do_sample");
+  config.temperature = number("temperature", 0, 1e30);
+  if (!fields.IsNull("top_k")) config.top_k = fields.Integer("top_k", 0, INT32_MAX);
+  config.top_p = number("top_p", 1e-30, 1e30);
+  config.min_p = number("min_p", 0, 1);
+  config.repetition_penalty = number("repetition_penalty", 1e-30, 1e30);
+  config.eos_token_ids = TokenIds(fields, "eos_token_id");
+  return config;
+}
+
+}  // namespace invar

@@ -1,0 +1,24 @@
+// What a checkpoint's generation_config.json suggests; an absent file suggests nothing.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+namespace invar {
+
+struct GenerationConfig {
+  std::optional<bool> do_sample;
+  std::optional<double> temperature;
+  std::optional<int64_t> top_k;
+  std::optional<double> top_p;
+  std::optional<double> min_p;
+  std::optional<double> repetition_penalty;
+  std::vector<int32_t> eos_token_ids;
+
+  // Throws Error for a file that is there but wrong.
+  static GenerationConfig Load(const std::filesystem::path& directory);
+};
+
+}  // namespace invar

@@ -1,0 +1,40 @@
+// A model's chat template: messages in, the text that the model was trained to see out.
+//
+// Templates are Jinja as Hugging Face renders it (trim_blocks, lstrip_blocks). This is a subset of the language; a
+// construct outside it is refused with its line, never rendered wrong.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+namespace invar {
+
+struct ChatOptions {
+  bool add_generation_prompt = true;
+  // Further variables of the template, such as enable_thinking; an object or null.
+  nlohmann::ordered_json variables;
+};
+
+class ChatTemplate {
+ public:
+  // chat_template.jinja, or else "chat_template" of tokenizer_config.json; nothing where the model has neither. Throws
+  // Error for a template that is not understood.
+  static std::optional<ChatTemplate> Load(const std::filesystem::path& directory);
+  // `name` is what messages call the template.
+  static ChatTemplate Parse(const std::string& source, const std::string& name);
+
+  // messages: a list of {"role", "content"}. Throws Error where the template refuses them.
+  std::string Render(const nlohmann::ordered_json& messages, const ChatOptions& options) const;
+
+  struct Node;  // the parsed template
+
+ private:
+  std::shared_ptr<const Node> root_;
+  std::string name_;
+  nlohmann::ordered_json tokens_;  // bos_token, eos_token and the like
+};
+
+}  // namespace invar
