@@ -77,7 +77,8 @@ TEST_P(Bundled, SampledIdsAreThePublishedOnes) {
   const Engine& engine = EngineOf(GetParam());
   const std::vector<Reference> references = References(GetParam());
   size_t found = 0;
-  for (const nlohmann::json& sampled : ReadJson(SourceDir() / "tests" / "data" / "fingerprints.json")["sampled"]) {
+  const nlohmann::json fingerprints = ReadJson(SourceDir() / "tests" / "data" / "fingerprints.json");
+  for (const nlohmann::json& sampled : fingerprints["sampled"]) {
     if (sampled["model"] != GetParam()) continue;
     const std::vector<int32_t> expected = sampled["ids"];
     GenerateRequest request;
