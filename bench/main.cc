@@ -1,0 +1,185 @@
+// invar_bench: Google Benchmark's program, its flags, and a few of its own (--help).
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <benchmark/benchmark.h>
+
+#include "bench/harness.h"
+#include "runtime/base/error.h"
+#include "runtime/kernels/selection.h"
+
+namespace invar::bench {
+namespace {
+
+constexpr char kHelp[] =
+    "invar_bench [--quick] [--json FILE] [--isa NAME[,NAME]] [--threads N[,N]] [--rounds N] [--model DIR]...\n"
+    "\n"
+    "Measures every kernel, the whole operations and the models, as shares of what the machine can do.\n"
+    "\n"
+    "  --quick      a small subset, under three minutes\n"
+    "  --json FILE  also write every figure as JSON; - writes it to standard output and the tables to standard error\n"
+    "  --isa        only these instruction sets\n"
+    "  --threads    only these thread counts; otherwise 1 and all\n"
+    "  --rounds     measurements of each benchmark, of which the median counts; otherwise 7 (quick: 3)\n"
+    "  --model      also this checkpoint directory; may be given again. INVAR_BENCH_MODELS: the same, separated by ':'\n"
+    "\n"
+    "Google Benchmark's own flags work too: --benchmark_filter=REGEX, --benchmark_list_tests, --benchmark_repetitions=N,\n"
+    "--benchmark_out=FILE with --benchmark_out_format=csv, ...\n";
+
+// A benchmark here is one iteration that measures in its own way (harness.h); what it found goes into the time columns.
+template <class Base>
+class WithMeasuredTime : public Base {
+ public:
+  using Base::Base;
+  void ReportRuns(const std::vector<benchmark::BenchmarkReporter::Run>& runs) override {
+    std::vector<benchmark::BenchmarkReporter::Run> shown = runs;
+    for (auto& run : shown) {
+      const auto seconds = run.counters.find("seconds");
+      if (seconds == run.counters.end()) continue;
+      const double iterations = run.iterations == 0 ? 1.0 : static_cast<double>(run.iterations);
+      run.real_accumulated_time = seconds->second.value * iterations;
+      run.cpu_accumulated_time = run.real_accumulated_time;
+      run.counters.erase(seconds);
+    }
+    Base::ReportRuns(shown);
+  }
+};
+
+std::vector<std::string> Split(const std::string& list, char separator) {
+  std::vector<std::string> parts;
+  std::istringstream stream(list);
+  for (std::string part; std::getline(stream, part, separator);) {
+    if (!part.empty()) parts.push_back(part);
+  }
+  return parts;
+}
+
+int Positive(const std::string& flag, const std::string& text) {
+  char* end = nullptr;
+  const long value = std::strtol(text.c_str(), &end, 10);
+  if (text.empty() || *end != '\0' || value < 1 || value > 4096) {
+    throw UsageError(flag + " " + text + ": give a whole number from 1 to 4096");
+  }
+  return static_cast<int>(value);
+}
+
+// Takes our own flags out of the arguments; the rest is Google Benchmark's. Returns where JSON goes, empty for nowhere.
+std::string TakeFlags(std::vector<std::string>& arguments) {
+  Options& options = TheOptions();
+  if (const char* models = std::getenv("INVAR_BENCH_MODELS")) {
+    for (const std::string& model : Split(models, ':')) options.models.emplace_back(model);
+  }
+  std::string json;
+  std::vector<std::string> others = {arguments[0]};
+  for (size_t i = 1; i < arguments.size(); ++i) {
+    const size_t equals = arguments[i].find('=');
+    const std::string flag = arguments[i].substr(0, equals);
+    const auto value = [&]() -> std::string {
+      if (equals != std::string::npos) return arguments[i].substr(equals + 1);
+      if (i + 1 == arguments.size()) throw UsageError(flag + " needs a value; see --help");
+      return arguments[++i];
+    };
+    if (flag == "--quick") {
+      options.quick = true;
+    } else if (flag == "--json") {
+      json = value();
+    } else if (flag == "--isa") {
+      for (const std::string& isa : Split(value(), ',')) options.isas.push_back(Kernels::Of(isa).isa());
+    } else if (flag == "--threads") {
+      for (const std::string& threads : Split(value(), ',')) options.threads.push_back(Positive(flag, threads));
+    } else if (flag == "--rounds") {
+      options.rounds = Positive(flag, value());
+    } else if (flag == "--model") {
+      options.models.emplace_back(value());
+    } else {
+      others.push_back(arguments[i]);
+    }
+  }
+  arguments = others;
+  return json;
+}
+
+int Main(int argc, char** argv) {
+  std::vector<std::string> arguments(argv, argv + argc);
+  if (std::find(arguments.begin() + 1, arguments.end(), "--help") != arguments.end()) {
+    std::fputs(kHelp, stdout);
+    return 0;
+  }
+  const std::string json = TakeFlags(arguments);
+  const bool json_to_stdout = json == "-";
+  // One iteration is a whole measurement: the least time asked for must not make Google Benchmark want more of them.
+  arguments.insert(arguments.begin() + 1, "--benchmark_min_time=0.000000001");
+  if (!json.empty() && !json_to_stdout) {
+    arguments.push_back("--benchmark_out=" + json);
+    arguments.push_back("--benchmark_out_format=json");
+  }
+  std::vector<char*> pointers;
+  bool has_file = false;
+  for (std::string& argument : arguments) {
+    pointers.push_back(argument.data());
+    has_file = has_file || argument.rfind("--benchmark_out=", 0) == 0;
+  }
+  bool csv = false;
+  for (const std::string& argument : arguments) csv = csv || argument == "--benchmark_out_format=csv";
+  int count = static_cast<int>(pointers.size());
+  benchmark::Initialize(&count, pointers.data());
+  if (benchmark::ReportUnrecognizedArguments(count, pointers.data())) return 2;
+
+  RegisterCeilings();
+  RegisterMatmul();
+  RegisterAttention();
+  RegisterModels();
+  RegisterKernels();
+
+  const std::vector<std::string> supported = SupportedIsas();
+  std::string isas;
+  for (const std::string& isa : supported) isas += (isas.empty() ? "" : " ") + isa;
+  benchmark::AddCustomContext("instruction_sets", isas);
+  benchmark::AddCustomContext("threads", std::to_string(AvailableThreads()));
+
+  using benchmark::ConsoleReporter;
+  const auto style = isatty(1) ? ConsoleReporter::OO_ColorTabular : ConsoleReporter::OO_Tabular;
+  WithMeasuredTime<ConsoleReporter> console(style);
+  WithMeasuredTime<benchmark::JSONReporter> json_reporter;
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"  // the only way to have the times right in a CSV file too
+#endif
+  WithMeasuredTime<benchmark::CSVReporter> csv_reporter;
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
+  benchmark::BenchmarkReporter* display = &console;
+  if (json_to_stdout) display = &json_reporter;
+  benchmark::BenchmarkReporter* file = nullptr;
+  WithMeasuredTime<benchmark::JSONReporter> json_file;
+  if (has_file) file = csv ? static_cast<benchmark::BenchmarkReporter*>(&csv_reporter) : &json_file;
+  const size_t ran = benchmark::RunSpecifiedBenchmarks(display, file);
+  PrintSummary(json_to_stdout ? stderr : stdout);
+  benchmark::Shutdown();
+  return ran == 0 ? 1 : 0;
+}
+
+}  // namespace
+}  // namespace invar::bench
+
+int main(int argc, char** argv) {
+  try {
+    return invar::bench::Main(argc, argv);
+  } catch (const invar::UsageError& e) {
+    std::fprintf(stderr, "invar_bench: %s\n", e.what());
+    return 2;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "invar_bench: %s\n", e.what());
+    return 1;
+  }
+}

@@ -1,0 +1,79 @@
+// The whole Matmul() of the runtime at the shapes of GPT-2 124M and Qwen3-0.6B, packing of the rows counted, weights
+// from memory: what a model's projections cost.
+#include <string>
+#include <vector>
+
+#include "bench/harness.h"
+#include "runtime/kernels/selection.h"
+
+namespace invar::bench {
+namespace {
+
+struct Projection {
+  const char* name;
+  size_t n, k;
+  bool head;  // one row at a time: nobody asks for the logits of all positions
+};
+
+constexpr Projection kProjections[] = {
+    {"gpt2.c_attn", 2304, 768, false},        {"gpt2.attn.c_proj", 768, 768, false},
+    {"gpt2.c_fc", 3072, 768, false},          {"gpt2.mlp.c_proj", 768, 3072, false},
+    {"gpt2.head", 50257, 768, true},          {"qwen3.q_proj", 2048, 1024, false},
+    {"qwen3.k_proj,v_proj", 1024, 1024, false}, {"qwen3.o_proj", 1024, 2048, false},
+    {"qwen3.gate_proj,up_proj", 3072, 1024, false}, {"qwen3.down_proj", 1024, 3072, false},
+    {"qwen3.head", 151936, 1024, true},
+};
+
+void RunMatmul(benchmark::State& state, const Projection& projection, invar_type type, const std::string& isa,
+               int threads, size_t m) {
+  const Kernels& kernels = Kernels::Of(isa);
+  std::vector<float> x = Values(m * projection.k, -1, 1), y(m * projection.n);
+  Scratch packed_rows;
+  const size_t weight_bytes = invar_packed_size(projection.n, projection.k) * TypeSize(type);
+  Work work;
+  work.isa = isa;
+  work.threads = threads;
+  work.flops = 2.0 * static_cast<double>(m) * static_cast<double>(projection.n * projection.k);
+  work.bytes = static_cast<double>(projection.n * projection.k * TypeSize(type));
+  work.from_memory = true;
+  work.call = [&](Team& team) {
+    const Linear linear = {type, projection.n, projection.k, TheWeights().Next(weight_bytes), nullptr};
+    Matmul({kernels, team, packed_rows}, linear, m, {x.data(), static_cast<int64_t>(projection.k)},
+           {y.data(), static_cast<int64_t>(projection.n)});
+  };
+  const Measured measured = Run(state, work);
+  const bool vector = m == 1;
+  const bool small = m < 16;  // weights are read for so few rows that either ceiling may bind
+  Figure figure;
+  figure.table = "Matmul, M = " + std::to_string(m) + (vector  ? ": percent of read bandwidth"
+                                                       : small ? ": percent of the ceiling that binds"
+                                                               : ": percent of FMA peak");
+  figure.row = std::string(projection.name) + " " + std::to_string(projection.n) + " x " + std::to_string(projection.k);
+  figure.column = isa + " " + TypeName(type) + " " + std::to_string(threads) + "t";
+  figure.value = vector ? measured.pct_bandwidth : small ? measured.pct_bound : measured.pct_peak;
+  Record(figure);
+}
+
+}  // namespace
+
+void RegisterMatmul() {
+  const std::vector<size_t> all_rows = TheOptions().quick ? std::vector<size_t>{1, 512}
+                                                          : std::vector<size_t>{1, 8, 64, 128, 512};
+  for (const std::string& isa : OperationIsas()) {
+    for (const invar_type type : {INVAR_F32, INVAR_BF16, INVAR_F16}) {
+      for (const int threads : ThreadCounts()) {
+        for (const size_t m : all_rows) {
+          for (const Projection& projection : kProjections) {
+            if (projection.head && m != 1) continue;
+            const std::string name = std::string("Matmul/") + TypeName(type) + "/" + isa + "/threads:" +
+                                     std::to_string(threads) + "/" + projection.name + "/M:" + std::to_string(m) +
+                                     "/N:" + std::to_string(projection.n) + "/K:" + std::to_string(projection.k);
+            Register(name, [=](benchmark::State& state) { RunMatmul(state, projection, type, isa, threads, m); });
+          }
+        }
+      }
+    }
+  }
+}
+
+}  // namespace invar::bench
