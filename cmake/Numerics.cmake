@@ -8,7 +8,8 @@ foreach(flags "${CMAKE_CXX_FLAGS}" "${CMAKE_CXX_FLAGS_${CMAKE_BUILD_TYPE}}" "$EN
 endforeach()
 
 # Options of a target come after the user's flags and win over them: an inherited -ffp-contract=fast is undone here.
-set(INVAR_NUMERIC_FLAGS -ffp-contract=off)
+# No errno: a square root is then the instruction (correctly rounded) and never a call into the math library.
+set(INVAR_NUMERIC_FLAGS -ffp-contract=off -fno-math-errno)
 
 # i686 without SSE computes in registers of 80 bits, which neither rounds nor adds as the contract says.
 if(CMAKE_SIZEOF_VOID_P EQUAL 4 AND CMAKE_SYSTEM_PROCESSOR MATCHES "i[3-6]86|x86|AMD64")

@@ -13,12 +13,6 @@ namespace {
 
 size_t ElementSize(invar_type type) { return type == INVAR_F32 ? 4 : 2; }
 
-std::string ShapeText(const std::vector<uint64_t>& shape) {
-  std::string text = "[";
-  for (size_t i = 0; i < shape.size(); ++i) text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
-  return text + "]";
-}
-
 invar_type StorageType(const TensorView& tensor) {
   switch (tensor.dtype) {
     case DType::kF32:

@@ -23,6 +23,8 @@ enum class DType { kBool, kU8, kI8, kI16, kU16, kF16, kBF16, kI32, kU32, kF32, k
 const char* DTypeName(DType dtype);
 // Bytes of one element; 0 for kUnknown.
 size_t DTypeSize(DType dtype);
+// "[2, 3]", for messages.
+std::string ShapeText(const std::vector<uint64_t>& shape);
 
 struct TensorView {
   std::string name;

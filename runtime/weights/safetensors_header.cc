@@ -8,15 +8,16 @@
 #include "runtime/base/json.h"
 
 namespace invar {
-namespace {
-
-constexpr size_t kMaxDimensions = 64;  // far above any weight; a header must not make us store millions
 
 std::string ShapeText(const std::vector<uint64_t>& shape) {
   std::string text = "[";
   for (size_t i = 0; i < shape.size(); ++i) text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
   return text + "]";
 }
+
+namespace {
+
+constexpr size_t kMaxDimensions = 64;  // far above any weight; a header must not make us store millions
 
 // Takes the header's JSON event by event. A parsed tree would have lost duplicate keys, and would cost a hostile header
 // of 100 MB many times its size.
@@ -82,7 +83,7 @@ class HeaderEvents {
       if (!is_new) Fail("has two fields " + Quoted(it->first));
       metadata_value_ = &it->second;
     } else {
-      field_ = name == "dtype" ? kDType : name == "shape" ? kShape : name == "data_offsets" ? kOffsets : 0;
+      field_ = name == "dtype" ? kDType : name == "shape" ? kShape : name == "data_offsets" ? kOffsets : kNoField;
       if (field_ == 0) Fail("has a field " + Quoted(name) + " that the format does not know");
       if ((seen_ & field_) != 0) Fail("has two fields " + Quoted(name));
       seen_ |= field_;
@@ -119,7 +120,7 @@ class HeaderEvents {
 
  private:
   enum class In { kNothing, kTensors, kMetadata, kTensor, kShape, kOffsets };
-  enum Field : unsigned { kDType = 1, kShape = 2, kOffsets = 4 };
+  enum Field : unsigned { kNoField = 0, kDType = 1, kShape = 2, kOffsets = 4 };
   static constexpr const char* kDownload = "; download or convert the file again";
 
   SafetensorsHeader::Tensor& tensor() { return header_.tensors.back(); }

@@ -102,7 +102,9 @@ TEST_P(Invariance, LengthsAroundLeavesWithADozenChunkings) {
       ExpectSame(expected, ids, feeding);
       ++tried;
     }
-    if (!SmallScale() && length > 256) EXPECT_GE(tried, 12u);
+    if (!SmallScale() && length > 256) {
+      EXPECT_GE(tried, 12u);
+    }
   }
   Comparisons::Report("lengths and chunkings");
 }

@@ -19,6 +19,12 @@
    : HWY_MAX_BYTES == 32       ? 2                   \
                                : 4)
 
+// Whether Highway widens binary16 by the processor's own instruction.
+#ifdef HWY_DISABLE_F16C
+#define INVAR_NATIVE_F16 0
+#else
+#define INVAR_NATIVE_F16 (HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2)
+#endif
 
 #endif  // INVAR_SIMD_HIGHWAY_H_
 

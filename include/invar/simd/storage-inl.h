@@ -40,11 +40,15 @@ struct StorageBF16 {
   }
 };
 
-// binary16: its exponent and fraction, moved into place, are the value times 2^-112; the product with 2^112 is exact,
+// binary16. Without an instruction for it: its exponent and fraction, moved into place, are the value times 2^-112; the product with 2^112 is exact,
 // subnormals included. Exponent 31 (infinity, NaN) becomes binary32's 255.
 struct StorageF16 {
   using T = uint16_t;
   static HWY_INLINE VF Load(DF d, const T* p) {
+#if INVAR_NATIVE_F16
+    const hn::Rebind<hwy::float16_t, DF> df16;
+    return hn::PromoteTo(d, hn::LoadU(df16, reinterpret_cast<const hwy::float16_t*>(p)));
+#else
     const hn::RebindToUnsigned<DF> du;
     const hn::Rebind<uint16_t, DF> dh;
     const auto h = hn::PromoteTo(du, hn::LoadU(dh, p));
@@ -54,6 +58,7 @@ struct StorageF16 {
     const auto special = hn::BitCast(d, hn::Or(magnitude, hn::Set(du, 0x7F800000u)));
     const auto is_special = hn::Ge(scaled, hn::Set(d, 65536.0f));
     return hn::BitCast(d, hn::Or(sign, hn::BitCast(du, hn::IfThenElse(is_special, special, scaled))));
+#endif
   }
   static HWY_INLINE float Widen(const void* p) {
     uint16_t h;
