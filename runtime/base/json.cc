@@ -4,6 +4,7 @@
 #include <cfenv>
 #include <utility>
 
+#include "invar/float_env.h"
 #include "runtime/base/error.h"
 #include "runtime/base/mapped_file.h"
 
@@ -13,7 +14,8 @@ namespace {
 constexpr size_t kMaxDepth = 64;
 constexpr size_t kMaxQuoted = 120;
 
-// The C library reads decimals in the rounding mode that it finds.
+// The C library reads decimals in the rounding mode that it finds (that of x87 too, where there is one, which the
+// contract's own mode leaves alone), and raises whatever traps are unmasked.
 class RoundToNearest {
  public:
   RoundToNearest() : found_(std::fegetround()) {
@@ -26,6 +28,7 @@ class RoundToNearest {
   RoundToNearest& operator=(const RoundToNearest&) = delete;
 
  private:
+  ScopedFloatEnv env_;
   int found_;
 };
 

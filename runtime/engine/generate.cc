@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "invar/float_env.h"
 #include "runtime/base/error.h"
 #include "runtime/engine/score.h"
 
@@ -13,6 +14,7 @@ namespace {
 constexpr size_t kPrefillChunk = 512;
 
 double Seconds() {
+  const ScopedFloatEnv env;  // the caller may have unmasked traps, and no conversion here is exact
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 

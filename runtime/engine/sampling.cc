@@ -93,6 +93,7 @@ std::vector<float> Adjusted(const SamplingParameters& p, const float* logits, si
 }  // namespace
 
 void SamplingParameters::Check() const {
+  const ScopedFloatEnv env;
   const auto require = [](bool ok, const char* message) {
     if (!ok) throw UsageError(message);
   };

@@ -11,6 +11,7 @@
 namespace invar {
 
 std::unique_ptr<Model> Model::Load(const std::filesystem::path& directory, ThreadPool& pool) {
+  const ScopedFloatEnv env;
   ModelConfig config = ModelConfig::Load(directory);
   SafetensorsCheckpoint checkpoint = SafetensorsCheckpoint::Open(directory);
   switch (config.architecture) {

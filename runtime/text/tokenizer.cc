@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "invar/float_env.h"
 #include "runtime/base/error.h"
 #include "runtime/base/mapped_file.h"
 #include "runtime/text/unicode.h"
@@ -105,6 +106,7 @@ void Tokenizer::EncodeText(std::string_view text, std::vector<int32_t>* ids) con
 }
 
 std::vector<int32_t> Tokenizer::Encode(std::string_view text, bool add_special) const {
+  const ScopedFloatEnv env;  // containers size themselves in floating point
   std::vector<int32_t> ids;
   if (add_special) ids = prefix_;
   for (const Piece& raw : SplitAdded(ValidUtf8(text), false)) {

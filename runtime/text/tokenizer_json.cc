@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "invar/float_env.h"
 #include "runtime/base/error.h"
 #include "runtime/base/mapped_file.h"
 #include "runtime/text/tokenizer.h"
@@ -56,6 +57,7 @@ bool FlagOf(const JsonFields& fields, const char* name, bool fallback) {
 }  // namespace
 
 Tokenizer Tokenizer::Load(const std::filesystem::path& directory) {
+  const ScopedFloatEnv env;
   Tokenizer tokenizer;
   std::error_code error;
   const std::filesystem::path json = directory / "tokenizer.json", vocab = directory / "vocab.json",

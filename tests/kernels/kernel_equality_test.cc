@@ -1,5 +1,6 @@
 // Every kernel of the registry against the scalar oracle, bit by bit. A kernel listed in codegen/kernels.yaml is tested
-// here because it is in the registry: nothing names it.
+// here because it is in the registry: nothing names it. Every other call is made under a floating-point mode that is
+// not the contract's (tests/support/float_mode.h).
 //
 // A kernel whose operation the oracle does not know is compared with the same operation on the lowest instruction set:
 // the first half of a kernel's name fixes its bits. That no shipped operation is left to that, a test at the end checks.
@@ -15,13 +16,14 @@
 #include "tests/kernels/cases.h"
 #include "tests/oracle/arithmetic.h"
 #include "tests/oracle/operations.h"
+#include "tests/support/float_mode.h"
 
 namespace invar::testing {
 namespace {
 
 constexpr float kCanary = -12345.678f;
 
-size_t compared_values = 0;
+size_t compared_values = 0, calls_under_modes = 0;
 
 std::vector<invar_kernel> Kernels() {
   size_t count = 0;
@@ -39,6 +41,18 @@ void ExpectSame(const float* expected, const float* found, size_t n, const std::
       FAIL() << how << ": value " << i << " of " << n << " is 0x" << std::hex << oracle::Bits(found[i])
              << " instead of 0x" << oracle::Bits(expected[i]);
     }
+  }
+}
+
+// Calls a kernel, every other time under the next of the modes that a calling program may have set.
+template <class Args>
+void Call(void (*kernel)(const Args*), const Args& args) {
+  static size_t calls = 0;
+  if (const size_t call = calls++; call % 2 == 0 && !FloatModes().empty()) {
+    ++calls_under_modes;
+    UnderMode(FloatModes()[call / 2 % FloatModes().size()], [&] { kernel(&args); });
+  } else {
+    kernel(&args);
   }
 }
 
@@ -155,7 +169,7 @@ void TestMatmul(const invar_kernel& kernel) {
       }
       args.dst = y.data();
       args.dst_stride = static_cast<int64_t>(stride);
-      kernel.call.matmul(&args);
+      Call(kernel.call.matmul, args);
       const std::string how = Describe("matmul", k, values) + ", n " + std::to_string(n) + ", activation " +
                               std::to_string(args.activation);
       ExpectSame(expected.data(), y.data(), rows * stride, how);
@@ -216,11 +230,11 @@ void TestMap(const invar_kernel& kernel) {
         const std::string how = Describe(kernel.operation, n, values);
         Destination y(n, random.Below(17));
         invar_map_args args = {n, x.data(), z.data(), y.data()};
-        kernel.call.map(&args);
+        Call(kernel.call.map, args);
         ExpectSame(expected.data(), y.data(), n, how);
         y.Check(how);
         args.y = x.data();  // in place
-        kernel.call.map(&args);
+        Call(kernel.call.map, args);
         ExpectSame(expected.data(), x.data(), n, how + ", in place");
       }
     }
@@ -273,13 +287,13 @@ void TestRows(const invar_kernel& kernel) {
       const std::string how = Describe(kernel.operation, n, values);
       Destination y(expected.size(), random.Below(17));
       args.y = y.data();
-      kernel.call.rows_(&args);
+      Call(kernel.call.rows_, args);
       ExpectSame(expected.data(), y.data(), expected.size(), how);
       y.Check(how);
       if (!one_value) {  // in place
         args.y = x.data();
         args.y_stride = args.x_stride;
-        kernel.call.rows_(&args);
+        Call(kernel.call.rows_, args);
         for (size_t r = 0; r < rows; ++r) {
           ExpectSame(expected.data() + r * y_stride, x.data() + r * stride, n, how + ", in place");
         }
@@ -302,7 +316,7 @@ void TestReduce(const invar_kernel& kernel) {
         float value = kCanary;
         int64_t index = -2;
         const invar_reduce_args args = {n, x.data(), z.data(), &value, &index};
-        kernel.call.reduce(&args);
+        Call(kernel.call.reduce, args);
         const std::string how = Describe(kernel.operation, n, values);
         if (operation == "argmax") {
           ++compared_values;
@@ -346,7 +360,7 @@ void TestRope(const invar_kernel& kernel) {
         }
         const invar_rope_args args = {rows, heads, dimension, x.data(), static_cast<int64_t>(stride),
                                       static_cast<int64_t>(head), cosine.data(), sine.data(), interleaved};
-        kernel.call.rope(&args);
+        Call(kernel.call.rope, args);
         ExpectSame(expected.data(), x.data(), x.size(), Describe("rope", dimension, values));
       }
     }
@@ -380,7 +394,7 @@ void TestEmbedding(const invar_kernel& kernel) {
       Destination y(n, random.Below(17));
       const invar_embedding_args args = {n, row.data(), static_cast<int64_t>(step), add ? position.data() : nullptr,
                                          y.data()};
-      kernel.call.embedding(&args);
+      Call(kernel.call.embedding, args);
       ExpectSame(expected.data(), y.data(), n, Describe("embedding", n, values));
       y.Check(Describe("embedding", n, values));
     }
@@ -429,7 +443,7 @@ void TestAttentionLeaf(const invar_kernel& kernel) {
           rows, d, scale, q.data(), static_cast<int64_t>(q_stride), packed_keys.data(), packed_values.data(),
           biased ? bias.data() : nullptr, 256, begin.data(), end.data(), m.data(), l.data(), o.data(),
           static_cast<int64_t>(q_stride), workspace.data()};
-      kernel.call.attention_leaf(&args);
+      Call(kernel.call.attention_leaf, args);
       const std::string how = Describe("attention leaf", d, values) + ", rows " + std::to_string(rows);
       for (size_t r = 0; r < rows; ++r) {
         oracle::AttentionInput in;
@@ -482,7 +496,7 @@ void TestAttentionMerge(const invar_kernel& kernel) {
       const std::vector<float> m_before = m[0], o_before = o[0];
       const invar_attention_merge_args args = {rows, d, flags.data(), m[0].data(), l[0].data(), o[0].data(), m[1].data(),
                                                l[1].data(), o[1].data(), static_cast<int64_t>(d)};
-      kernel.call.attention_merge(&args);
+      Call(kernel.call.attention_merge, args);
       for (size_t r = 0; r < rows; ++r) {
         const std::string how = Describe("attention merge", d, values);
         if (flags[r] == 0) {
@@ -511,7 +525,7 @@ void TestAttentionFinish(const invar_kernel& kernel) {
       Destination y(2 * d, 3);
       const invar_attention_finish_args args = {2, d, l.data(), o.data(), static_cast<int64_t>(d), y.data(),
                                                 static_cast<int64_t>(d)};
-      kernel.call.attention_finish(&args);
+      Call(kernel.call.attention_finish, args);
       ExpectSame(expected.data(), y.data(), 2 * d, Describe("attention finish", d, values));
       y.Check("attention finish");
     }
@@ -522,7 +536,7 @@ void TestKernel(const invar_kernel& kernel) {
   if (invar_isa_supported(kernel.isa) == 0) {
     GTEST_SKIP() << "this processor does not run " << kernel.isa;
   }
-  const size_t before = compared_values;
+  const size_t before = compared_values, modes_before = calls_under_modes;
   switch (kernel.family) {
     case INVAR_FAMILY_MATMUL: TestMatmul(kernel); break;
     case INVAR_FAMILY_MAP: TestMap(kernel); break;
@@ -535,7 +549,8 @@ void TestKernel(const invar_kernel& kernel) {
     case INVAR_FAMILY_ATTENTION_FINISH: TestAttentionFinish(kernel); break;
   }
   ASSERT_GT(compared_values, before) << "nothing was compared";
-  std::printf("[ COMPARED ] %zu values with the oracle\n", compared_values - before);
+  std::printf("[ COMPARED ] %zu values with the oracle, %zu calls under other floating-point modes\n",
+              compared_values - before, calls_under_modes - modes_before);
 }
 
 class KernelTest : public ::testing::Test {
