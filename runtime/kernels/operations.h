@@ -85,7 +85,8 @@ struct AttentionShape {
   size_t window;  // positions seen, the query's own included; 0: all before it
 };
 
-// Writes the keys and values of `rows` positions from `position` on into the blocks. k and v: [rows][kv_heads * d].
+// Writes the keys and values of `rows` positions from `position` on into the blocks. k and v: [rows][kv_heads * d], of
+// this sequence alone.
 void StoreKeysAndValues(const Context&, const AttentionShape&, const AttentionSequence&, const Rows& k, const Rows& v);
 
 // y[row][heads * d] = attention of q[row][heads * d] (contract, section 3, "Attention").
