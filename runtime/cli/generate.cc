@@ -1,5 +1,6 @@
 // invar generate: text in, text out.
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <iostream>
 #include <mutex>
@@ -70,6 +71,14 @@ std::map<int32_t, double> ParseLogitBias(const std::vector<std::string>& given) 
   return bias;
 }
 
+// The parser would take -1 for 2^64 - 1.
+std::string CheckSeed(const std::string& text) {
+  uint64_t seed = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+  if (error == std::errc() && end == text.data() + text.size()) return "";
+  return "the seed is a whole number from 0 to 18446744073709551615";
+}
+
 class GenerateCommand {
  public:
   explicit GenerateCommand(const Flags& flags) : flags_(flags), directory_(flags.engine.directory()) {}
@@ -96,16 +105,25 @@ class GenerateCommand {
     }
 
     const bool streaming = prompts_.size() == 1 && !flags_.json;
-    if (streaming && !flags_.hide_prompt && !flags_.chat) std::cout << prompts_[0].text << std::flush;
+    // Nothing is printed before the first token: until then the request may still be refused.
+    bool begun = false;
+    const auto begin = [&] {
+      if (begun) return;
+      begun = true;
+      if (!flags_.quiet) std::cerr << mode_ << "\n";
+      if (streaming && !flags_.hide_prompt && !flags_.chat) std::cout << prompts_[0].text << std::flush;
+    };
     GenerateTimes times;
     const std::vector<GenerateResult> results = Generate(
         *engine_, requests,
         [&](size_t i, int32_t id, float) {
+          begin();
           const std::string text = streams_[i].Add(id);
           if (streaming) std::cout << text << std::flush;
           return !streams_[i].stopped();
         },
         &times);
+    begin();
     for (size_t i = 0; i < results.size(); ++i) {
       const std::string rest = streams_[i].Finish();
       if (streaming) std::cout << rest << "\n";
@@ -177,8 +195,8 @@ class GenerateCommand {
     return generation_.eos_token_ids.empty() ? engine_->model().config().eos_token_ids : generation_.eos_token_ids;
   }
 
-  // Flags first, then generation_config.json where it asks for sampling, then greedy; and says which.
-  SamplingParameters Sampling() const {
+  // Flags first, then generation_config.json where it asks for sampling, then greedy; mode_ says which.
+  SamplingParameters Sampling() {
     SamplingParameters p;
     const bool configured = generation_.do_sample.value_or(false);
     const bool asked = flags_.temperature || flags_.top_k || flags_.top_p || flags_.min_p;
@@ -204,15 +222,12 @@ class GenerateCommand {
     p.logit_bias = ParseLogitBias(flags_.logit_bias);
     p.seed = flags_.seed;
     p.Check();
-    if (!flags_.quiet) {
-      if (p.temperature == 0) {
-        std::cerr << "greedy" << (configured ? " (flags override generation_config.json)" : "") << "\n";
-      } else {
-        std::cerr << "sampling: temperature " << Number(p.temperature) << ", top-k " << p.top_k << ", top-p "
-                  << Number(p.top_p) << ", min-p " << Number(p.min_p) << ", seed " << p.seed;
-        if (!from_config.empty()) std::cerr << " (" << Join(from_config) << " from generation_config.json)";
-        std::cerr << "\n";
-      }
+    if (p.temperature == 0) {
+      mode_ = std::string("greedy") + (configured ? " (flags override generation_config.json)" : "");
+    } else {
+      mode_ = "sampling: temperature " + Number(p.temperature) + ", top-k " + std::to_string(p.top_k) + ", top-p " +
+              Number(p.top_p) + ", min-p " + Number(p.min_p) + ", seed " + std::to_string(p.seed);
+      if (!from_config.empty()) mode_ += " (" + Join(from_config) + " from generation_config.json)";
     }
     return p;
   }
@@ -261,6 +276,7 @@ class GenerateCommand {
   std::unique_ptr<Engine> engine_;
   std::vector<Prompt> prompts_;
   std::vector<TextStream> streams_;
+  std::string mode_;  // greedy or sampling, and who asked for it
 };
 
 }  // namespace
@@ -275,7 +291,10 @@ void AddGenerate(CLI::App& app, Action& action) {
   generate->add_option("-n,--n-predict", f.max_tokens, "tokens to generate at most; -1: until the model ends")
       ->capture_default_str()
       ->envname("INVAR_N_PREDICT");
-  generate->add_option("-s,--seed", f.seed, "seed of the draws")->capture_default_str()->envname("INVAR_SEED");
+  generate->add_option("-s,--seed", f.seed, "seed of the draws, 0 to 2^64 - 1")
+      ->capture_default_str()
+      ->check(CLI::Validator(CheckSeed, ""))
+      ->envname("INVAR_SEED");
   generate->add_option("--temp,--temperature", f.temperature, "temperature; 0: greedy")->envname("INVAR_TEMP");
   generate->add_option("--top-k", f.top_k, "draw from the k likeliest tokens; 0: off")->envname("INVAR_TOP_K");
   generate->add_option("--top-p", f.top_p, "draw from the likeliest tokens that make up this share; 1: off")

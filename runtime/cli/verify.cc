@@ -7,7 +7,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/cli/common.h"
-#include "runtime/engine/verify.h"
+#include "runtime/cli/verify.h"
 
 namespace invar::cli {
 namespace {
@@ -122,13 +122,19 @@ int RunVerify(const Flags& flags) {
   options.model_directory = flags.engine.directory();
   options.ids = ReadIds(flags, engine.model().config());
   options.cases = VerifyCases(preset, isas, options.ids.size());
-  if (!flags.json) {
+  return ReportVerify(engine, options, flags.json);
+}
+
+}  // namespace
+
+int ReportVerify(const Engine& engine, VerifyOptions options, bool json) {
+  if (!json) {
     std::printf("%zu ways to compute the logits of %zu tokens\n", options.cases.size(), options.ids.size());
     PrintHeader();
   }
   bool first = true;
   options.on_result = [&](const VerifyResult& r) {
-    if (!flags.json) PrintRow(r, first);
+    if (!json) PrintRow(r, first);
     first = false;
     return true;
   };
@@ -137,10 +143,10 @@ int RunVerify(const Flags& flags) {
   size_t values = 0;
   for (const VerifyResult& r : results) values += r.values;
   const bool equal = !results.back().mismatch.has_value();
-  if (flags.json) {
-    nlohmann::ordered_json json = {{"equal", equal}, {"compared", values}, {"tokens", options.ids.size()}};
-    for (const VerifyResult& r : results) json["runs"].push_back(ToJson(r));
-    PrintJson(json);
+  if (json) {
+    nlohmann::ordered_json report = {{"equal", equal}, {"compared", values}, {"tokens", options.ids.size()}};
+    for (const VerifyResult& r : results) report["runs"].push_back(ToJson(r));
+    PrintJson(report);
   } else if (equal) {
     std::printf("all equal: %zu runs, %zu values compared bit by bit\n", results.size(), values);
   } else {
@@ -148,8 +154,6 @@ int RunVerify(const Flags& flags) {
   }
   return equal ? 0 : 1;
 }
-
-}  // namespace
 
 void AddVerify(CLI::App& app, Action& action) {
   CLI::App* verify = app.add_subcommand(

@@ -1,0 +1,263 @@
+// The program as its users meet it: what it prints, where, and with which exit status.
+#include "runtime/base/sha256.h"
+#include "runtime/base/version.h"
+#include "runtime/cli/verify.h"
+#include "runtime/text/tokenizer.h"
+#include "tests/cli/process.h"
+#include "tests/model/bundled.h"
+
+namespace invar::testing {
+namespace {
+
+using nlohmann::json;
+
+std::string Gpt2() { return ModelDir("gpt2").string(); }
+std::string Qwen3() { return ModelDir("qwen3").string(); }
+
+Outcome Invar(const std::vector<std::string>& arguments, const std::string& input = "",
+              const std::vector<std::string>& environment = {}) {
+  return RunProgram(INVAR_PROGRAM, arguments, input, environment);
+}
+
+// Fails with that status, one sentence on standard error that holds each of `words`, and nothing on standard output.
+void ExpectRefused(const std::vector<std::string>& arguments, int code, const std::vector<std::string>& words) {
+  const Outcome o = Invar(arguments);
+  std::string line = "invar";
+  for (const std::string& a : arguments) line += " " + a.substr(0, 100);
+  EXPECT_EQ(o.code, code) << line << "\n" << o.err;
+  EXPECT_EQ(o.out.substr(0, 300), "") << line;
+  EXPECT_EQ(std::count(o.err.begin(), o.err.end(), '\n'), 1) << line << "\n" << o.err;
+  for (const std::string& word : words) EXPECT_NE(o.err.find(word), std::string::npos) << line << "\n" << o.err;
+}
+
+TEST(Cli, HelpOnEverySubcommand) {
+  for (const std::string command : {"", "generate", "logits", "verify", "info"}) {
+    std::vector<std::string> arguments;
+    if (!command.empty()) arguments.push_back(command);
+    arguments.push_back("--help");
+    const Outcome o = Invar(arguments);
+    EXPECT_EQ(o.code, 0);
+    EXPECT_NE(o.out.find(command.empty() ? "verify" : "--isa"), std::string::npos) << o.out;
+    EXPECT_EQ(o.err, "");
+  }
+  EXPECT_EQ(Invar({"--version"}).out, std::string("invar ") + kVersion + "\n");
+}
+
+TEST(Cli, MisuseExitsWith2) {
+  ExpectRefused({}, 2, {"subcommand"});
+  ExpectRefused({"nonsense"}, 2, {});
+  ExpectRefused({"generate"}, 2, {"--model"});
+  ExpectRefused({"generate", "-m", Gpt2()}, 2, {"-p TEXT"});
+  ExpectRefused({"generate", "-m", Gpt2(), "-p", ""}, 2, {"empty"});
+  ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "-n", "0"}, 2, {"--n-predict"});
+  ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "-n", "three"}, 2, {"n-predict"});
+  ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "--temp", "-1"}, 2, {"temperature"});
+  ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "--top-p", "0"}, 2, {"top-p"});
+  ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "--top-k", "-3"}, 2, {"top-k"});
+  ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "--seed", "-1"}, 2, {"seed", "18446744073709551615"});
+  ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "--seed", "18446744073709551616"}, 2, {"seed"});
+  ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "--logit-bias", "7"}, 2, {"--logit-bias 7", "id=value"});
+  ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "--logit-bias", "70000=1"}, 2, {"70000", "vocabulary"});
+  ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "--isa", "MMX"}, 2, {"MMX", "SCALAR"});
+  ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "--threads", "-2"}, 2, {"threads"});
+  ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "--system", "s"}, 2, {"--chat"});
+  ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "--ids", "1"}, 2, {});
+  ExpectRefused({"logits", "-m", Gpt2()}, 2, {"--prompt", "--ids"});
+  ExpectRefused({"logits", "-m", Gpt2(), "--ids", "1,x"}, 2, {"'x'"});
+  ExpectRefused({"logits", "-m", Gpt2(), "--ids", "1", "--batch", "0"}, 2, {"--batch"});
+  ExpectRefused({"logits", "-m", Gpt2(), "--ids", "1", "--chunk", "-1"}, 2, {"--chunk"});
+  ExpectRefused({"verify", "-m", Gpt2(), "--preset", "some"}, 2, {"--preset some", "full"});
+  ExpectRefused({"info", "--isa", "MMX"}, 2, {"MMX"});
+}
+
+TEST(Cli, FailureExitsWith1) {
+  ExpectRefused({"generate", "-m", "/nowhere", "-p", "a"}, 1, {"/nowhere", "config.json"});
+  ExpectRefused({"generate", "-m", Gpt2(), "-f", "/nowhere/prompt"}, 1, {"/nowhere/prompt"});
+  ExpectRefused({"generate", "-m", Gpt2(), "--chat", "-p", "a"}, 1, {"chat template"});
+  ExpectRefused({"logits", "-m", Gpt2(), "--ids", "99999"}, 1, {"99999"});
+  const TemporaryDirectory empty;
+  ExpectRefused({"verify", "-m", empty.path().string()}, 1, {"config.json"});
+  ExpectRefused({"logits", "-m", Gpt2(), "--ids", "1", "-o", "/nowhere/x.safetensors"}, 1, {"/nowhere/x.safetensors"});
+  std::string long_text;
+  for (int i = 0; i < 5000; ++i) long_text += "ROMEO: ";
+  ExpectRefused({"generate", "-m", Gpt2(), "-p", long_text}, 1, {"positions"});
+}
+
+TEST(Cli, GeneratesGreedilyByDefault) {
+  const Outcome o = Invar({"generate", "-m", Gpt2(), "-p", "ROMEO:", "-n", "30"});
+  ASSERT_EQ(o.code, 0) << o.err;
+  EXPECT_EQ(o.out.rfind("ROMEO:", 0), 0u);
+  EXPECT_NE(o.err.find("greedy"), std::string::npos);
+  EXPECT_NE(o.err.find("tokens/s"), std::string::npos);
+  // Threads, instruction sets and company in the batch change no character.
+  for (const std::string& isa : SupportedIsas()) {
+    const Outcome other = Invar({"generate", "-m", Gpt2(), "-p", "ROMEO:", "-n", "30", "--isa", isa, "-t", "3"});
+    EXPECT_EQ(other.out, o.out) << isa;
+  }
+  const Outcome several =
+      Invar({"generate", "-m", Gpt2(), "-p", "JULIET:", "-p", "ROMEO:", "-p", "All:\nWe", "-n", "30", "--json", "-q"});
+  ASSERT_EQ(several.code, 0);
+  EXPECT_EQ(several.err, "");
+  const json results = json::parse(several.out)["results"];
+  ASSERT_EQ(results.size(), 3u);
+  EXPECT_EQ("ROMEO:" + results[1]["text"].get<std::string>() + "\n", o.out);
+  const Outcome hidden = Invar({"generate", "-m", Gpt2(), "-p", "ROMEO:", "-n", "30", "--no-display-prompt", "-q"});
+  EXPECT_EQ("ROMEO:" + hidden.out, o.out);
+}
+
+TEST(Cli, PromptsFromFilesInputAndEnvironment) {
+  const TemporaryDirectory folder;
+  WriteText(folder / "prompt", "ROMEO:");
+  const std::string expected = Invar({"generate", "-m", Gpt2(), "-p", "ROMEO:", "-n", "8"}).out;
+  EXPECT_EQ(Invar({"generate", "-m", Gpt2(), "-f", (folder / "prompt").string(), "-n", "8"}).out, expected);
+  EXPECT_EQ(Invar({"generate", "-m", Gpt2(), "-f", "-", "-n", "8"}, "ROMEO:").out, expected);
+  EXPECT_EQ(Invar({"generate", "-p", "ROMEO:"}, "", {"INVAR_MODEL=" + Gpt2(), "INVAR_N_PREDICT=8", "INVAR_THREADS=1"}).out,
+            expected);
+}
+
+TEST(Cli, SamplesWhenAskedAndRepeats) {
+  // The contract's own ids for these parameters (tests/data/fingerprints.json).
+  const json known = ReadJson(SourceDir() / "tests/data/fingerprints.json")["sampled"][0];
+  const std::string prompt = References("gpt2")[known["prompt"].get<size_t>()].prompt;
+  const std::vector<std::string> arguments = {"generate", "-m", Gpt2(), "-p", prompt, "-n", "24",
+                                              "--temp", "0.8", "--top-k", "40", "--top-p", "0.95", "--min-p", "0.05",
+                                              "-s", "1234", "--json", "--logprobs"};
+  const Outcome o = Invar(arguments);
+  ASSERT_EQ(o.code, 0) << o.err;
+  EXPECT_NE(o.err.find("temperature 0.8"), std::string::npos);
+  const json result = json::parse(o.out)["results"][0];
+  EXPECT_EQ(result["ids"], known["ids"]);
+  EXPECT_EQ(result["logprobs"].size(), result["ids"].size());
+  std::vector<std::string> again = arguments;
+  again.insert(again.end(), {"-t", "2", "--isa", "SCALAR"});
+  EXPECT_EQ(json::parse(Invar(again).out)["results"], json::parse(o.out)["results"]);
+}
+
+TEST(Cli, GenerationConfigAsksForSamplingUnlessAFlagSaysOtherwise) {
+  const TemporaryDirectory folder;
+  std::filesystem::copy(ModelDir("gpt2"), folder / "m", std::filesystem::copy_options::recursive);
+  WriteText(folder / "m/generation_config.json", R"({"do_sample": true, "temperature": 0.6, "top_k": 20, "top_p": 0.95})");
+  const std::string model = (folder / "m").string();
+  const Outcome configured = Invar({"generate", "-m", model, "-p", "ROMEO:", "-n", "12", "-s", "5"});
+  EXPECT_NE(configured.err.find("temperature, top-k, top-p from generation_config.json"), std::string::npos) << configured.err;
+  const Outcome flags = Invar({"generate", "-m", Gpt2(), "-p", "ROMEO:", "-n", "12", "-s", "5", "--temp", "0.6", "--top-k",
+                               "20", "--top-p", "0.95"});
+  EXPECT_EQ(configured.out, flags.out);
+  const Outcome greedy = Invar({"generate", "-m", model, "-p", "ROMEO:", "-n", "12", "--temp", "0"});
+  EXPECT_NE(greedy.err.find("override"), std::string::npos) << greedy.err;
+  EXPECT_EQ(greedy.out, Invar({"generate", "-m", Gpt2(), "-p", "ROMEO:", "-n", "12"}).out);
+}
+
+TEST(Cli, StopsBeforeAStopString) {
+  const std::string whole = Invar({"generate", "-m", Gpt2(), "-p", "ROMEO:", "-n", "60", "--no-display-prompt", "-q"}).out;
+  ASSERT_GT(whole.size(), 40u);
+  const std::string stop = whole.substr(20, 5);  // crosses tokens, most likely
+  const size_t at = whole.find(stop);
+  const Outcome o = Invar({"generate", "-m", Gpt2(), "-p", "ROMEO:", "-n", "60", "--stop", stop, "--stop", "never so",
+                           "--no-display-prompt", "-q"});
+  EXPECT_EQ(o.out, whole.substr(0, at) + "\n");
+  const Outcome as_json = Invar({"generate", "-m", Gpt2(), "-p", "ROMEO:", "-n", "60", "--stop", stop, "--json", "-q"});
+  EXPECT_EQ(json::parse(as_json.out)["results"][0]["finish_reason"], "stop");
+}
+
+TEST(Cli, ChatEndsAtTheModelsEndToken) {
+  const Outcome o = Invar({"generate", "-m", Qwen3(), "--chat", "-p", "What news?", "-n", "400", "--temp", "0", "--json"});
+  ASSERT_EQ(o.code, 0) << o.err;
+  const json result = json::parse(o.out)["results"][0];
+  EXPECT_NE(result["prompt"].get<std::string>().find("What news?"), std::string::npos);
+  EXPECT_NE(result["prompt"].get<std::string>(), "What news?");
+  EXPECT_EQ(result["finish_reason"], "end");
+  const Outcome past = Invar({"generate", "-m", Qwen3(), "--chat", "-p", "What news?", "-n", "400", "--temp", "0", "--json",
+                              "--ignore-eos"});
+  EXPECT_GT(json::parse(past.out)["results"][0]["ids"].size(), result["ids"].size());
+}
+
+TEST(Cli, LogitsPrintsItsFingerprintAndWritesTheTensor) {
+  const TemporaryDirectory folder;
+  const Reference reference = References("qwen3")[0];
+  WriteText(folder / "ids.json", json(reference.ids).dump());
+  const std::string output = (folder / "logits.safetensors").string();
+  const Outcome o = Invar({"logits", "-m", Qwen3(), "--ids-file", (folder / "ids.json").string(), "-o", output, "--chunk",
+                           "5", "--batch", "4", "-t", "2", "--logprobs"});
+  ASSERT_EQ(o.code, 0) << o.err;
+  EXPECT_EQ(o.out.substr(0, 64), reference.fingerprint);
+  const SafetensorsFile file = SafetensorsFile::Open(output);
+  const TensorView& logits = file.Get("logits");
+  EXPECT_EQ(logits.shape, (std::vector<uint64_t>{reference.ids.size(), 1024}));
+  EXPECT_EQ(logits.dtype, DType::kF32);
+  const std::vector<float> values = TensorValues<float>(file, "logits");
+  EXPECT_EQ(Fingerprint(values.data(), values.size()), reference.fingerprint);
+  EXPECT_EQ(TensorValues<float>(file, "logprobs").size(), reference.ids.size() - 1);
+  EXPECT_EQ(TensorValues<int32_t>(file, "ids"), reference.ids);
+  // A failure leaves what was there.
+  const std::string before = FileText(output);
+  EXPECT_EQ(Invar({"logits", "-m", Qwen3(), "--ids", "5000", "-o", output}).code, 1);
+  EXPECT_EQ(FileText(output), before);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 2) << "a temporary file was left";
+  const Outcome as_json = Invar({"logits", "-m", Qwen3(), "--ids-file", (folder / "ids.json").string(), "--json"});
+  EXPECT_EQ(json::parse(as_json.out)["fingerprint"], reference.fingerprint);
+}
+
+TEST(Cli, InfoSaysWhatThereIs) {
+  const Outcome o = Invar({"info", "--json"});
+  ASSERT_EQ(o.code, 0) << o.err;
+  const json info = json::parse(o.out);
+  EXPECT_EQ(info["version"], kVersion);
+  EXPECT_EQ(info["contract"], INVAR_CONTRACT_VERSION);
+  EXPECT_EQ(info["isa"]["compiled"], json(CompiledIsas()));
+  EXPECT_EQ(info["isa"]["supported"], json(SupportedIsas()));
+  EXPECT_EQ(info["isa"]["chosen"], SupportedIsas().front());
+  EXPECT_EQ(json::parse(Invar({"info", "--json", "--isa", "scalar"}).out)["isa"]["chosen"], "SCALAR");
+}
+
+TEST(Cli, VerifyPrintsATableOfEqualFingerprints) {
+  const Outcome o = Invar({"verify", "-m", Gpt2(), "--preset", "demo", "-p", "ROMEO:"});
+  ASSERT_EQ(o.code, 0) << o.err;
+  EXPECT_NE(o.out.find("all equal"), std::string::npos);
+  for (const std::string& isa : SupportedIsas()) EXPECT_NE(o.out.find("\n" + isa + " "), std::string::npos);
+  const json report = json::parse(Invar({"verify", "-m", Gpt2(), "--preset", "demo", "--json"}).out);
+  EXPECT_TRUE(report["equal"].get<bool>());
+  EXPECT_GT(report["compared"].get<size_t>(), 100000u);
+}
+
+void (*true_rope)(const invar_rope_args*);
+
+TEST(Cli, VerifyReportsTheFirstUnequalBit) {
+  const Engine& engine = EngineOf("qwen3");
+  Kernels broken = Kernels::Of("");
+  true_rope = broken.rope;
+  broken.rope = [](const invar_rope_args* args) {
+    true_rope(args);
+    uint32_t bits;
+    std::memcpy(&bits, args->x, sizeof(bits));
+    bits ^= 0x1000u;
+    std::memcpy(args->x, &bits, sizeof(bits));
+  };
+  VerifyOptions options;
+  options.ids = RandomIds(engine, 6);
+  options.cases = {{"A", 1, 1, 0, false}, {"B", 1, 1, 0, false}, {"A", 1, 1, 0, false}};
+  options.kernels = [&](const std::string& isa) -> const Kernels& { return isa == "B" ? broken : Kernels::Of(""); };
+  ::testing::internal::CaptureStdout();
+  EXPECT_EQ(cli::ReportVerify(engine, options, false), 1);
+  const std::string table = ::testing::internal::GetCapturedStdout();
+  EXPECT_NE(table.find("UNEQUAL"), std::string::npos) << table;
+  EXPECT_NE(table.find("unequal after 2 runs: tensor rope(q_norm(q)), layer 0, position 0, index 0:"), std::string::npos)
+      << table;
+  ::testing::internal::CaptureStdout();
+  EXPECT_EQ(cli::ReportVerify(engine, options, true), 1);
+  std::cout.flush();
+  const json report = json::parse(::testing::internal::GetCapturedStdout());
+  EXPECT_FALSE(report["equal"].get<bool>());
+  EXPECT_EQ(report["runs"][1]["mismatch"]["layer"], 0);
+  EXPECT_NE(report["runs"][1]["mismatch"]["expected_bits"], report["runs"][1]["mismatch"]["found_bits"]);
+}
+
+TEST(Cli, OutputThatCannotBeWrittenIsAnError) {
+  if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "no /dev/full here";
+  const Outcome o = RunProgram("/bin/sh", {"-c", std::string(INVAR_PROGRAM) + " info > /dev/full"});
+  EXPECT_EQ(o.code, 1);
+  EXPECT_NE(o.err.find("standard output"), std::string::npos) << o.err;
+}
+
+}  // namespace
+}  // namespace invar::testing
