@@ -1,6 +1,7 @@
 # The flags without which the contract (docs/numerics.md, section 1) does not hold, and the ones that break it.
 
-foreach(flags "${CMAKE_CXX_FLAGS}" "${CMAKE_CXX_FLAGS_${CMAKE_BUILD_TYPE}}" "$ENV{CXXFLAGS}")
+string(TOUPPER "${CMAKE_BUILD_TYPE}" build_type)
+foreach(flags "${CMAKE_CXX_FLAGS}" "${CMAKE_CXX_FLAGS_${build_type}}" "$ENV{CXXFLAGS}")
   if(flags MATCHES "-ffast-math|-Ofast|-funsafe-math-optimizations|-fassociative-math|-freciprocal-math|-ffinite-math-only")
     message(FATAL_ERROR "The compiler flags '${flags}' contain ${CMAKE_MATCH_0}, which changes the results that Invar "
       "promises; remove it (Invar is no slower without).")

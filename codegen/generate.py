@@ -8,6 +8,7 @@
 The output depends on kernels.yaml and templates/ alone: no time, no path, no environment, so it repeats byte for byte.
 """
 import argparse
+import glob
 import hashlib
 import os
 import sys
@@ -80,8 +81,14 @@ def render(list_path):
     symbols = [entry["symbol"] for entry in entries]
     outputs["registry.cc"] = environment.get_template("registry.cc.j2").render(
         symbols=symbols, width=max(map(len, symbols)))
-    manifest = [f"{hashlib.sha256(text.encode()).hexdigest()}  {name}\n" for name, text in sorted(outputs.items())]
-    outputs["manifest.sha256"] = "".join(manifest)
+    # What was emitted, and from what: drift of either shows without Python (sha256sum -c, in the snapshot's folder).
+    hashed = {name: text.encode() for name, text in outputs.items()}
+    for path in [list_path, os.path.join(HERE, "generate.py"), *glob.glob(os.path.join(HERE, "templates", "*.j2"))]:
+        name = "kernels.yaml" if path == list_path else os.path.relpath(path, HERE).replace(os.sep, "/")
+        with open(path, "rb") as f:
+            hashed["../codegen/" + name] = f.read()
+    outputs["manifest.sha256"] = "".join(
+        f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in sorted(hashed.items()))
     return outputs
 
 
@@ -99,6 +106,9 @@ def write(outputs, out):
         with open(path + ".tmp", "w", encoding="utf-8", newline="") as f:
             f.write(text)
         os.replace(path + ".tmp", path)
+    for name in sorted(set(os.listdir(out)) - set(outputs)):
+        if name.endswith(".cc"):  # of a kernel that is no longer listed
+            os.remove(os.path.join(out, name))
 
 
 def differing(outputs, directory):
