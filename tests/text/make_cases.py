@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""Writes tests/text/cases/: what Hugging Face's tokenizers make of difficult texts, and what Jinja makes of chats.
+
+    make_cases.py ROOT SHARED        (tokenizers 0.23, jinja2 3.1)
+
+ROOT is this project; SHARED holds tokenizers/gpt2 and tokenizers/qwen3, the published vocabularies.
+"""
+import json
+import os
+import random
+import sys
+
+import jinja2
+import jinja2.sandbox
+import tokenizers
+
+TEXTS = [
+    "", " ", "  ", "a", "ROMEO:\nBut soft, what light", "Hello, world!", "I'm he's we'll they've I'd you're it'S DON'T 'tis '",
+    "tabs\tand\t\ttabs", "trailing   ", "   leading", "a  b   c    d", "line\nline\n\nline\n\n\nline", "line\r\nline\r\n\r\nx",
+    " \n \n", "\n \n  x", "x\n\n ", "1 12 123 1234 12345 3.14159 1,000,000 0x7F", "٣٤٥ ७८९ ½ ² ⅷ 四",
+    "naïve café résumé Ünïcödé", "cafe\u0301 re\u0301sume\u0301 A\u030a \u1e9b\u0323", "Å \u212b \u00c5 A\u030a",
+    "\u1100\u1161\u11a8 각 \uac00\u11a8", "日本語のテキスト。中文，标点！한국어 문장", "Привет, мир! Ελληνικά ქართული",
+    "مرحبا بالعالم שלום עולם", "हिन्दी বাংলা தமிழ் ไทย", "👍🏽 👩‍👩‍👧‍👦 🇩🇪 ❤️ 🏳️‍🌈", "math ∑∫√∞ ≤ ≥ ≠ → ⇒ ∀∃", "“quotes” ‘single’ «guillemets» —dash– …",
+    "\u00a0nbsp\u2003em\u3000ideographic\u200bzero\ufeffbom", "\u0000\u0001\u0007\u001b[0m\u007f\u0080\u009f", "\ue000\uf8ff\U000f0000\U0010ffff",
+    "$100 €50 £20 ¥1000 50% #tag @user a_b a-b a.b a/b\\c", "def f(x):\n    return x ** 2  # comment\n\n\tif (a && b) { c++; }",
+    "https://example.org/path?query=1&b=2#frag user@example.org", "<|endoftext|>", "a<|endoftext|>b", "<|endoftext|><|endoftext|> x",
+    "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n", "<|im_start|> <|im_end", "<think>\n\n</think>\n\n", "<|notatoken|>",
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", " " * 70, "\n" * 40, "=" * 100 + " " + "-" * 33, "ab" * 200, "supercalifragilisticexpialidocious",
+    "THE QUICK BROWN FOX jumps Over The lazy DOG", "snake_case camelCase PascalCase kebab-case SCREAMING_CASE", "ﬁ ﬂ ﬀ ǆ Ⅳ ㎏ ①",
+    "e\u0301\u0323 q\u0307\u0323 \u0344 \u0958 \u2126 \ufb1d", "ᾳ ᾼ ΰ ώ İ ı ſ ß ẞ", "\u0301leading mark", "a\u0300\u0301\u0302\u0303b",
+    "'s't're've'm'll'd 'S'T'RE'VE'M'LL'D ’s ’t", "1's 2'nd x'y", "!!!???...,,,;;;:::", "a!b?c.d,e;f:g", "\t\n\r\f\v x\f\vy", "\u2028\u2029\u0085x",
+    "العربية١٢٣abc", "x̄ ± σ²/√n", "𝒜𝓑𝕮 𝟘𝟙𝟚 𐍈𐌰", "ꙮ ﷽ 𒐫", "\u180e\u2060\u2066\u2069", "mixed漢字andかなandкириллица123",
+]
+# Blocks of Unicode that random texts draw from.
+BLOCKS = [(0x20, 0x7E)] * 6 + [(0xA0, 0x24F), (0x300, 0x36F), (0x370, 0x52F), (0x5D0, 0x6FF), (0x900, 0xDFF), (0xE00, 0xFFF), (0x1100, 0x11FF),
+          (0x1E00, 0x1FFF), (0x2000, 0x2BFF), (0x3000, 0x30FF), (0x4E00, 0x4FFF), (0xAC00, 0xAFFF), (0xF900, 0xFAFF), (0xFB00, 0xFDFF),
+          (0x1D400, 0x1D7FF), (0x1F300, 0x1F9FF), (0x2F800, 0x2FA1F)]
+SPACES = " \t\n\r\u00a0\u3000"
+
+
+def random_texts(count, seed):
+    rng = random.Random(seed)
+    texts = []
+    for _ in range(count):
+        text = ""
+        for _ in range(rng.randint(1, 12)):
+            low, high = rng.choice(BLOCKS)
+            text += "".join(chr(rng.randint(low, high)) for _ in range(rng.randint(1, 8)))
+            text += "".join(rng.choice(SPACES) for _ in range(rng.choice([0, 0, 1, 1, 2, 4])))
+        texts.append(text)
+    return texts
+
+
+def tokenizer_cases(path, count):
+    tokenizer = tokenizers.Tokenizer.from_file(os.path.join(path, "tokenizer.json"))
+    cases = []
+    for text in TEXTS + random_texts(count, 5):
+        ids = tokenizer.encode(text).ids
+        cases.append({"text": text, "ids": ids, "decoded": tokenizer.decode(ids, skip_special_tokens=False),
+                      "decoded_without_special": tokenizer.decode(ids, skip_special_tokens=True)})
+    return cases
+
+
+CHATS = [
+    [{"role": "user", "content": "Hi"}],
+    [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What news?"}],
+    [{"role": "user", "content": "One"}, {"role": "assistant", "content": "Two"}, {"role": "user", "content": "Three\n\nlines "}],
+    [{"role": "user", "content": "  spaces  "}, {"role": "assistant", "content": "<think>\nhm\n</think>\n\nYes."},
+     {"role": "user", "content": "café “x” 日本 <|im_end|> {{ x }} {% y %}"}],
+    [{"role": "system", "content": ""}, {"role": "user", "content": ""}],
+]
+
+
+def chat_cases(path):
+    environment = jinja2.sandbox.ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True,
+                                                               extensions=["jinja2.ext.loopcontrols"])
+    def fail(message):
+        raise jinja2.TemplateError(message)
+    environment.globals["raise_exception"] = fail
+    with open(path, encoding="utf-8") as f:
+        template = environment.from_string(f.read())
+    cases = []
+    for messages in CHATS:
+        for variables in ({}, {"enable_thinking": False}, {"enable_thinking": True}):
+            for prompt in (True, False):
+                text = template.render(messages=messages, add_generation_prompt=prompt, **variables)
+                cases.append({"messages": messages, "add_generation_prompt": prompt, "variables": variables, "text": text})
+    return cases
+
+
+def main(root, shared):
+    folder = os.path.join(root, "tests", "text", "cases")
+    os.makedirs(folder, exist_ok=True)
+    def save(name, cases):
+        with open(os.path.join(folder, name + ".json"), "w", encoding="utf-8") as f:
+            f.write("[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]\n")
+    for model in ("gpt2", "qwen3"):
+        save(model + "-bundled", tokenizer_cases(os.path.join(root, "models", model), 100))
+        save(model + "-published", tokenizer_cases(os.path.join(shared, "tokenizers", model), 200))
+    save("qwen3-chat", chat_cases(os.path.join(root, "models", "qwen3", "chat_template.jinja")))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
