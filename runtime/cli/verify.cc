@@ -148,7 +148,8 @@ int ReportVerify(const Engine& engine, VerifyOptions options, bool json) {
     for (const VerifyResult& r : results) report["runs"].push_back(ToJson(r));
     PrintJson(report);
   } else if (equal) {
-    std::printf("all equal: %zu runs, %zu values compared bit by bit\n", results.size(), values);
+    std::printf("all equal: %zu runs, %zu values compared bit by bit; sha-256 %s\n", results.size(), values,
+                results[0].fingerprint.c_str());
   } else {
     std::printf("unequal after %zu runs: %s\n", results.size(), Where(*results.back().mismatch).c_str());
   }

@@ -533,9 +533,6 @@ void TestAttentionFinish(const invar_kernel& kernel) {
 }
 
 void TestKernel(const invar_kernel& kernel) {
-  if (invar_isa_supported(kernel.isa) == 0) {
-    GTEST_SKIP() << "this processor does not run " << kernel.isa;
-  }
   const size_t before = compared_values, modes_before = calls_under_modes;
   switch (kernel.family) {
     case INVAR_FAMILY_MATMUL: TestMatmul(kernel); break;
@@ -566,9 +563,29 @@ std::string NameOf(const invar_kernel& k) {
   return std::string(k.operation) + "/" + k.type + "/" + k.tile + "/" + k.isa;
 }
 
-// One test for each kernel there is.
+// Stands for all kernels of an instruction set that this processor does not run.
+class NotRunTest : public ::testing::Test {
+ public:
+  NotRunTest(std::string isa, size_t kernels) : isa_(std::move(isa)), kernels_(kernels) {}
+  void TestBody() override { GTEST_SKIP() << "this processor does not run " << isa_ << ": " << kernels_ << " kernels untried"; }
+
+ private:
+  std::string isa_;
+  size_t kernels_;
+};
+
+// One test for each kernel that can run here, and a skipped one for each instruction set that cannot.
 const bool kRegistered = [] {
+  std::map<std::string, size_t> not_run;
   for (const invar_kernel& kernel : Kernels()) {
+    if (invar_isa_supported(kernel.isa) == 0) ++not_run[kernel.isa];
+  }
+  for (const auto& [isa, kernels] : not_run) {
+    ::testing::RegisterTest("NotRunHere", isa.c_str(), nullptr, nullptr, __FILE__, __LINE__,
+                            [isa = isa, kernels = kernels]() -> ::testing::Test* { return new NotRunTest(isa, kernels); });
+  }
+  for (const invar_kernel& kernel : Kernels()) {
+    if (not_run.count(kernel.isa) != 0) continue;
     ::testing::RegisterTest("Kernel", NameOf(kernel).c_str(), nullptr, nullptr, __FILE__, __LINE__,
                             [kernel]() -> ::testing::Test* { return new KernelTest(kernel); });
   }
