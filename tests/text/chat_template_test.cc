@@ -19,7 +19,7 @@ TEST(ChatTemplate, BundledModelRendersAsJinjaDoes) {
     ChatOptions options;
     options.add_generation_prompt = c["add_generation_prompt"];
     options.variables = c["variables"];
-    EXPECT_EQ(chat->Render(c["messages"], options), c["text"]) << c.dump();
+    EXPECT_EQ(chat->Render(c["messages"], options), c["text"].get<std::string>()) << c.dump();
   }
   std::printf("[ COMPARED ] %zu chats with Jinja\n", cases.size());
 }
