@@ -14,8 +14,10 @@ class ScopedFloatEnv {
  public:
   ScopedFloatEnv() : found_(Read()) {
     if (found_ != Wanted(found_)) Write(Wanted(found_));
+    Barrier();
   }
   ~ScopedFloatEnv() {
+    Barrier();
     // The mode is given back as found; exception flags raised meanwhile are not reported, so that a result and its
     // side effects do not depend on which kernels ran.
     if (Read() != found_) Write(found_);
@@ -24,6 +26,13 @@ class ScopedFloatEnv {
   ScopedFloatEnv& operator=(const ScopedFloatEnv&) = delete;
 
  private:
+  // A compiler knows no dependence of arithmetic on the mode. What is loaded after the mode is set, and stored before it
+  // is given back, is at least computed in between.
+  static void Barrier() {
+#if defined(__GNUC__)
+    asm volatile("" ::: "memory");
+#endif
+  }
 #if defined(__SSE__) || defined(__x86_64__)
   using Word = uint32_t;
   static Word Read() { return _mm_getcsr(); }

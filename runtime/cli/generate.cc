@@ -34,6 +34,8 @@ struct Prompt {
   std::vector<int32_t> ids;
 };
 
+double Seconds(int64_t nanoseconds) { return static_cast<double>(nanoseconds) * 1e-9; }
+
 std::string Join(const std::vector<std::string>& parts) {
   std::string text;
   for (const std::string& part : parts) text += (text.empty() ? "" : ", ") + part;
@@ -257,16 +259,17 @@ class GenerateCommand {
     }
     json["isa"] = engine_->kernels().isa();
     json["threads"] = engine_->threads();
-    json["prefill"] = {{"tokens", times.prefill_tokens}, {"seconds", times.prefill_seconds}};
-    json["decode"] = {{"tokens", times.decode_tokens}, {"seconds", times.decode_seconds}};
+    json["prefill"] = {{"tokens", times.prefill_tokens}, {"seconds", Seconds(times.prefill_nanoseconds)}};
+    json["decode"] = {{"tokens", times.decode_tokens}, {"seconds", Seconds(times.decode_nanoseconds)}};
     PrintJson(json);
   }
 
   static void PrintTimes(const GenerateTimes& t) {
     const auto rate = [](size_t tokens, double seconds) { return seconds > 0 ? static_cast<double>(tokens) / seconds : 0; };
+    const double prefill = Seconds(t.prefill_nanoseconds), decode = Seconds(t.decode_nanoseconds);
     std::fprintf(stderr, "prefill %zu tokens in %.3f s, %.1f tokens/s; decode %zu tokens in %.3f s, %.1f tokens/s\n",
-                 t.prefill_tokens, t.prefill_seconds, rate(t.prefill_tokens, t.prefill_seconds), t.decode_tokens,
-                 t.decode_seconds, rate(t.decode_tokens, t.decode_seconds));
+                 t.prefill_tokens, prefill, rate(t.prefill_tokens, prefill), t.decode_tokens,
+                 decode, rate(t.decode_tokens, decode));
   }
 
   const Flags& flags_;

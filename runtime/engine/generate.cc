@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 
-#include "invar/float_env.h"
 #include "runtime/base/error.h"
 #include "runtime/engine/score.h"
 
@@ -13,9 +12,8 @@ namespace {
 // Tokens of a prompt fed at once: bounds the buffers of a long prompt, and nothing else.
 constexpr size_t kPrefillChunk = 512;
 
-double Seconds() {
-  const ScopedFloatEnv env;  // the caller may have unmasked traps, and no conversion here is exact
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+int64_t Nanoseconds() {
+  return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 struct Sequence {
@@ -142,14 +140,14 @@ class Generation {
 std::vector<GenerateResult> Generate(const Engine& engine, const std::vector<GenerateRequest>& requests,
                                      const OnToken& on_token, GenerateTimes* times) {
   Generation generation(engine, requests, on_token);
-  const double start = Seconds();
+  const int64_t start = Nanoseconds();
   generation.Prefill();
-  const double prefilled = Seconds();
+  const int64_t prefilled = Nanoseconds();
   const size_t first_tokens = generation.generated_tokens();
   while (generation.Step()) {
   }
   if (times != nullptr) {
-    *times = {prefilled - start, Seconds() - prefilled, generation.prompt_tokens(),
+    *times = {prefilled - start, Nanoseconds() - prefilled, generation.prompt_tokens(),
               generation.generated_tokens() - first_tokens};
   }
   return generation.Results();

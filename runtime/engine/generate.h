@@ -26,8 +26,9 @@ struct GenerateResult {
   FinishReason reason = FinishReason::kLength;
 };
 
+// In integers: the caller's floating-point mode is none of their business.
 struct GenerateTimes {
-  double prefill_seconds = 0, decode_seconds = 0;
+  int64_t prefill_nanoseconds = 0, decode_nanoseconds = 0;
   size_t prefill_tokens = 0, decode_tokens = 0;
 };
 

@@ -90,6 +90,7 @@ Kernels::Kernels(const std::string& isa) : isa_(isa) {
   cos = Find("cos", "f32").call.map;
   layer_norm = Find("layer_norm", "f32").call.rows_;
   rms_norm = Find("rms_norm", "f32").call.rows_;
+  softmax = Find("softmax", "f32").call.rows_;
   log_softmax = Find("log_softmax", "f32").call.rows_;
   argmax = Find("argmax", "f32").call.reduce;
   rope = Find("rope", "f32").call.rope;

@@ -30,6 +30,7 @@ class Kernels {
   void (*cos)(const invar_map_args*);
   void (*layer_norm)(const invar_rows_args*);
   void (*rms_norm)(const invar_rows_args*);
+  void (*softmax)(const invar_rows_args*);
   void (*log_softmax)(const invar_rows_args*);
   void (*argmax)(const invar_reduce_args*);
   void (*rope)(const invar_rope_args*);

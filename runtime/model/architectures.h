@@ -11,6 +11,6 @@
 namespace invar {
 
 std::unique_ptr<Model> LoadGpt2(ModelConfig config, SafetensorsCheckpoint checkpoint, ThreadPool& pool);
-std::unique_ptr<Model> LoadQwen3(ModelConfig config, SafetensorsCheckpoint checkpoint, ThreadPool& pool);
+std::unique_ptr<Model> LoadDecoder(ModelConfig config, SafetensorsCheckpoint checkpoint, ThreadPool& pool);
 
 }  // namespace invar

@@ -1,5 +1,5 @@
 // What a checkpoint's config.json says, as plain data: both generations of Hugging Face's field names, with the defaults
-// that GPT2Config and Qwen3Config give to fields that a published config leaves out.
+// that each family's own config class gives to fields that a published config leaves out.
 #pragma once
 
 #include <cstddef>
@@ -12,9 +12,19 @@
 
 namespace invar {
 
-enum class Architecture { kGpt2, kQwen3 };
+// kDecoder: the blocks that Qwen3, Qwen3 MoE, Qwen2, Llama and Mistral share, with switches.
+enum class Architecture { kGpt2, kDecoder };
 
 enum class Activation { kGeluTanh, kGeluErf, kQuickGelu, kSilu, kRelu, kTanh };
+
+// A mixture of experts in place of a layer's MLP.
+struct ExpertsConfig {
+  size_t experts = 0;
+  size_t per_token = 0;
+  size_t intermediate_size = 0;
+  bool normalize = false;          // norm_topk_prob
+  std::vector<bool> in_layer;      // [layers]
+};
 
 struct ModelConfig {
   Architecture architecture = Architecture::kGpt2;
@@ -26,13 +36,17 @@ struct ModelConfig {
   size_t head_dim = 0;
   size_t intermediate_size = 0;
   size_t max_positions = 0;
+  std::string positions_reason;  // why there are no more, where it is not that the model was made so
   double norm_epsilon = 0;
   Activation activation = Activation::kGeluTanh;
   bool tie_word_embeddings = false;
 
-  // Qwen3
-  bool attention_bias = false;
+  // Decoders
+  bool qk_norm = false;
+  bool qkv_bias = false, output_bias = false, mlp_bias = false;
   RopeParameters rope;
+  std::vector<size_t> windows;  // [layers]: positions that a query sees, its own included; 0: all before it
+  ExpertsConfig experts;
 
   // GPT-2
   bool scale_attn_weights = true;

@@ -1,17 +1,20 @@
-// Qwen3 (contract, section 3, "Models"): h = wte[id]; each layer:
+// The decoder of Qwen3 (contract, section 3, "Models"): h = wte[id]; each layer:
 // h = h + o_proj(attention(rope(q_norm(q)), rope(k_norm(k)), v)) with q, k, v projected from input_layernorm(h), the
 // norms per head; h = h + down(swiglu(gate(x), up(x))), x = post_attention_layernorm(h); then norm and the head.
+// Qwen2, Llama and Mistral are the same without q_norm and k_norm, with biases where their configs say so; Qwen3 MoE has a
+// mixture of experts in place of some layers' MLP.
 #include "runtime/model/architectures.h"
 #include "runtime/model/exact.h"
+#include "runtime/model/experts.h"
 #include "runtime/model/forward.h"
 #include "runtime/model/weights.h"
 
 namespace invar {
 namespace {
 
-class Qwen3 final : public Model {
+class Decoder final : public Model {
  public:
-  Qwen3(ModelConfig config, SafetensorsCheckpoint checkpoint, ThreadPool& pool)
+  Decoder(ModelConfig config, SafetensorsCheckpoint checkpoint, ThreadPool& pool)
       : Model(std::move(config)), checkpoint_(std::move(checkpoint)) {
     WeightLoader load(checkpoint_, "model.", pool, arena_);
     const size_t width = config_.hidden_size, inner = config_.intermediate_size, d = config_.head_dim;
@@ -21,22 +24,29 @@ class Qwen3 final : public Model {
     tokens_ = tied ? WeightLoader::TableOf(head_) : load.MapTable("embed_tokens.weight", config_.vocab_size, width);
     for (size_t i = 0; i < config_.layers; ++i) {
       const std::string at = "layers." + std::to_string(i) + ".";
-      const auto bias = [&](const char* name) {
-        return config_.attention_bias ? at + "self_attn." + name + ".bias" : std::string();
+      const auto linear = [&](const std::string& name, bool bias, size_t n, size_t k) {
+        return load.LoadLinear(at + name + ".weight", bias ? at + name + ".bias" : std::string(), n, k, false);
       };
-      Layer layer;
+      Layer layer = {};
       layer.input_norm = load.LoadVector(at + "input_layernorm.weight", width);
       layer.post_norm = load.LoadVector(at + "post_attention_layernorm.weight", width);
-      layer.q_norm = load.LoadVector(at + "self_attn.q_norm.weight", d);
-      layer.k_norm = load.LoadVector(at + "self_attn.k_norm.weight", d);
-      layer.q_proj = load.LoadLinear(at + "self_attn.q_proj.weight", bias("q_proj"), q_width, width, false);
-      layer.k_proj = load.LoadLinear(at + "self_attn.k_proj.weight", bias("k_proj"), kv_width, width, false);
-      layer.v_proj = load.LoadLinear(at + "self_attn.v_proj.weight", bias("v_proj"), kv_width, width, false);
-      layer.o_proj = load.LoadLinear(at + "self_attn.o_proj.weight", bias("o_proj"), width, q_width, false);
-      layer.gate_proj = load.LoadLinear(at + "mlp.gate_proj.weight", "", inner, width, false);
-      layer.up_proj = load.LoadLinear(at + "mlp.up_proj.weight", "", inner, width, false);
-      layer.down_proj = load.LoadLinear(at + "mlp.down_proj.weight", "", width, inner, false);
-      layers_.push_back(layer);
+      if (config_.qk_norm) {
+        layer.q_norm = load.LoadVector(at + "self_attn.q_norm.weight", d);
+        layer.k_norm = load.LoadVector(at + "self_attn.k_norm.weight", d);
+      }
+      layer.q_proj = linear("self_attn.q_proj", config_.qkv_bias, q_width, width);
+      layer.k_proj = linear("self_attn.k_proj", config_.qkv_bias, kv_width, width);
+      layer.v_proj = linear("self_attn.v_proj", config_.qkv_bias, kv_width, width);
+      layer.o_proj = linear("self_attn.o_proj", config_.output_bias, width, q_width);
+      const ExpertsConfig& experts = config_.experts;
+      if (experts.experts > 0 && experts.in_layer[i]) {
+        layer.experts = std::make_unique<Experts>(load, at + "mlp.", experts, width);
+      } else {
+        layer.gate_proj = linear("mlp.gate_proj", config_.mlp_bias, inner, width);
+        layer.up_proj = linear("mlp.up_proj", config_.mlp_bias, inner, width);
+        layer.down_proj = linear("mlp.down_proj", config_.mlp_bias, width, inner);
+      }
+      layers_.push_back(std::move(layer));
     }
     norm_ = load.LoadVector("norm.weight", width);
     epsilon_ = static_cast<float>(config_.norm_epsilon);
@@ -52,6 +62,7 @@ class Qwen3 final : public Model {
   struct Layer {
     const float *input_norm, *post_norm, *q_norm, *k_norm;
     Linear q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj;
+    std::unique_ptr<Experts> experts;  // in place of gate, up and down
   };
 
   // cos(angle) and sin(angle), angle = position * frequency in binary32, of each row; times yarn's attention factor.
@@ -70,14 +81,16 @@ class Qwen3 final : public Model {
     }
   }
 
-  // x[rows][heads * d]: norm of each head, then its rotation.
+  // x[rows][heads * d]: norm of each head (gain null: none), then its rotation.
   void NormAndRotate(const Context& context, size_t rows, size_t heads, const float* gain, const Rows& cosine,
                      const Rows& sine, const Rows& x) const {
     const size_t d = config_.head_dim;
     context.team.For(rows, [&](size_t r) {
       const int64_t stride = static_cast<int64_t>(d);
-      const invar_rows_args norm = {heads, d, x.row(r), stride, gain, nullptr, epsilon_, x.row(r), stride};
-      context.kernels.rms_norm(&norm);
+      if (gain != nullptr) {
+        const invar_rows_args norm = {heads, d, x.row(r), stride, gain, nullptr, epsilon_, x.row(r), stride};
+        context.kernels.rms_norm(&norm);
+      }
       const invar_rope_args rope = {1, heads, d, x.row(r), 0, stride, cosine.row(r), sine.row(r), 0};
       context.kernels.rope(&rope);
     });
@@ -93,7 +106,6 @@ class Qwen3 final : public Model {
     const Rows v = RowsOf(buffers.value, rows, kv_width), attended = RowsOf(buffers.attended, rows, q_width);
     const Rows gate = RowsOf(buffers.gate, rows, inner), up = RowsOf(buffers.up, rows, inner);
     const Rows cosine = RowsOf(buffers.cosine, rows, d / 2), sine = RowsOf(buffers.sine, rows, d / 2);
-    const AttentionShape shape = {config_.heads, config_.kv_heads, d, scale_, 0};
     const RowsKernel rms_norm = context.kernels.rms_norm;
 
     Angles(context, batch, cosine, sine);
@@ -107,6 +119,7 @@ class Qwen3 final : public Model {
     for (size_t i = 0; i < layers_.size(); ++i) {
       const Layer& layer = layers_[i];
       const int index = static_cast<int>(i);
+      const AttentionShape shape = {config_.heads, config_.kv_heads, d, scale_, config_.windows[i]};
       ForEachRow(context, rms_norm, rows, width, h, layer.input_norm, nullptr, epsilon_, x);
       trace("input_layernorm", index, width, x);
       Matmul(context, layer.q_proj, rows, x, q);
@@ -115,14 +128,19 @@ class Qwen3 final : public Model {
       trace("self_attn.v_proj", index, kv_width, v);
       NormAndRotate(context, rows, config_.heads, layer.q_norm, cosine, sine, q);
       NormAndRotate(context, rows, config_.kv_heads, layer.k_norm, cosine, sine, k);
-      trace("rope(q_norm(q))", index, q_width, q);
-      trace("rope(k_norm(k))", index, kv_width, k);
+      trace(config_.qk_norm ? "rope(q_norm(q))" : "rope(q)", index, q_width, q);
+      trace(config_.qk_norm ? "rope(k_norm(k))" : "rope(k)", index, kv_width, k);
       Attend(context, batch, i, shape, q, k, v, attended);
       trace("attention", index, q_width, attended);
       Matmul(context, layer.o_proj, rows, attended, h, INVAR_ACTIVATION_NONE, &h);
       trace("self_attn.o_proj", index, width, h);
       ForEachRow(context, rms_norm, rows, width, h, layer.post_norm, nullptr, epsilon_, x);
       trace("post_attention_layernorm", index, width, x);
+      if (layer.experts != nullptr) {
+        layer.experts->Add(context, rows, x, buffers, h);
+        trace("mlp.experts", index, width, h);
+        continue;
+      }
       Matmul(context, layer.gate_proj, rows, x, gate);
       Matmul(context, layer.up_proj, rows, x, up);
       MapRows(context, context.kernels.swiglu, rows, inner, gate, up, gate);
@@ -150,8 +168,8 @@ class Qwen3 final : public Model {
 
 }  // namespace
 
-std::unique_ptr<Model> LoadQwen3(ModelConfig config, SafetensorsCheckpoint checkpoint, ThreadPool& pool) {
-  return std::make_unique<Qwen3>(std::move(config), std::move(checkpoint), pool);
+std::unique_ptr<Model> LoadDecoder(ModelConfig config, SafetensorsCheckpoint checkpoint, ThreadPool& pool) {
+  return std::make_unique<Decoder>(std::move(config), std::move(checkpoint), pool);
 }
 
 }  // namespace invar

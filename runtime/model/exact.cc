@@ -231,6 +231,14 @@ std::vector<float> Llama3Frequencies(const RopeParameters& p) {
   return frequencies;
 }
 
+// longrope's sqrt(1 + ln(s) / ln(orig)), s = max_position_embeddings / orig; 1 where s <= 1.
+Pair LongropeScale(const RopeParameters& p) {
+  const Pair s = Of(p.max_position_embeddings) / Of(OriginalLength(p));
+  if (!(Of(1.0) < s)) return Of(1.0);
+  const Pair square = Of(1.0) + Log(s) / Log(Of(OriginalLength(p)));
+  return square * InverseSquareRoot(square);
+}
+
 // yarn's g(s, a) = 1 where s <= 1, 0.1 a ln(s) + 1 otherwise.
 Pair YarnScale(double s, double a) {
   if (s <= 1.0) return Of(1.0);
@@ -244,7 +252,16 @@ bool Positive(double x) { return x > 0.0 && x < 0x1p+200; }  // false for a NaN
 const char* CheckRopeParameters(const RopeParameters& p) {
   if (p.dimension == 0 || p.dimension % 2 != 0) return "rope needs an even number of dimensions";
   if (!(p.theta > 1.0 && p.theta < 0x1p+100)) return "rope_theta must be greater than 1 and less than 2^100";
-  if (p.kind == RopeParameters::Kind::kDefault) return nullptr;
+  if (p.kind == RopeParameters::Kind::kDefault || p.kind == RopeParameters::Kind::kDynamic) return nullptr;
+  if (p.kind == RopeParameters::Kind::kLongrope) {
+    if (p.short_factor.size() != p.dimension / 2) return "rope's short_factor needs one number for each pair of dimensions";
+    for (const double f : p.short_factor) {
+      if (!(f > 0x1p-40 && f < 0x1p+40)) return "rope's short_factor must hold numbers between 2^-40 and 2^40";
+    }
+    if (!(OriginalLength(p) > 1.0 && OriginalLength(p) < 0x1p+40)) return "rope needs original_max_position_embeddings";
+    if (p.attention_factor && !Positive(*p.attention_factor)) return "rope's attention_factor must be positive";
+    return nullptr;
+  }
   if (!(p.factor > 0x1p-40 && p.factor < 0x1p+40)) return "rope's factor must be between 2^-40 and 2^40";
   if (p.kind == RopeParameters::Kind::kLinear) return nullptr;
   if (!Positive(OriginalLength(p))) return "rope needs original_max_position_embeddings";
@@ -267,15 +284,20 @@ const char* CheckRopeParameters(const RopeParameters& p) {
 std::vector<float> RopeFrequencies(const RopeParameters& p) {
   if (p.kind == RopeParameters::Kind::kYarn) return YarnFrequencies(p);
   if (p.kind == RopeParameters::Kind::kLlama3) return Llama3Frequencies(p);
-  const Pair factor = Of(p.kind == RopeParameters::Kind::kLinear ? p.factor : 1.0);
   std::vector<float> frequencies;
-  for (uint32_t i = 0; i < p.dimension / 2; ++i) frequencies.push_back(Round(DefaultFrequency(p, i) / factor));
+  for (uint32_t i = 0; i < p.dimension / 2; ++i) {
+    const double factor = p.kind == RopeParameters::Kind::kLinear     ? p.factor
+                          : p.kind == RopeParameters::Kind::kLongrope ? p.short_factor[i]
+                                                                      : 1.0;
+    frequencies.push_back(Round(DefaultFrequency(p, i) / Of(factor)));
+  }
   return frequencies;
 }
 
 float RopeAttentionFactor(const RopeParameters& p) {
-  if (p.kind != RopeParameters::Kind::kYarn) return 1.0f;
+  if (p.kind != RopeParameters::Kind::kYarn && p.kind != RopeParameters::Kind::kLongrope) return 1.0f;
   if (p.attention_factor) return static_cast<float>(*p.attention_factor);
+  if (p.kind == RopeParameters::Kind::kLongrope) return Round(LongropeScale(p));
   if (p.mscale && p.mscale_all_dim) {
     return Round(YarnScale(p.factor, *p.mscale) / YarnScale(p.factor, *p.mscale_all_dim));
   }

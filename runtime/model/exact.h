@@ -12,14 +12,15 @@ namespace invar {
 
 // What a config says about rotary position embeddings. Numbers are the config's decimals read as binary64.
 struct RopeParameters {
-  enum class Kind { kDefault, kLinear, kYarn, kLlama3 };
+  // kDynamic and kLongrope change with the length of the text; these are their constants up to the original length.
+  enum class Kind { kDefault, kLinear, kYarn, kLlama3, kDynamic, kLongrope };
 
   Kind kind = Kind::kDefault;
   double theta = 10000.0;    // rope_theta, the base: > 1
   uint32_t dimension = 0;    // d, the rotated part of a head: even, > 0
   double factor = 1.0;       // linear, yarn, llama3: how much longer the context became; > 0
 
-  // yarn and llama3: the context's length before it was extended. Without it yarn takes max_position_embeddings.
+  // yarn, llama3 and longrope: the context's length before it was extended. Without it yarn takes max_position_embeddings.
   std::optional<double> original_max_position_embeddings;
   double max_position_embeddings = 0.0;
 
@@ -34,6 +35,9 @@ struct RopeParameters {
   // llama3
   double low_freq_factor = 1.0;
   double high_freq_factor = 4.0;
+
+  // longrope: what each frequency is divided by, dimension / 2 of them
+  std::vector<double> short_factor;
 };
 
 // Null, or a sentence that says what is wrong with the parameters (a caller's input error).
@@ -42,7 +46,7 @@ const char* CheckRopeParameters(const RopeParameters& parameters);
 // frequency[i] for i in [0, dimension / 2). The parameters must have passed CheckRopeParameters.
 std::vector<float> RopeFrequencies(const RopeParameters& parameters);
 
-// What yarn multiplies cosines and sines with; 1 for the other kinds.
+// What yarn and longrope multiply cosines and sines with; 1 for the other kinds.
 float RopeAttentionFactor(const RopeParameters& parameters);
 
 // Attention's scale for heads of the dimension d > 0: 1 / sqrt(d), or 1 where `scale_by_dimension` is false (GPT-2's

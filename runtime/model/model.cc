@@ -17,8 +17,8 @@ std::unique_ptr<Model> Model::Load(const std::filesystem::path& directory, Threa
   switch (config.architecture) {
     case Architecture::kGpt2:
       return LoadGpt2(std::move(config), std::move(checkpoint), pool);
-    case Architecture::kQwen3:
-      return LoadQwen3(std::move(config), std::move(checkpoint), pool);
+    case Architecture::kDecoder:
+      return LoadDecoder(std::move(config), std::move(checkpoint), pool);
   }
   throw Error("config.json of " + directory.string() + " names an architecture that is not supported");
 }
@@ -29,7 +29,9 @@ void Model::Forward(const Kernels& kernels, Team& team, const std::vector<Sequen
     if (input.cache->length() + input.count > config_.max_positions) {
       throw Error("a sequence of " + std::to_string(input.cache->length() + input.count) +
                   " tokens is longer than the " + std::to_string(config_.max_positions) +
-                  " positions of the model; shorten the prompt or generate fewer tokens");
+                  " positions of the model" +
+                  (config_.positions_reason.empty() ? "" : " (" + config_.positions_reason + ")") +
+                  "; shorten the prompt or generate fewer tokens");
     }
     for (size_t i = 0; i < input.count; ++i) {
       if (input.ids[i] < 0 || static_cast<size_t>(input.ids[i]) >= config_.vocab_size) {

@@ -36,6 +36,7 @@ class Observer {
 // Buffers of a forward pass, reused from pass to pass by one caller at a time.
 struct ForwardBuffers {
   Scratch packed_rows, hidden, normed, query, key, value, attended, gate, up, picked, cosine, sine;
+  Scratch router, expert_rows, expert_out, expert_packed;
 };
 
 class Model {

@@ -66,7 +66,7 @@ TEST_P(ConfigTest, WrongValuesAreRefusedByName) {
     ExpectRefused(field, int64_t{1} << 40, "config.json");
   }
   for (const json& value : {json(-1e-5), json("x"), json::object()}) ExpectRefused(epsilon, value, epsilon);
-  ExpectRefused("model_type", "llama", "llama");
+  ExpectRefused("model_type", "mamba", "mamba");
   ExpectRefused("model_type", kErased, "model_type");
   ExpectRefused("model_type", 7, "model_type");
   if (gpt2) {

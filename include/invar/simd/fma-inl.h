@@ -69,7 +69,7 @@ HWY_INLINE hn::Vec<hn::Rebind<float, D64>> FmaWidened(D64 d64, V64 a, V64 b, V64
   const auto bits = hn::BitCast(du, s);
   const auto away = hn::And(hn::ShiftRight<63>(hn::Xor(bits, hn::BitCast(du, e))), odd);
   const auto rounded = hn::Or(hn::Sub(bits, away), odd);
-  return hn::DemoteTo(hn::Rebind<float, D64>(), hn::BitCast(d64, rounded));
+  return NarrowToFloat(d64, hn::BitCast(d64, rounded));
 }
 
 template <class D, class V>

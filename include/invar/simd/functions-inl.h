@@ -22,6 +22,7 @@
 #include <cstdint>
 
 #include "hwy/highway.h"
+#include "invar/simd/highway-inl.h"
 #include "invar/simd/function_tables.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -122,12 +123,7 @@ HWY_INLINE FloatVec<D64> Exp(D64 d64, FloatVec<D64> x) {
   V rounded, r;
   ReduceByLn2(d64, hn::PromoteTo(d64, clamped), rounded, r);
   const V e = Scale(d64, hn::Add(hn::Set(d64, 1.0), ExpMinusOne(d64, r)), rounded);
-  auto y = hn::DemoteTo(d32, e);
-#if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
-  // On these Highway 1.0.3 converts what overflows to the greatest finite number, not to infinity.
-  const auto infinity = hn::BitCast(d32, hn::Set(hn::RebindToUnsigned<FloatTag<D64>>(), 0x7F800000u));
-  y = hn::IfThenElse(hn::Gt(x, hn::Set(d32, 0x1.62e42ep+6f)), infinity, y);
-#endif
+  const auto y = NarrowToFloat(d64, e);
   return hn::IfThenElse(hn::IsNaN(x), x, y);
 }
 

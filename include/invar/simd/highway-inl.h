@@ -56,6 +56,23 @@ using DD = hn::CappedTag<double, 8>;
 #endif
 using DH = hn::Rebind<float, DD>;
 
+// binary64 to binary32, rounded to nearest even, overflow to infinity. Highway before 1.1 clamps overflow to the greatest
+// finite number on the targets without vectors.
+template <class D64>
+HWY_INLINE hn::Vec<hn::Rebind<float, D64>> NarrowToFloat(D64 d64, hn::Vec<D64> v) {
+  const hn::Rebind<float, D64> d32;
+#if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
+  double wide[2];
+  float narrow[4] = {};
+  hn::StoreU(v, d64, wide);
+  for (size_t i = 0; i < hn::Lanes(d64); ++i) narrow[i] = static_cast<float>(wide[i]);
+  return hn::LoadU(d32, narrow);
+#else
+  (void)d64;
+  return hn::DemoteTo(d32, v);
+#endif
+}
+
 // The contract's one NaN (section 1).
 template <class D, class V>
 HWY_INLINE V Canonical(D d, V v) {

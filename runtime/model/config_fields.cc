@@ -1,0 +1,48 @@
+#include "runtime/model/config_fields.h"
+
+#include <map>
+
+namespace invar {
+namespace {
+
+// Beyond any model there is; keeps every product of two sizes within 64 bits.
+constexpr int64_t kLargestSize = 1 << 26;
+
+}  // namespace
+
+size_t Size(const JsonFields& fields, const char* name, int64_t fallback) {
+  if (fields.IsNull(name)) return static_cast<size_t>(fallback);
+  return static_cast<size_t>(fields.Integer(name, 1, kLargestSize).value());
+}
+
+bool Flag(const JsonFields& fields, const char* name, bool fallback) {
+  return fields.IsNull(name) ? fallback : fields.Bool(name).value();
+}
+
+double Epsilon(const JsonFields& fields, const char* name, double fallback) {
+  return fields.IsNull(name) ? fallback : fields.Number(name, 0, 1).value();
+}
+
+Activation ActivationOf(const JsonFields& fields, const char* name, const char* fallback) {
+  static const std::map<std::string, Activation> known = {
+      {"gelu_new", Activation::kGeluTanh},   {"gelu_pytorch_tanh", Activation::kGeluTanh},
+      {"gelu_fast", Activation::kGeluTanh},  {"gelu", Activation::kGeluErf},
+      {"quick_gelu", Activation::kQuickGelu}, {"silu", Activation::kSilu},
+      {"swish", Activation::kSilu},          {"relu", Activation::kRelu},
+      {"tanh", Activation::kTanh}};
+  const std::string value = fields.IsNull(name) ? fallback : fields.String(name).value();
+  const auto found = known.find(value);
+  if (found == known.end()) {
+    std::string wanted = "one of";
+    for (const auto& [key, activation] : known) wanted += " " + key;
+    fields.Reject(name, wanted);
+  }
+  return found->second;
+}
+
+std::optional<double> OptionalNumber(const JsonFields& fields, const char* name) {
+  if (fields.IsNull(name)) return std::nullopt;
+  return fields.Number(name, -1e30, 1e30);
+}
+
+}  // namespace invar

@@ -1,0 +1,24 @@
+// Reading config.json's fields, for the files that know a family's names.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "runtime/base/json.h"
+#include "runtime/model/config.h"
+
+namespace invar {
+
+// A size of at least 1; `fallback` where the field is absent or null.
+size_t Size(const JsonFields& fields, const char* name, int64_t fallback);
+bool Flag(const JsonFields& fields, const char* name, bool fallback);
+double Epsilon(const JsonFields& fields, const char* name, double fallback);
+Activation ActivationOf(const JsonFields& fields, const char* name, const char* fallback);
+std::optional<double> OptionalNumber(const JsonFields& fields, const char* name);
+
+// Fills the config of a decoder family (decoder_config.cc); false where `type` is none.
+bool ReadDecoder(const std::string& type, const JsonFields& fields, ModelConfig& config);
+// "qwen3, llama, ...": for messages.
+std::string DecoderTypes();
+
+}  // namespace invar
