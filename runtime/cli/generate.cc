@@ -25,7 +25,7 @@ struct Flags {
   uint64_t seed = 0;
   std::vector<std::string> logit_bias, stop;
   bool ignore_end = false, chat = false, json = false, hide_prompt = false, quiet = false, log_probabilities = false;
-  std::string system, messages;
+  std::string system, messages, tools, date;
   std::vector<std::string> chat_variables;
 };
 
@@ -57,6 +57,17 @@ void SetVariable(nlohmann::ordered_json& variables, const std::string& assignmen
   const std::string value = assignment.substr(equals + 1);
   nlohmann::ordered_json parsed = nlohmann::ordered_json::parse(value, nullptr, false);
   variables[assignment.substr(0, equals)] = parsed.is_discarded() ? nlohmann::ordered_json(value) : parsed;
+}
+
+jinja::Date ParseDate(const std::string& text) {
+  jinja::Date date;
+  int used = 0;
+  if (std::sscanf(text.c_str(), "%4d-%2d-%2d%n", &date.year, &date.month, &date.day, &used) != 3 ||
+      static_cast<size_t>(used) != text.size() || date.year < 1 || date.month < 1 || date.month > 12 || date.day < 1 ||
+      date.day > 31) {
+    throw UsageError("--date " + text + " is not a day of the form YYYY-MM-DD");
+  }
+  return date;
 }
 
 std::map<int32_t, double> ParseLogitBias(const std::vector<std::string>& given) {
@@ -151,8 +162,9 @@ class GenerateCommand {
     if (text == flags_.ids.given()) {
       throw UsageError("give a prompt: -p TEXT, -f FILE (- for standard input), or --ids");
     }
-    if (!flags_.chat && (!flags_.system.empty() || !flags_.messages.empty() || !flags_.chat_variables.empty())) {
-      throw UsageError("--system, --messages and --chat-var need --chat");
+    if (!flags_.chat && (!flags_.system.empty() || !flags_.messages.empty() || !flags_.chat_variables.empty() ||
+                          !flags_.tools.empty() || !flags_.date.empty())) {
+      throw UsageError("--system, --messages, --tools, --date and --chat-var need --chat");
     }
     if (flags_.ids.given()) {
       if (flags_.chat) throw UsageError("--chat takes text, not ids");
@@ -182,6 +194,12 @@ class GenerateCommand {
     }
     if (!flags_.system.empty()) history.insert(history.begin(), {{"role", "system"}, {"content", flags_.system}});
     ChatOptions options;
+    if (!flags_.date.empty()) options.today = ParseDate(flags_.date);
+    if (!flags_.tools.empty()) {
+      const nlohmann::ordered_json tools = nlohmann::ordered_json::parse(ReadText(flags_.tools), nullptr, false);
+      if (!tools.is_array()) throw UsageError("--tools " + flags_.tools + " does not hold a JSON array of tools");
+      options.variables["tools"] = tools;
+    }
     for (const std::string& assignment : flags_.chat_variables) SetVariable(options.variables, assignment);
     std::vector<std::string> texts;
     for (const std::string& turn : turns) {
@@ -314,6 +332,8 @@ void AddGenerate(CLI::App& app, Action& action) {
   generate->add_flag("--chat", f.chat, "each prompt is a user's turn, put through the model's chat template");
   generate->add_option("--system", f.system, "system message of the chat");
   generate->add_option("--messages", f.messages, "file with a JSON array of earlier messages of the chat");
+  generate->add_option("--tools", f.tools, "file with a JSON array of tools for the chat template");
+  generate->add_option("--date", f.date, "YYYY-MM-DD: what the chat template takes for today");
   generate->add_option("--chat-var", f.chat_variables, "name=value for the chat template, such as enable_thinking=false")
       ->allow_extra_args(false);
   generate->add_flag("--no-display-prompt", f.hide_prompt, "print the continuation alone");

@@ -1,7 +1,7 @@
 // A model's chat template: messages in, the text that the model was trained to see out.
 //
-// Templates are Jinja as Hugging Face renders it (trim_blocks, lstrip_blocks). This is a subset of the language; a
-// construct outside it is refused with its line, never rendered wrong.
+// Templates are Jinja as Hugging Face renders it (trim_blocks, lstrip_blocks, its functions and its tojson), by the engine
+// in runtime/text/jinja. A construct outside that engine is refused with its line, never rendered wrong.
 #pragma once
 
 #include <filesystem>
@@ -10,12 +10,17 @@
 #include <optional>
 #include <string>
 
+#include "runtime/text/jinja/evaluator.h"
+#include "runtime/text/jinja/syntax.h"
+
 namespace invar {
 
 struct ChatOptions {
   bool add_generation_prompt = true;
   // Further variables of the template, such as enable_thinking; an object or null.
   nlohmann::ordered_json variables;
+  // What strftime_now writes; a template that asks for it is refused where there is none.
+  std::optional<jinja::Date> today;
 };
 
 class ChatTemplate {
@@ -29,12 +34,10 @@ class ChatTemplate {
   // messages: a list of {"role", "content"}. Throws Error where the template refuses them.
   std::string Render(const nlohmann::ordered_json& messages, const ChatOptions& options) const;
 
-  struct Node;  // the parsed template
-
  private:
-  std::shared_ptr<const Node> root_;
+  std::shared_ptr<const jinja::Node> root_;
   std::string name_;
-  nlohmann::ordered_json tokens_;  // bos_token, eos_token and the like
+  jinja::Dict tokens_;  // bos_token, eos_token and the like
 };
 
 }  // namespace invar

@@ -61,6 +61,7 @@ TEST(Cli, MisuseExitsWith2) {
   ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "--isa", "MMX"}, 2, {"MMX", SupportedIsas().back()});
   ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "--threads", "-2"}, 2, {"threads"});
   ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "--system", "s"}, 2, {"--chat"});
+  ExpectRefused({"generate", "-m", Qwen3(), "--chat", "-p", "a", "--date", "2026-13-01"}, 2, {"--date", "YYYY-MM-DD"});
   ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "--ids", "1"}, 2, {});
   ExpectRefused({"logits", "-m", Gpt2()}, 2, {"--prompt", "--ids"});
   ExpectRefused({"logits", "-m", Gpt2(), "--ids", "1,x"}, 2, {"'x'"});

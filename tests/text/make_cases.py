@@ -5,12 +5,14 @@
 
 ROOT is this project; SHARED holds tokenizers/gpt2 and tokenizers/qwen3, the published vocabularies.
 """
+import datetime
 import json
 import os
 import random
 import sys
 
 import jinja2
+import jinja2.ext
 import jinja2.sandbox
 import tokenizers
 
@@ -71,21 +73,76 @@ CHATS = [
 ]
 
 
-def chat_cases(path):
-    environment = jinja2.sandbox.ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True,
-                                                               extensions=["jinja2.ext.loopcontrols"])
+CHATS_WITH_TOOLS = [
+    [{"role": "system", "content": "Use tools."}, {"role": "user", "content": "Weather in Paris?"},
+     {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "function": {"name": "weather",
+      "arguments": {"city": "Paris", "days": 3, "exact": True, "limit": None, "share": 0.5}}}]},
+     {"role": "tool", "content": "{\"sky\": \"clear\"}"}, {"role": "tool", "content": "second"}, {"role": "user", "content": "Thanks"}],
+    [{"role": "user", "content": "Two calls"}, {"role": "assistant", "content": "Now.", "tool_calls": [
+        {"name": "a", "arguments": {}}, {"name": "b", "arguments": {"x": [1, {"y": "é \" \\ </tool>"}]}}]},
+     {"role": "tool", "content": "ok"}],
+]
+TOOLS = [{"type": "function", "function": {"name": "weather", "description": "Tells the weather \u2014 \"now\"",
+          "parameters": {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer", "default": 1}},
+                         "required": ["city"]}}}]
+
+
+class Clock:
+    """strftime_now of one day."""
+    def __call__(self, format):
+        return datetime.date(2026, 11, 24).strftime(format)
+
+
+def environment():
+    """As Hugging Face's renderer sets it up."""
+    class Generation(jinja2.ext.Extension):
+        tags = {"generation"}
+        def parse(self, parser):
+            next(parser.stream)
+            return parser.parse_statements(["name:endgeneration"], drop_needle=True)
+    env = jinja2.sandbox.ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True,
+                                                       extensions=[Generation, jinja2.ext.loopcontrols])
     def fail(message):
         raise jinja2.TemplateError(message)
-    environment.globals["raise_exception"] = fail
+    def tojson(x, ensure_ascii=False, indent=None, separators=None, sort_keys=False):
+        return json.dumps(x, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+    env.filters["tojson"] = tojson
+    env.globals["raise_exception"] = fail
+    env.globals["strftime_now"] = Clock()
+    return env
+
+
+def chat_cases(path):
     with open(path, encoding="utf-8") as f:
-        template = environment.from_string(f.read())
+        template = environment().from_string(f.read())
     cases = []
-    for messages in CHATS:
-        for variables in ({}, {"enable_thinking": False}, {"enable_thinking": True}):
-            for prompt in (True, False):
-                text = template.render(messages=messages, add_generation_prompt=prompt, **variables)
-                cases.append({"messages": messages, "add_generation_prompt": prompt, "variables": variables, "text": text})
+    for messages in CHATS + CHATS_WITH_TOOLS:
+        for tools in (None, TOOLS):
+            for variables in ({}, {"enable_thinking": False}, {"enable_thinking": True}):
+                for prompt in (True, False):
+                    given = {**variables, **({"tools": tools} if tools else {})}
+                    tokens = {"bos_token": "<s>", "eos_token": "</s>"}
+                    case = {"messages": messages, "add_generation_prompt": prompt, "variables": {**tokens, **given}}
+                    try:
+                        case["text"] = template.render(messages=messages, add_generation_prompt=prompt, documents=None,
+                                                       **{"tools": None, **tokens, **given})
+                    except (jinja2.TemplateError, TypeError):
+                        case["text"] = None  # refused
+                    cases.append(case)
     return cases
+
+
+def language_cases():
+    """Small templates, one construct each, with what Jinja makes of them (null: an error)."""
+    import jinja_corpus
+    cases = []
+    for source in jinja_corpus.TEMPLATES:
+        try:
+            text = environment().from_string(source).render(**jinja_corpus.VARIABLES)
+        except Exception:  # any error of the template is one
+            text = None
+        cases.append({"template": source, "text": text})
+    return {"variables": jinja_corpus.VARIABLES, "cases": cases}
 
 
 def main(root, shared):
@@ -98,6 +155,10 @@ def main(root, shared):
         save(model + "-bundled", tokenizer_cases(os.path.join(root, "models", model), 100))
         save(model + "-published", tokenizer_cases(os.path.join(shared, "tokenizers", model), 200))
     save("qwen3-chat", chat_cases(os.path.join(root, "models", "qwen3", "chat_template.jinja")))
+    for name in ("qwen3", "qwen2.5", "llama3", "smollm3"):
+        save("chat-" + name, chat_cases(os.path.join(shared, "templates", name + ".jinja")))
+    with open(os.path.join(folder, "jinja.json"), "w", encoding="utf-8") as f:
+        json.dump(language_cases(), f, indent=0)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,564 @@
+#include "runtime/text/jinja/builtins.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <stdexcept>
+
+#include "runtime/text/jinja/syntax.h"
+
+namespace invar::jinja {
+namespace {
+
+using Filter = Value (*)(const Value&, const Arguments&);
+using Test = bool (*)(const Value&, const Arguments&);
+
+// A text's characters one by one, as pieces of it.
+std::vector<std::string> CharactersOf(const std::string& s) {
+  std::vector<std::string> characters;
+  for (const char c : s) {
+    if ((c & 0xC0) != 0x80 || characters.empty()) characters.emplace_back();
+    characters.back() += c;
+  }
+  return characters;
+}
+
+// Python's str.isspace of one character.
+bool IsSpace(const std::string& c) {
+  static const std::vector<std::string> wide = {
+      "\xC2\x85",     "\xC2\xA0",     "\xE1\x9A\x80", "\xE2\x80\x80", "\xE2\x80\x81", "\xE2\x80\x82", "\xE2\x80\x83",
+      "\xE2\x80\x84", "\xE2\x80\x85", "\xE2\x80\x86", "\xE2\x80\x87", "\xE2\x80\x88", "\xE2\x80\x89", "\xE2\x80\x8A",
+      "\xE2\x80\xA8", "\xE2\x80\xA9", "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80"};
+  if (c.size() == 1) return (c[0] >= '\t' && c[0] <= '\r') || (c[0] >= 0x1C && c[0] <= ' ');
+  return std::find(wide.begin(), wide.end(), c) != wide.end();
+}
+
+std::string Strip(const std::string& s, const Arguments& a, bool left, bool right) {
+  a.Accept(1, {"chars"});
+  const Value* set = a.Find(0, "chars");
+  std::vector<std::string> chosen;
+  if (set != nullptr && !set->Is<None>()) chosen = CharactersOf(a.String(0, "chars"));
+  const bool blanks = set == nullptr || set->Is<None>();
+  const auto goes = [&](const std::string& c) {
+    return blanks ? IsSpace(c) : std::find(chosen.begin(), chosen.end(), c) != chosen.end();
+  };
+  std::vector<std::string> characters = CharactersOf(s);
+  size_t begin = 0, end = characters.size();
+  while (left && begin < end && goes(characters[begin])) ++begin;
+  while (right && end > begin && goes(characters[end - 1])) --end;
+  std::string out;
+  for (size_t i = begin; i < end; ++i) out += characters[i];
+  return out;
+}
+
+// Case of text beyond ASCII is a table of its own: refused, never wrong.
+std::string Cased(const std::string& s, const Arguments& a, const std::string& how) {
+  std::string out = s;
+  bool start = true;
+  for (char& c : out) {
+    if (static_cast<unsigned char>(c) >= 0x80) a.Refuse(how + " of text beyond ASCII is not supported");
+    const bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+    const bool up = how == "upper" || (how == "title" && start) || (how == "capitalize" && &c == &out[0]);
+    if (letter) c = static_cast<char>(up ? c & ~0x20 : c | 0x20);
+    start = !letter;
+  }
+  return out;
+}
+
+std::string Replace(const std::string& s, const std::string& from, const std::string& to, int64_t most) {
+  std::string out;
+  size_t at = 0;
+  if (from.empty()) {  // between all characters, and at both ends
+    for (const std::string& c : CharactersOf(s)) {
+      if (most != 0) out += to, --most;
+      out += c;
+    }
+    return most != 0 ? out + to : out;
+  }
+  for (size_t found; most != 0 && (found = s.find(from, at)) != s.npos; --most) {
+    out.append(s, at, found - at).append(to);
+    at = found + from.size();
+  }
+  return out.append(s, at, s.npos);
+}
+
+List Split(const std::string& s, const Arguments& a) {
+  a.Accept(2, {"sep", "maxsplit"});
+  int64_t most = a.Integer(1, "maxsplit", -1);
+  const Value* separator = a.Find(0, "sep");
+  List parts;
+  if (separator == nullptr || separator->Is<None>()) {
+    std::string word;
+    const std::vector<std::string> characters = CharactersOf(s);
+    size_t i = 0;
+    const auto skip = [&] { while (i < characters.size() && IsSpace(characters[i])) ++i; };
+    for (skip(); i < characters.size(); skip()) {
+      const bool rest = most == 0;
+      for (word.clear(); i < characters.size() && (rest || !IsSpace(characters[i])); ++i) word += characters[i];
+      parts.emplace_back(word);
+      --most;
+    }
+    return parts;
+  }
+  const std::string by = a.String(0, "sep");
+  if (by.empty()) a.Refuse("the separator is empty");
+  size_t at = 0;
+  for (size_t found; most != 0 && (found = s.find(by, at)) != s.npos; --most) {
+    parts.emplace_back(s.substr(at, found - at));
+    at = found + by.size();
+  }
+  parts.emplace_back(s.substr(at));
+  return parts;
+}
+
+bool Begins(const std::string& s, const Value& with, const Arguments& a, bool end) {
+  if (with.IsList()) {
+    return std::any_of(with.list().begin(), with.list().end(), [&](const Value& w) { return Begins(s, w, a, end); });
+  }
+  if (!with.IsString()) a.Refuse("it takes a text or a list of them");
+  return end ? s.ends_with(with.string()) : s.starts_with(with.string());
+}
+
+Value Length(const Value& v, const Arguments& a) {
+  if (v.IsUndefined()) return int64_t{0};
+  if (v.IsString()) return static_cast<int64_t>(Characters(v.string()));
+  if (v.IsList()) return static_cast<int64_t>(v.list().size());
+  if (v.IsDict()) return static_cast<int64_t>(v.dict().size());
+  a.Refuse("it has no length");
+}
+
+const std::string& StringOf(const Value& v, const Arguments& a) {
+  if (!v.IsString()) a.Refuse("it takes a text");
+  return v.string();
+}
+
+// map(attribute=...), selectattr("a", ...): "a.b" reaches into fields.
+Value Reach(const Value& v, const std::string& path) {
+  const size_t dot = path.find('.');
+  if (dot == path.npos) return Field(v, path);
+  return Reach(Field(v, path.substr(0, dot)), path.substr(dot + 1));
+}
+
+List Selected(const Value& v, const Arguments& a, bool by_attribute, bool wanted) {
+  const size_t first = by_attribute ? 1 : 0;
+  const std::string attribute = by_attribute ? a.String(0, "attribute") : "";
+  List kept;
+  for (const Value& item : Items(v, a)) {
+    const Value tested = by_attribute ? Reach(item, attribute) : item;
+    bool holds = Truth(tested);
+    if (a.positional.size() > first) {
+      const std::string test = a.String(first, "test");
+      if (!IsTest(test)) a.Refuse("the test '" + test + "' is not supported");
+      Arguments rest = {{a.positional.begin() + static_cast<ptrdiff_t>(first) + 1, a.positional.end()}, {}, a.source, a.line, test};
+      holds = ApplyTest(test, tested, rest);
+    }
+    if (holds == wanted) kept.push_back(item);
+  }
+  return kept;
+}
+
+Value Mapped(const Value& v, const Arguments& a) {
+  List out;
+  if (const Value* attribute = a.Find(SIZE_MAX, "attribute")) {
+    a.Accept(0, {"attribute", "default"});
+    const Value* fallback = a.Find(SIZE_MAX, "default");
+    for (const Value& item : Items(v, a)) {
+      Value field = Reach(item, StringOf(*attribute, a));
+      out.push_back(field.IsUndefined() && fallback != nullptr ? *fallback : std::move(field));
+    }
+    return out;
+  }
+  const std::string filter = a.String(0, "filter");
+  if (!IsFilter(filter)) a.Refuse("the filter '" + filter + "' is not supported");
+  const Arguments rest = {{a.positional.begin() + 1, a.positional.end()}, a.named, a.source, a.line, filter};
+  for (const Value& item : Items(v, a)) out.push_back(ApplyFilter(filter, item, rest));
+  return out;
+}
+
+Value Sorted(const Value& v, const Arguments& a) {
+  a.Accept(3, {"reverse", "case_sensitive", "attribute"});
+  List items = Items(v, a);
+  const bool reverse = a.Flag(0, "reverse", false), exact = a.Flag(1, "case_sensitive", false);
+  const std::string attribute = a.String(2, "attribute", "");
+  const auto key = [&](const Value& item) {
+    Value k = attribute.empty() ? item : Reach(item, attribute);
+    return k.IsString() && !exact ? Value(Cased(k.string(), a, "lower")) : k;
+  };
+  std::stable_sort(items.begin(), items.end(), [&](const Value& x, const Value& y) {
+    return reverse ? Compare(key(y), key(x), a) < 0 : Compare(key(x), key(y), a) < 0;
+  });
+  return items;
+}
+
+Value Number(const Value& v, const Arguments& a, bool whole) {
+  const Value* fallback = a.Find(0, "default");
+  if (v.IsNumber()) {
+    if (!whole) return v.number();
+    if (v.IsInteger()) return v.integer();
+    if (!(v.number() > -9e15 && v.number() < 9e15)) a.Refuse("the number is too large");
+    return static_cast<int64_t>(v.number());
+  }
+  if (v.IsString()) {
+    Arguments none = {{}, {}, a.source, a.line, a.callee};
+    const std::string text = Strip(v.string(), none, true, true);
+    const char* begin = text.c_str();
+    if (whole && !text.empty() && text.size() < 18 && text.find_first_not_of("0123456789", text[0] == '-' || text[0] == '+') == text.npos &&
+        text.find_first_of("0123456789") != text.npos) {
+      return int64_t{std::strtoll(begin, nullptr, 10)};
+    }
+    if (!text.empty() && text.find_first_not_of("0123456789.eE+-") == text.npos) {
+      char* end = nullptr;
+      const double d = std::strtod(begin, &end);
+      if (*end == '\0' && d > -9e15 && d < 9e15) return whole ? Value(static_cast<int64_t>(d)) : Value(d);
+    }
+  }
+  if (fallback != nullptr) return *fallback;
+  return whole ? Value(int64_t{0}) : Value(0.0);
+}
+
+std::string Indented(const std::string& s, const Arguments& a) {
+  a.Accept(3, {"width", "first", "blank"});
+  const Value* width = a.Find(0, "width");
+  const std::string pad = width != nullptr && width->IsString() ? width->string() : std::string(static_cast<size_t>(std::clamp<int64_t>(a.Integer(0, "width", 4), 0, 1000)), ' ');
+  const bool first = a.Flag(1, "first", false), blank = a.Flag(2, "blank", false);
+  std::string out;
+  for (size_t at = 0, number = 0; at <= s.size(); ++number) {
+    const size_t end = std::min(s.find('\n', at), s.size());
+    if ((number > 0 || first) && (blank || end > at || (number == 0 && first))) out += pad;
+    out.append(s, at, end - at);
+    if (end < s.size()) out += '\n';
+    at = end + 1;
+  }
+  return out;
+}
+
+std::string Escaped(const std::string& s) {
+  std::string out;
+  for (const char c : s) {
+    switch (c) {
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '"': out += "&#34;"; break;
+      case '\'': out += "&#39;"; break;
+      default: out += c;
+    }
+  }
+  return out;
+}
+
+Value Json(const Value& v, const Arguments& a) {
+  a.Accept(4, {"ensure_ascii", "indent", "separators", "sort_keys"});
+  std::string item = ", ", key = ": ";
+  if (const Value* separators = a.Find(2, "separators"); separators != nullptr && separators->IsList()) {
+    if (separators->list().size() != 2) a.Refuse("separators are two texts");
+    item = StringOf(separators->list()[0], a);
+    key = StringOf(separators->list()[1], a);
+  }
+  const Value* indent = a.Find(1, "indent");
+  const int width = indent == nullptr || indent->Is<None>() ? -1 : static_cast<int>(std::clamp<int64_t>(a.Integer(1, "indent", 0), 0, 64));
+  try {
+    return ToJson(v, width, a.Flag(0, "ensure_ascii", false), a.Flag(3, "sort_keys", false), item, key);
+  } catch (const std::invalid_argument& e) {
+    a.Refuse(std::string("it cannot write ") + e.what());
+  }
+}
+
+Value Joined(const Value& v, const Arguments& a) {
+  a.Accept(2, {"d", "attribute"});
+  const std::string by = a.String(0, "d", ""), attribute = a.String(1, "attribute", "");
+  std::string out;
+  bool first = true;
+  for (const Value& item : Items(v, a)) {
+    if (!first) out += by;
+    first = false;
+    out += Text(attribute.empty() ? item : Reach(item, attribute));
+  }
+  return out;
+}
+
+Value Unique(const Value& v, const Arguments& a) {
+  List out;
+  for (const Value& item : Items(v, a)) {
+    if (std::none_of(out.begin(), out.end(), [&](const Value& other) { return Equal(item, other); })) out.push_back(item);
+  }
+  return out;
+}
+
+Value DictItems(const Value& v, const Arguments& a, bool sorted) {
+  if (v.IsUndefined()) return List{};
+  if (!v.IsDict()) a.Refuse("it takes a mapping");
+  Dict fields = v.dict();
+  if (sorted) std::sort(fields.begin(), fields.end(), [](const auto& x, const auto& y) { return x.first < y.first; });
+  List out;
+  for (auto& [key, value] : fields) out.push_back(Tuple({key, value}));
+  return out;
+}
+
+Value Reversed(const Value& v, const Arguments& a) {
+  List items = Items(v, a);
+  std::reverse(items.begin(), items.end());
+  if (!v.IsString()) return items;
+  std::string out;
+  for (const Value& c : items) out += c.string();
+  return out;
+}
+
+const std::map<std::string, Filter>& Filters() {
+  static const std::map<std::string, Filter> filters = {
+      {"trim", [](const Value& v, const Arguments& a) -> Value { return Strip(Text(v), a, true, true); }},
+      {"length", Length},
+      {"count", Length},
+      {"tojson", Json},
+      {"upper", [](const Value& v, const Arguments& a) -> Value { return Cased(Text(v), a, "upper"); }},
+      {"lower", [](const Value& v, const Arguments& a) -> Value { return Cased(Text(v), a, "lower"); }},
+      {"title", [](const Value& v, const Arguments& a) -> Value { return Cased(Text(v), a, "title"); }},
+      {"capitalize", [](const Value& v, const Arguments& a) -> Value { return Cased(Text(v), a, "capitalize"); }},
+      {"string", [](const Value& v, const Arguments&) -> Value { return Text(v); }},
+      {"safe", [](const Value& v, const Arguments&) -> Value { return Text(v); }},
+      {"escape", [](const Value& v, const Arguments&) -> Value { return Escaped(Text(v)); }},
+      {"e", [](const Value& v, const Arguments&) -> Value { return Escaped(Text(v)); }},
+      {"int", [](const Value& v, const Arguments& a) { return Number(v, a, true); }},
+      {"float", [](const Value& v, const Arguments& a) { return Number(v, a, false); }},
+      {"abs",
+       [](const Value& v, const Arguments& a) -> Value {
+         if (v.IsInteger()) return v.integer() < 0 ? -v.integer() : v.integer();
+         if (!v.Is<double>()) a.Refuse("it takes a number");
+         return v.number() < 0 ? -v.number() : v.number();
+       }},
+      {"default",
+       [](const Value& v, const Arguments& a) -> Value {
+         a.Accept(2, {"default_value", "boolean"});
+         const Value* fallback = a.Find(0, "default_value");
+         const bool use = v.IsUndefined() || (a.Flag(1, "boolean", false) && !Truth(v));
+         return !use ? v : fallback == nullptr ? Value("") : *fallback;
+       }},
+      {"d", [](const Value& v, const Arguments& a) { return ApplyFilter("default", v, a); }},
+      {"join", Joined},
+      {"replace",
+       [](const Value& v, const Arguments& a) -> Value {
+         a.Accept(3, {"old", "new", "count"});
+         return Replace(Text(v), a.String(0, "old"), a.String(1, "new"), a.Integer(2, "count", -1));
+       }},
+      {"first",
+       [](const Value& v, const Arguments& a) -> Value {
+         const List items = Items(v, a);
+         return items.empty() ? Value() : items.front();
+       }},
+      {"last",
+       [](const Value& v, const Arguments& a) -> Value {
+         const List items = Items(v, a);
+         return items.empty() ? Value() : items.back();
+       }},
+      {"list", [](const Value& v, const Arguments& a) -> Value { return Items(v, a); }},
+      {"items", [](const Value& v, const Arguments& a) { return DictItems(v, a, false); }},
+      {"dictsort", [](const Value& v, const Arguments& a) { return a.Accept(0), DictItems(v, a, true); }},
+      {"map", Mapped},
+      {"select", [](const Value& v, const Arguments& a) -> Value { return Selected(v, a, false, true); }},
+      {"reject", [](const Value& v, const Arguments& a) -> Value { return Selected(v, a, false, false); }},
+      {"selectattr", [](const Value& v, const Arguments& a) -> Value { return Selected(v, a, true, true); }},
+      {"rejectattr", [](const Value& v, const Arguments& a) -> Value { return Selected(v, a, true, false); }},
+      {"reverse", Reversed},
+      {"sort", Sorted},
+      {"unique", [](const Value& v, const Arguments& a) { return a.Accept(0), Unique(v, a); }},
+      {"indent", [](const Value& v, const Arguments& a) -> Value { return Indented(Text(v), a); }},
+      {"sum",
+       [](const Value& v, const Arguments& a) -> Value {
+         a.Accept(1, {"attribute"});
+         const std::string attribute = a.String(0, "attribute", "");
+         int64_t total = 0;
+         for (const Value& item : Items(v, a)) {
+           const Value part = attribute.empty() ? item : Reach(item, attribute);
+           if (!part.IsInteger() || part.integer() > INT32_MAX || part.integer() < INT32_MIN) a.Refuse("it takes whole numbers");
+           total += part.integer();
+         }
+         return total;
+       }}};
+  return filters;
+}
+
+const std::map<std::string, Test>& Tests() {
+  static const auto equal = [](const Value& v, const Arguments& a) { return Equal(v, a.positional.at(0)); };
+  static const auto ordered = [](const Value& v, const Arguments& a) { return Compare(v, a.positional.at(0), a); };
+  static const std::map<std::string, Test> tests = {
+      {"defined", [](const Value& v, const Arguments&) { return !v.IsUndefined(); }},
+      {"undefined", [](const Value& v, const Arguments&) { return v.IsUndefined(); }},
+      {"none", [](const Value& v, const Arguments&) { return v.Is<None>(); }},
+      {"string", [](const Value& v, const Arguments&) { return v.IsString(); }},
+      {"mapping", [](const Value& v, const Arguments&) { return v.IsDict(); }},
+      {"iterable", [](const Value& v, const Arguments&) { return v.IsList() || v.IsDict() || v.IsString() || v.IsUndefined(); }},
+      {"sequence", [](const Value& v, const Arguments&) { return v.IsList() || v.IsDict() || v.IsString() || v.IsUndefined(); }},
+      {"number", [](const Value& v, const Arguments&) { return v.IsNumber(); }},
+      {"integer", [](const Value& v, const Arguments&) { return v.Is<int64_t>(); }},
+      {"float", [](const Value& v, const Arguments&) { return v.Is<double>(); }},
+      {"boolean", [](const Value& v, const Arguments&) { return v.Is<bool>(); }},
+      {"true", [](const Value& v, const Arguments&) { return v.Is<bool>() && std::get<bool>(v.data); }},
+      {"false", [](const Value& v, const Arguments&) { return v.Is<bool>() && !std::get<bool>(v.data); }},
+      {"callable", [](const Value& v, const Arguments&) { return v.Is<std::shared_ptr<const Macro>>(); }},
+      {"odd", [](const Value& v, const Arguments& a) { if (!v.IsInteger()) a.Refuse("it takes a whole number"); return v.integer() % 2 != 0; }},
+      {"even", [](const Value& v, const Arguments& a) { if (!v.IsInteger()) a.Refuse("it takes a whole number"); return v.integer() % 2 == 0; }},
+      {"divisibleby",
+       [](const Value& v, const Arguments& a) {
+         const int64_t by = a.Integer(0, "num", 0);
+         if (!v.IsInteger() || by == 0 || by == -1) a.Refuse("it takes whole numbers");
+         return v.integer() % by == 0;
+       }},
+      {"equalto", equal},
+      {"eq", equal},
+      {"==", equal},
+      {"sameas", equal},
+      {"ne", [](const Value& v, const Arguments& a) { return !Equal(v, a.positional.at(0)); }},
+      {"!=", [](const Value& v, const Arguments& a) { return !Equal(v, a.positional.at(0)); }},
+      {"lt", [](const Value& v, const Arguments& a) { return ordered(v, a) < 0; }},
+      {"le", [](const Value& v, const Arguments& a) { return ordered(v, a) <= 0; }},
+      {"gt", [](const Value& v, const Arguments& a) { return ordered(v, a) > 0; }},
+      {"ge", [](const Value& v, const Arguments& a) { return ordered(v, a) >= 0; }},
+      {"in",
+       [](const Value& v, const Arguments& a) {
+         const Value& whole = a.positional.at(0);
+         if (whole.IsString() && v.IsString()) return whole.string().find(v.string()) != std::string::npos;
+         const List items = Items(whole, a);
+         return std::any_of(items.begin(), items.end(), [&](const Value& item) { return Equal(item, v); });
+       }}};
+  return tests;
+}
+
+}  // namespace
+
+void Arguments::Refuse(const std::string& what) const { Fail(source, line, "'" + callee + "': " + what); }
+
+const Value* Arguments::Find(size_t position, const char* name) const {
+  if (position < positional.size()) return &positional[position];
+  for (const auto& [key, value] : named) {
+    if (key == name) return &value;
+  }
+  return nullptr;
+}
+
+void Arguments::Accept(size_t most, std::initializer_list<const char*> names) const {
+  if (positional.size() > most) Refuse("it takes at most " + std::to_string(most) + " arguments");
+  for (const auto& [key, value] : named) {
+    if (std::none_of(names.begin(), names.end(), [&key = key](const char* n) { return key == n; })) {
+      Refuse("the argument '" + key + "' is not supported");
+    }
+  }
+}
+
+std::string Arguments::String(size_t position, const char* name, const char* fallback) const {
+  const Value* v = Find(position, name);
+  if ((v == nullptr || v->Is<None>()) && fallback != nullptr) return fallback;
+  if (v == nullptr || !v->IsString()) Refuse(std::string("it needs a text, ") + name);
+  return v->string();
+}
+
+int64_t Arguments::Integer(size_t position, const char* name, int64_t fallback) const {
+  const Value* v = Find(position, name);
+  if (v == nullptr || v->Is<None>()) return fallback;
+  if (!v->IsInteger()) Refuse(std::string("it needs a whole number, ") + name);
+  return v->integer();
+}
+
+bool Arguments::Flag(size_t position, const char* name, bool fallback) const {
+  const Value* v = Find(position, name);
+  return v == nullptr ? fallback : Truth(*v);
+}
+
+bool IsFilter(const std::string& name) { return Filters().count(name) != 0; }
+Value ApplyFilter(const std::string& name, const Value& v, const Arguments& a) { return Filters().at(name)(v, a); }
+
+bool IsTest(const std::string& name) { return Tests().count(name) != 0; }
+bool ApplyTest(const std::string& name, const Value& v, const Arguments& a) {
+  static const std::vector<std::string> one = {"equalto", "eq", "==", "sameas", "ne", "!=", "lt", "le", "gt", "ge", "in"};
+  const bool takes_one = std::find(one.begin(), one.end(), name) != one.end();
+  if (takes_one && a.positional.size() != 1) a.Refuse("it takes one argument");
+  if (!takes_one && name != "divisibleby" && !a.positional.empty()) a.Refuse("it takes no argument");
+  return Tests().at(name)(v, a);
+}
+
+List Items(const Value& v, const Arguments& a) {
+  if (v.IsUndefined()) return {};
+  if (v.IsList()) return v.list();
+  List items;
+  if (v.IsDict()) {
+    for (const auto& [key, value] : v.dict()) items.emplace_back(key);
+  } else if (v.IsString()) {
+    for (std::string& c : CharactersOf(v.string())) items.emplace_back(std::move(c));
+  } else {
+    a.Refuse("it takes a list, a mapping or a text");
+  }
+  return items;
+}
+
+Value Field(const Value& v, const std::string& name) {
+  const Value* found = nullptr;
+  if (v.IsDict()) found = Find(v.dict(), name);
+  if (v.Is<std::shared_ptr<Namespace>>()) found = Find(std::get<std::shared_ptr<Namespace>>(v.data)->fields, name);
+  return found == nullptr ? Value() : *found;
+}
+
+int Compare(const Value& a, const Value& b, const Arguments& arguments) {
+  if (a.IsInteger() && b.IsInteger()) return a.integer() < b.integer() ? -1 : a.integer() > b.integer();
+  if (a.IsNumber() && b.IsNumber()) return a.number() < b.number() ? -1 : a.number() > b.number();
+  if (a.IsString() && b.IsString()) return a.string().compare(b.string());
+  arguments.Refuse("these two values have no order");
+}
+
+std::optional<Value> CallMethod(const Value& self, const std::string& name, const Arguments& a) {
+  if (self.IsDict()) {
+    if (name == "get") {
+      a.Accept(2);
+      const Value* found = Find(self.dict(), a.String(0, "key"));
+      return found != nullptr ? *found : a.positional.size() > 1 ? a.positional[1] : Value(None{});
+    }
+    if (name == "items") return a.Accept(0), DictItems(self, a, false);
+    if (name == "keys") return a.Accept(0), Value(Items(self, a));
+    if (name == "values") {
+      a.Accept(0);
+      List values;
+      for (const auto& [key, value] : self.dict()) values.push_back(value);
+      return values;
+    }
+    return std::nullopt;
+  }
+  if (!self.IsString()) return std::nullopt;
+  const std::string& s = self.string();
+  if (name == "strip") return Strip(s, a, true, true);
+  if (name == "lstrip") return Strip(s, a, true, false);
+  if (name == "rstrip") return Strip(s, a, false, true);
+  if (name == "split") return Split(s, a);
+  if (name == "splitlines") {
+    a.Accept(0);
+    List lines;
+    for (size_t at = 0; at < s.size();) {
+      const size_t end = std::min(s.find_first_of("\r\n", at), s.size());
+      lines.emplace_back(s.substr(at, end - at));
+      at = end + (s.compare(end, 2, "\r\n") == 0 ? 2 : 1);
+    }
+    return lines;
+  }
+  if (name == "startswith" || name == "endswith") {
+    if (a.positional.size() != 1) a.Refuse("it takes one argument");
+    return Begins(s, a.positional[0], a, name == "endswith");
+  }
+  if (name == "upper" || name == "lower" || name == "title" || name == "capitalize") return a.Accept(0), Value(Cased(s, a, name));
+  if (name == "replace") return Replace(s, a.String(0, "old"), a.String(1, "new"), a.Integer(2, "count", -1));
+  if (name == "join") return Joined(a.positional.empty() ? Value() : a.positional[0], {{self}, {}, a.source, a.line, a.callee});
+  if (name == "find") {
+    const size_t at = s.find(a.String(0, "sub"));
+    return at == s.npos ? Value(int64_t{-1}) : Value(static_cast<int64_t>(Characters(s.substr(0, at))));
+  }
+  if (name == "count") {
+    const std::string part = a.String(0, "sub");
+    if (part.empty()) return static_cast<int64_t>(Characters(s) + 1);
+    int64_t n = 0;
+    for (size_t at = s.find(part); at != s.npos; at = s.find(part, at + part.size())) ++n;
+    return n;
+  }
+  if (name == "isdigit") {
+    a.Accept(0);
+    return !s.empty() && s.find_first_not_of("0123456789") == s.npos;
+  }
+  return std::nullopt;
+}
+
+}  // namespace invar::jinja

@@ -1,0 +1,51 @@
+// Jinja's filters and tests, Python's methods of strings and dicts, and the functions that Hugging Face gives to templates.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime/text/jinja/value.h"
+
+namespace invar::jinja {
+
+// Arguments of a call, evaluated.
+struct Arguments {
+  std::vector<Value> positional;
+  std::vector<std::pair<std::string, Value>> named;
+  // For messages.
+  const std::string& source;
+  int line;
+  std::string callee;
+
+  [[noreturn]] void Refuse(const std::string& what) const;
+  // The argument at that position or of that name; null where it was not given.
+  const Value* Find(size_t position, const char* name) const;
+  // At most so many by position, and only these names.
+  void Accept(size_t most, std::initializer_list<const char*> names = {}) const;
+  std::string String(size_t position, const char* name, const char* fallback = nullptr) const;
+  int64_t Integer(size_t position, const char* name, int64_t fallback) const;
+  bool Flag(size_t position, const char* name, bool fallback) const;
+};
+
+bool IsFilter(const std::string& name);
+Value ApplyFilter(const std::string& name, const Value& v, const Arguments& arguments);
+
+bool IsTest(const std::string& name);
+bool ApplyTest(const std::string& name, const Value& v, const Arguments& arguments);
+
+// A method of a string or a dict; nothing where there is none of that name.
+std::optional<Value> CallMethod(const Value& self, const std::string& name, const Arguments& arguments);
+
+// The items of a list, the keys of a dict, the characters of a text; nothing undefined has none. Refuses anything else.
+List Items(const Value& v, const Arguments& arguments);
+
+// v.name or v["name"] where there is such a field; undefined otherwise.
+Value Field(const Value& v, const std::string& name);
+
+// Python's ordering of two numbers or two texts: negative, 0 or positive. Refuses anything else.
+int Compare(const Value& a, const Value& b, const Arguments& arguments);
+
+}  // namespace invar::jinja

@@ -1,0 +1,296 @@
+#include "runtime/text/jinja/value.h"
+
+#include <algorithm>
+#include <charconv>
+#include <stdexcept>
+
+#include "runtime/text/unicode.h"
+
+namespace invar::jinja {
+namespace {
+
+// Python's repr of a float: the shortest digits that read back, an exponent beyond 16 digits or four zeros.
+std::string FloatText(double d) {
+  if (d != d) return "nan";
+  if (d > 1.7976931348623157e308) return "inf";
+  if (d < -1.7976931348623157e308) return "-inf";
+  char text[64];
+  const double magnitude = d < 0 ? -d : d;
+  const bool plain = d == 0 || (magnitude >= 1e-4 && magnitude < 1e16);
+  const auto [end, error] =
+      std::to_chars(text, text + sizeof(text), d, plain ? std::chars_format::fixed : std::chars_format::scientific);
+  std::string s(text, end);
+  if (plain && s.find('.') == s.npos) s += ".0";
+  return s;
+}
+
+bool Printable(uint32_t c) {
+  return c >= 0x20 && c != 0x7F && !(c >= 0x80 && c < 0xA1) && c != 0xAD && !(c >= 0xD800 && c < 0xE000) &&
+         !(c >= 0xE000 && c <= 0xF8FF) && c != 0xFEFF && !(c >= 0x2000 && c <= 0x200F) && !(c >= 0x2028 && c <= 0x202F) &&
+         !(c >= 0x205F && c <= 0x206F) && c != 0x3000 && c != 0x1680;
+}
+
+std::string Hex(uint32_t c, int digits) {
+  std::string s(static_cast<size_t>(digits), '0');
+  for (int i = digits - 1; i >= 0; --i, c >>= 4) s[static_cast<size_t>(i)] = "0123456789abcdef"[c & 15];
+  return s;
+}
+
+// The code point at s[at], whose text is valid UTF-8; `at` moves past it.
+uint32_t Next(const std::string& s, size_t& at) {
+  const unsigned char lead = static_cast<unsigned char>(s[at++]);
+  int more = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : lead >= 0xC0 ? 1 : 0;
+  uint32_t c = more == 0 ? lead : lead & (0x3Fu >> more);
+  for (; more > 0 && at < s.size(); --more) c = c << 6 | (static_cast<unsigned char>(s[at++]) & 0x3Fu);
+  return c;
+}
+
+std::string StringRepr(const std::string& s) {
+  const char quote = s.find('\'') != s.npos && s.find('"') == s.npos ? '"' : '\'';
+  std::string out(1, quote);
+  for (size_t at = 0; at < s.size();) {
+    const size_t begin = at;
+    const uint32_t c = Next(s, at);
+    if (c == static_cast<uint32_t>(quote) || c == '\\') {
+      out += '\\';
+      out += static_cast<char>(c);
+    } else if (c == '\n' || c == '\r' || c == '\t') {
+      out += c == '\n' ? "\\n" : c == '\r' ? "\\r" : "\\t";
+    } else if (!Printable(c)) {
+      out += c < 0x100 ? "\\x" + Hex(c, 2) : c < 0x10000 ? "\\u" + Hex(c, 4) : "\\U" + Hex(c, 8);
+    } else {
+      out.append(s, begin, at - begin);
+    }
+  }
+  return out + quote;
+}
+
+void JsonString(const std::string& s, bool ascii, std::string& out) {
+  out += '"';
+  for (size_t at = 0; at < s.size();) {
+    const size_t begin = at;
+    const uint32_t c = Next(s, at);
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      case '\b': out += "\\b"; break;
+      case '\f': out += "\\f"; break;
+      default:
+        if (c < 0x20 || (ascii && c >= 0x7F && c < 0x10000 && c != 0x7F)) {
+          out += "\\u" + Hex(c, 4);
+        } else if (ascii && c >= 0x10000) {
+          out += "\\u" + Hex(0xD800 + ((c - 0x10000) >> 10), 4) + "\\u" + Hex(0xDC00 + ((c - 0x10000) & 0x3FF), 4);
+        } else {
+          out.append(s, begin, at - begin);
+        }
+    }
+  }
+  out += '"';
+}
+
+struct JsonStyle {
+  int indent;
+  bool ascii, sort_keys;
+  const std::string &item, &key;
+};
+
+void Json(const Value& v, const JsonStyle& style, int depth, std::string& out) {
+  const auto line = [&](int level) {
+    if (style.indent >= 0) out += "\n" + std::string(static_cast<size_t>(level * style.indent), ' ');
+  };
+  if (v.Is<None>()) {
+    out += "null";
+  } else if (v.Is<bool>()) {
+    out += std::get<bool>(v.data) ? "true" : "false";
+  } else if (v.Is<int64_t>()) {
+    out += std::to_string(v.integer());
+  } else if (v.Is<double>()) {
+    const std::string text = FloatText(v.number());
+    out += text == "nan" ? "NaN" : text == "inf" ? "Infinity" : text == "-inf" ? "-Infinity" : text;
+  } else if (v.IsString()) {
+    JsonString(v.string(), style.ascii, out);
+  } else if (v.IsList()) {
+    if (v.list().empty()) {
+      out += "[]";
+      return;
+    }
+    out += '[';
+    for (size_t i = 0; i < v.list().size(); ++i) {
+      if (i > 0) out += style.item;
+      line(depth + 1);
+      Json(v.list()[i], style, depth + 1, out);
+    }
+    line(depth);
+    out += ']';
+  } else if (v.IsDict()) {
+    if (v.dict().empty()) {
+      out += "{}";
+      return;
+    }
+    Dict fields = v.dict();
+    if (style.sort_keys) {
+      std::sort(fields.begin(), fields.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    }
+    out += '{';
+    for (size_t i = 0; i < fields.size(); ++i) {
+      if (i > 0) out += style.item;
+      line(depth + 1);
+      JsonString(fields[i].first, style.ascii, out);
+      out += style.key;
+      Json(fields[i].second, style, depth + 1, out);
+    }
+    line(depth);
+    out += '}';
+  } else {
+    throw std::invalid_argument(v.IsUndefined() ? "something undefined" : "a macro or a namespace");
+  }
+}
+
+}  // namespace
+
+Value::Value(List list) : depth(1) {
+  for (const Value& v : list) {
+    depth = std::max(depth, v.depth + 1);
+    holds_namespace = holds_namespace || v.holds_namespace;
+  }
+  data = std::make_shared<List>(std::move(list));
+}
+
+Value::Value(Dict dict) : depth(1) {
+  for (const auto& [key, v] : dict) {
+    depth = std::max(depth, v.depth + 1);
+    holds_namespace = holds_namespace || v.holds_namespace;
+  }
+  data = std::make_shared<Dict>(std::move(dict));
+}
+
+Value Tuple(List list) {
+  Value v(std::move(list));
+  v.tuple = true;
+  return v;
+}
+
+Value FromJson(const nlohmann::ordered_json& json) {
+  switch (json.type()) {
+    case nlohmann::ordered_json::value_t::null: return None{};
+    case nlohmann::ordered_json::value_t::boolean: return json.get<bool>();
+    case nlohmann::ordered_json::value_t::number_integer:
+    case nlohmann::ordered_json::value_t::number_unsigned:
+      if (json.is_number_unsigned() && json.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX)) return json.get<double>();
+      return json.get<int64_t>();
+    case nlohmann::ordered_json::value_t::number_float: return json.get<double>();
+    case nlohmann::ordered_json::value_t::string: return ValidUtf8(json.get_ref<const std::string&>());
+    case nlohmann::ordered_json::value_t::array: {
+      List list;
+      for (const auto& item : json) list.push_back(FromJson(item));
+      return list;
+    }
+    case nlohmann::ordered_json::value_t::object: {
+      Dict dict;
+      for (const auto& [key, value] : json.items()) Set(dict, ValidUtf8(key), FromJson(value));
+      return dict;
+    }
+    default: return {};
+  }
+}
+
+const Value* Find(const Dict& dict, const std::string& key) {
+  for (const auto& [name, value] : dict) {
+    if (name == key) return &value;
+  }
+  return nullptr;
+}
+
+void Set(Dict& dict, const std::string& key, Value value) {
+  for (auto& [name, old] : dict) {
+    if (name == key) {
+      old = std::move(value);
+      return;
+    }
+  }
+  dict.emplace_back(key, std::move(value));
+}
+
+bool Truth(const Value& v) {
+  if (v.IsUndefined() || v.Is<None>()) return false;
+  if (v.IsNumber()) return v.number() != 0;
+  if (v.IsString()) return !v.string().empty();
+  if (v.IsList()) return !v.list().empty();
+  if (v.IsDict()) return !v.dict().empty();
+  return true;
+}
+
+bool Equal(const Value& a, const Value& b) {
+  if (a.IsInteger() && b.IsInteger()) return a.integer() == b.integer();
+  if (a.IsNumber() && b.IsNumber()) return a.number() == b.number();
+  if (a.data.index() != b.data.index()) return false;
+  if (a.IsString()) return a.string() == b.string();
+  if (a.IsList()) return a.tuple == b.tuple && std::equal(a.list().begin(), a.list().end(), b.list().begin(), b.list().end(), Equal);
+  if (a.IsDict()) {
+    if (a.dict().size() != b.dict().size()) return false;
+    for (const auto& [key, value] : a.dict()) {
+      const Value* other = Find(b.dict(), key);
+      if (other == nullptr || !Equal(value, *other)) return false;
+    }
+    return true;
+  }
+  if (a.Is<std::shared_ptr<Namespace>>()) return std::get<std::shared_ptr<Namespace>>(a.data) == std::get<std::shared_ptr<Namespace>>(b.data);
+  return true;  // none is none, and one undefined equals another
+}
+
+std::string Text(const Value& v) {
+  if (v.IsUndefined()) return "";
+  return v.IsString() ? v.string() : Repr(v);
+}
+
+std::string Repr(const Value& v) {
+  if (v.IsUndefined()) return "Undefined";
+  if (v.Is<None>()) return "None";
+  if (v.Is<bool>()) return std::get<bool>(v.data) ? "True" : "False";
+  if (v.Is<int64_t>()) return std::to_string(v.integer());
+  if (v.Is<double>()) return FloatText(v.number());
+  if (v.IsString()) return StringRepr(v.string());
+  std::string out;
+  if (v.IsList()) {
+    for (const Value& item : v.list()) out += (out.empty() ? "" : ", ") + Repr(item);
+    if (v.tuple) return "(" + out + (v.list().size() == 1 ? ",)" : ")");
+    return "[" + out + "]";
+  }
+  if (v.IsDict()) {
+    for (const auto& [key, value] : v.dict()) out += (out.empty() ? "" : ", ") + StringRepr(key) + ": " + Repr(value);
+    return "{" + out + "}";
+  }
+  return "<object>";
+}
+
+std::string ToJson(const Value& v, int indent, bool ascii, bool sort_keys, const std::string& item_separator,
+                   const std::string& key_separator) {
+  std::string out;
+  // With an indent Python leaves the blank after a comma out.
+  const std::string item = indent >= 0 && item_separator == ", " ? "," : item_separator;
+  Json(v, {indent, ascii, sort_keys, item, key_separator}, 0, out);
+  return out;
+}
+
+size_t Characters(const std::string& s) {
+  return static_cast<size_t>(std::count_if(s.begin(), s.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+std::string CharacterRange(const std::string& s, size_t begin, size_t end) {
+  size_t from = s.size(), to = s.size(), count = 0;
+  for (size_t i = 0; i < s.size(); ++i) {
+    if ((s[i] & 0xC0) == 0x80) continue;
+    if (count == begin) from = i;
+    if (count == end) {
+      to = i;
+      break;
+    }
+    ++count;
+  }
+  return from < to ? s.substr(from, to - from) : std::string();
+}
+
+}  // namespace invar::jinja

@@ -1,0 +1,89 @@
+// A value of a template, as Python has it: what messages, tools and variables become while a template runs.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace invar::jinja {
+
+struct Value;
+struct Macro;  // evaluator.cc
+
+using List = std::vector<Value>;
+// In the order of insertion.
+using Dict = std::vector<std::pair<std::string, Value>>;
+
+struct Undefined {};
+struct None {};
+// A dict whose attributes a template may set.
+struct Namespace {
+  Dict fields;
+};
+
+struct Value {
+  // Lists and dicts are shared and never changed: Hugging Face's sandbox forbids templates to.
+  std::variant<Undefined, None, bool, int64_t, double, std::string, std::shared_ptr<List>, std::shared_ptr<Dict>,
+               std::shared_ptr<Namespace>, std::shared_ptr<const Macro>>
+      data;
+
+  int depth = 0;                // of lists and dicts within one another; bounded by the evaluator
+  bool tuple = false;            // a list that Python writes with (, )
+  bool holds_namespace = false;  // a namespace that held itself would never be freed
+
+  Value() = default;
+  Value(None) : data(None{}) {}                                             // NOLINT: values convert
+  Value(bool b) : data(b) {}                                                // NOLINT
+  Value(int64_t i) : data(i) {}                                             // NOLINT
+  Value(double d) : data(d) {}                                              // NOLINT
+  Value(std::string s) : data(std::move(s)) {}                              // NOLINT
+  Value(const char* s) : data(std::string(s)) {}                            // NOLINT
+  Value(List list);                                                         // NOLINT
+  Value(Dict dict);                                                         // NOLINT
+  Value(std::shared_ptr<Namespace> n) : data(std::move(n)), holds_namespace(true) {}  // NOLINT
+  Value(std::shared_ptr<const Macro> m) : data(std::move(m)) {}             // NOLINT
+
+  template <class T>
+  bool Is() const { return std::holds_alternative<T>(data); }
+  bool IsString() const { return Is<std::string>(); }
+  bool IsList() const { return Is<std::shared_ptr<List>>(); }
+  bool IsDict() const { return Is<std::shared_ptr<Dict>>(); }
+  bool IsUndefined() const { return Is<Undefined>(); }
+  // Python's bool is an int.
+  bool IsInteger() const { return Is<int64_t>() || Is<bool>(); }
+  bool IsNumber() const { return IsInteger() || Is<double>(); }
+
+  const std::string& string() const { return std::get<std::string>(data); }
+  const List& list() const { return *std::get<std::shared_ptr<List>>(data); }
+  const Dict& dict() const { return *std::get<std::shared_ptr<Dict>>(data); }
+  int64_t integer() const { return Is<bool>() ? std::get<bool>(data) : std::get<int64_t>(data); }
+  double number() const { return Is<double>() ? std::get<double>(data) : static_cast<double>(integer()); }
+};
+
+Value Tuple(List list);
+Value FromJson(const nlohmann::ordered_json& json);
+
+const Value* Find(const Dict& dict, const std::string& key);
+void Set(Dict& dict, const std::string& key, Value value);
+
+// Python's bool(), ==, str() and repr(). The evaluator makes nothing deeper than kDeepestValue, so these recurse freely.
+inline constexpr int kDeepestValue = 200;
+bool Truth(const Value& v);
+bool Equal(const Value& a, const Value& b);
+std::string Text(const Value& v);
+std::string Repr(const Value& v);
+
+// json.dumps(v, ensure_ascii=..., indent=..., sort_keys=...); indent -1: none. Throws std::invalid_argument, with what,
+// for what JSON cannot hold.
+std::string ToJson(const Value& v, int indent = -1, bool ascii = false, bool sort_keys = false,
+                   const std::string& item_separator = ", ", const std::string& key_separator = ": ");
+
+// How many characters (code points) a text has, and the part [begin, end) of them.
+size_t Characters(const std::string& s);
+std::string CharacterRange(const std::string& s, size_t begin, size_t end);
+
+}  // namespace invar::jinja
