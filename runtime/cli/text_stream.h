@@ -12,7 +12,7 @@ namespace invar::cli {
 
 class TextStream {
  public:
-  TextStream(const Tokenizer& tokenizer, const std::vector<std::string>& stops) : decoder_(tokenizer), stops_(stops) {}
+  TextStream(const Tokenizer& tokenizer, const std::vector<std::string>& stops) : decoder_(tokenizer, true, true), stops_(stops) {}
 
   // Text that is certain now: what may turn out to begin a stop string is held back.
   std::string Add(int32_t id) { return Take(decoder_.Push(id), false); }

@@ -22,11 +22,18 @@ struct Candidate {
 }  // namespace
 
 void Bpe::Encode(std::string_view piece, std::vector<int32_t>* ids) const {
-  std::vector<Symbol> symbols;
-  symbols.reserve(piece.size());
+  std::vector<int32_t> tokens;
+  tokens.reserve(piece.size());
   for (const char c : piece) {
-    const int32_t id = bytes_[static_cast<uint8_t>(c)];
-    if (id < 0) continue;
+    if (const int32_t id = bytes_[static_cast<uint8_t>(c)]; id >= 0) tokens.push_back(id);
+  }
+  Merged(tokens, ids);
+}
+
+void Bpe::Merged(std::span<const int32_t> tokens, std::vector<int32_t>* ids) const {
+  std::vector<Symbol> symbols;
+  symbols.reserve(tokens.size());
+  for (const int32_t id : tokens) {
     const int32_t at = static_cast<int32_t>(symbols.size());
     symbols.push_back({id, at - 1, at + 1});
   }

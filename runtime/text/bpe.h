@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -20,7 +21,10 @@ class Bpe {
   void SetByte(uint8_t byte, int32_t id) { bytes_[byte] = id; }
   void AddMerge(int32_t left, int32_t right, Merge merge) { merges_.emplace(Key(left, right), merge); }
 
+  // Of a piece of bytes.
   void Encode(std::string_view piece, std::vector<int32_t>* ids) const;
+  // Of tokens to begin with, such as those of characters.
+  void Merged(std::span<const int32_t> tokens, std::vector<int32_t>* ids) const;
 
  private:
   static uint64_t Key(int32_t left, int32_t right) {

@@ -11,12 +11,17 @@ namespace invar {
 
 class StreamDecoder {
  public:
-  explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special = true)
-      : tokenizer_(&tokenizer), skip_special_(skip_special) {}
+  // `continues`: the tokens follow a text that was given out already.
+  explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special = true, bool continues = false)
+      : tokenizer_(&tokenizer), skip_special_(skip_special), strip_blank_(!continues && tokenizer.strips_first_blank()) {}
 
   // The text that is certain once this token is known.
   std::string Push(int32_t id) {
     if (!skip_special_ || !tokenizer_->IsSpecial(id)) pending_ += tokenizer_->TokenBytes(id);
+    if (strip_blank_ && !pending_.empty()) {
+      strip_blank_ = false;
+      if (pending_[0] == ' ') pending_.erase(0, 1);
+    }
     const size_t keep = IncompleteSuffix(pending_);
     std::string text = ValidUtf8(std::string_view(pending_).substr(0, pending_.size() - keep));
     pending_.erase(0, pending_.size() - keep);
@@ -32,7 +37,7 @@ class StreamDecoder {
 
  private:
   const Tokenizer* tokenizer_;
-  bool skip_special_;
+  bool skip_special_, strip_blank_;
   std::string pending_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 
 #include "invar/float_env.h"
 #include "runtime/base/error.h"
@@ -13,6 +14,14 @@ namespace invar {
 // The public steps of encoding and decoding; reading the files is in tokenizer_json.cc.
 
 namespace {
+
+constexpr std::string_view kBlank = "\xE2\x96\x81";  // U+2581
+
+std::string WithBlanks(std::string_view text) {
+  std::string written;
+  for (const char c : text) written += c == ' ' ? std::string(kBlank) : std::string(1, c);
+  return written;
+}
 
 bool IsWordPoint(uint32_t point) {
   const CharClass type = ClassOf(point);
@@ -87,7 +96,46 @@ std::vector<Tokenizer::Piece> Tokenizer::SplitAdded(std::string_view text, bool 
   return pieces;
 }
 
-void Tokenizer::EncodeText(std::string_view text, std::vector<int32_t>* ids) const {
+std::string Tokenizer::Normalized(const std::string& text) const {
+  std::string normal = nfc_ ? Nfc(text) : text;
+  if (normalizer_prepends_ && !normal.empty()) normal.insert(0, kBlank);
+  return normalizer_replaces_ ? WithBlanks(normal) : normal;
+}
+
+void Tokenizer::EncodeCharacters(std::string_view text, bool first, std::vector<int32_t>* ids) const {
+  if (text.empty()) return;
+  std::string written;
+  const bool begins = prepend_ == Prepend::kAlways || (prepend_ == Prepend::kFirst && first);
+  if (begins && text[0] != ' ' && !text.starts_with(kBlank)) written = kBlank;
+  written += pre_tokenizer_replaces_ ? WithBlanks(text) : std::string(text);
+  std::vector<int32_t> tokens;
+  for (size_t at = 0; at < written.size();) {
+    const size_t begin = at;
+    NextPoint(written, &at);
+    const std::string character = written.substr(begin, at - begin);
+    if (const auto found = ids_.find(character); found != ids_.end()) {
+      tokens.push_back(found->second);
+      continue;
+    }
+    std::vector<int32_t> bytes;
+    for (const char c : character) {
+      char name[8];
+      std::snprintf(name, sizeof(name), "<0x%02X>", static_cast<unsigned>(static_cast<unsigned char>(c)));
+      const auto found = byte_fallback_ ? ids_.find(name) : ids_.end();
+      if (found == ids_.end()) break;
+      bytes.push_back(found->second);
+    }
+    if (bytes.size() == character.size()) {
+      tokens.insert(tokens.end(), bytes.begin(), bytes.end());
+    } else if (unknown_ >= 0 && !(fuse_unknown_ && !tokens.empty() && tokens.back() == unknown_)) {
+      tokens.push_back(unknown_);
+    }
+  }
+  bpe_.Merged(tokens, ids);
+}
+
+void Tokenizer::EncodeText(std::string_view text, bool first, std::vector<int32_t>* ids) const {
+  if (characters_) return EncodeCharacters(text, first, ids);
   std::string prefixed;
   if (add_prefix_space_ && !text.empty() && text[0] != ' ') {
     prefixed = " " + std::string(text);
@@ -109,17 +157,20 @@ std::vector<int32_t> Tokenizer::Encode(std::string_view text, bool add_special) 
   const ScopedFloatEnv env;  // containers size themselves in floating point
   std::vector<int32_t> ids;
   if (add_special) ids = prefix_;
+  bool first = true;
   for (const Piece& raw : SplitAdded(ValidUtf8(text), false)) {
     if (raw.added >= 0) {
       ids.push_back(raw.added);
+      first = false;
       continue;
     }
-    for (const Piece& piece : SplitAdded(nfc_ ? Nfc(raw.text) : raw.text, true)) {
+    for (const Piece& piece : SplitAdded(Normalized(raw.text), true)) {
       if (piece.added >= 0) {
         ids.push_back(piece.added);
       } else {
-        EncodeText(piece.text, &ids);
+        EncodeText(piece.text, first, &ids);
       }
+      first = false;
     }
   }
   if (add_special) ids.insert(ids.end(), suffix_.begin(), suffix_.end());
@@ -131,6 +182,7 @@ std::string Tokenizer::Decode(std::span<const int32_t> ids, bool skip_special) c
   for (const int32_t id : ids) {
     if (!skip_special || !IsSpecial(id)) bytes += TokenBytes(id);
   }
+  if (strips_first_blank_ && bytes.starts_with(' ')) bytes.erase(0, 1);
   return ValidUtf8(bytes);
 }
 

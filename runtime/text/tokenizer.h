@@ -1,4 +1,5 @@
-// Byte-level BPE as a Hugging Face tokenizer.json describes it. Immutable after loading; any number of threads may use it.
+// BPE as a Hugging Face tokenizer.json describes it: of bytes (GPT-2, Qwen, Llama 3), or of characters with blanks written as
+// U+2581 and bytes for what the vocabulary lacks (SentencePiece's way: Llama 2, Mistral). Immutable after loading; any number of threads may use it.
 //
 // Text that is not UTF-8 is read with U+FFFD in place of each maximal part of a broken character.
 #pragma once
@@ -35,6 +36,9 @@ class Tokenizer {
   const std::string& TokenBytes(int32_t id) const;
   bool IsSpecial(int32_t id) const;
   std::optional<int32_t> TokenToId(std::string_view content) const;
+  // Whether decoding drops the blank that encoding put before a text's first word. The text of tokens that continue another
+  // text keeps it.
+  bool strips_first_blank() const { return strips_first_blank_; }
   // One more than the greatest id.
   size_t vocab_size() const { return bytes_.size(); }
 
@@ -54,16 +58,20 @@ class Tokenizer {
   void ReadModel(const JsonFields& model);
   void ReadNormalizer(const nlohmann::json& normalizer, const std::string& where);
   void ReadPreTokenizer(const nlohmann::json& pre_tokenizer, const std::string& where);
+  void ReadDecoder(const nlohmann::json& decoder, const std::string& where);
   void ReadPostProcessor(const nlohmann::json& post_processor, const std::string& where);
   void ReadAddedTokens(const nlohmann::json& tokens, const std::string& where);
   void SetVocabulary(const std::map<std::string, int32_t>& vocabulary, const std::string& where);
   void AddMerge(const std::string& left, const std::string& right, uint32_t rank, const std::string& where);
 
   std::vector<Piece> SplitAdded(std::string_view text, bool normalized) const;
-  void EncodeText(std::string_view text, std::vector<int32_t>* ids) const;
+  std::string Normalized(const std::string& text) const;
+  // `first`: the text begins here.
+  void EncodeText(std::string_view text, bool first, std::vector<int32_t>* ids) const;
+  void EncodeCharacters(std::string_view text, bool first, std::vector<int32_t>* ids) const;
 
   Bpe bpe_;
-  std::unordered_map<std::string, int32_t> ids_;  // by a token's bytes
+  std::unordered_map<std::string, int32_t> ids_;  // by a token's bytes, or as the vocabulary writes it (characters_)
   std::vector<std::string> bytes_;                // by id
   std::vector<bool> special_;                     // by id
   // Added tokens by their first byte, longest first; matched before ([0]) and after ([1]) normalization.
@@ -73,6 +81,15 @@ class Tokenizer {
   bool nfc_ = false;
   bool add_prefix_space_ = false;
   bool ignore_merges_ = false;
+
+  // SentencePiece's way.
+  enum class Prepend { kNever, kFirst, kAlways };
+  bool characters_ = false;
+  Prepend prepend_ = Prepend::kNever;  // a blank before the text, or before each part of it between added tokens
+  bool pre_tokenizer_replaces_ = false;  // blanks by U+2581
+  bool normalizer_prepends_ = false, normalizer_replaces_ = false;  // the same by a normalizer, which added tokens meet too
+  bool byte_fallback_ = false, fuse_unknown_ = false, strips_first_blank_ = false;
+  int32_t unknown_ = -1;
 };
 
 }  // namespace invar

@@ -1,6 +1,7 @@
 // Reading a tokenizer's files. Anything whose meaning is not known is refused by name: a wrong id is worse than none.
 #include <algorithm>
 #include <array>
+#include <cstdio>
 
 #include "invar/float_env.h"
 #include "runtime/base/error.h"
@@ -40,6 +41,22 @@ std::optional<std::string> BytesOf(const std::string& entry) {
   return bytes;
 }
 
+// What a SentencePiece-style entry stands for: blanks for U+2581, a byte for <0xAB>.
+std::string CharacterBytes(const std::string& entry, bool byte_fallback) {
+  unsigned byte = 0;
+  int used = 0;
+  if (byte_fallback && entry.size() == 6 && std::sscanf(entry.c_str(), "<0x%2X>%n", &byte, &used) == 1 && used == 6) {
+    return std::string(1, static_cast<char>(byte));
+  }
+  std::string bytes;
+  for (size_t at = 0; at < entry.size();) {
+    const bool blank = entry.compare(at, 3, "\xE2\x96\x81") == 0;
+    bytes += blank ? ' ' : entry[at];
+    at += blank ? 3 : 1;
+  }
+  return bytes;
+}
+
 std::string TypeOf(const nlohmann::json& part, const std::string& where) {
   const JsonFields fields(part, where);
   if (fields.IsNull("type")) fields.Reject("type", "a name");
@@ -75,6 +92,11 @@ Tokenizer Tokenizer::Load(const std::filesystem::path& directory) {
 void Tokenizer::SetVocabulary(const std::map<std::string, int32_t>& vocabulary, const std::string& where) {
   for (const auto& [entry, id] : vocabulary) {
     if (static_cast<size_t>(id) >= bytes_.size()) bytes_.resize(static_cast<size_t>(id) + 1);
+    if (characters_) {
+      bytes_[static_cast<size_t>(id)] = CharacterBytes(entry, byte_fallback_);
+      ids_.emplace(entry, id);
+      continue;
+    }
     const std::string bytes = BytesOf(entry).value_or(entry);
     bytes_[static_cast<size_t>(id)] = bytes;
     ids_.emplace(bytes, id);
@@ -95,7 +117,7 @@ void Tokenizer::AddMerge(const std::string& left, const std::string& right, uint
     }
     return found->second;
   };
-  const std::string l = BytesOf(left).value_or(left), r = BytesOf(right).value_or(right);
+  const std::string l = characters_ ? left : BytesOf(left).value_or(left), r = characters_ ? right : BytesOf(right).value_or(right);
   bpe_.AddMerge(id_of(l), id_of(r), {rank, id_of(l + r)});
 }
 
@@ -137,21 +159,50 @@ void Tokenizer::ReadJson(const std::filesystem::path& path) {
   const std::string where = path.string();
   const JsonFields fields(json, where);
   if (fields.IsNull("model")) fields.Reject("model", "an object");
+  if (fields.IsNull("decoder")) fields.Reject("decoder", "an object");
+  ReadDecoder(*fields.Find("decoder"), where + ": decoder");  // says whether tokens are of bytes or of characters
   ReadModel(JsonFields(*fields.Find("model"), where + ": model"));
   if (!fields.IsNull("normalizer")) ReadNormalizer(*fields.Find("normalizer"), where + ": normalizer");
   if (!fields.IsNull("pre_tokenizer")) ReadPreTokenizer(*fields.Find("pre_tokenizer"), where + ": pre_tokenizer");
   if (!fields.IsNull("added_tokens")) ReadAddedTokens(*fields.Find("added_tokens"), where + ": added_tokens");
   if (!fields.IsNull("post_processor")) ReadPostProcessor(*fields.Find("post_processor"), where + ": post_processor");
-  if (!fields.IsNull("decoder")) {
-    const std::string decoder = TypeOf(*fields.Find("decoder"), where + ": decoder");
-    if (decoder != "ByteLevel") Unsupported(where + ": decoder", Quoted(decoder));
+}
+
+// ByteLevel; or Replace of U+2581 by a blank, ByteFallback, Fuse, and Strip of one blank at the start.
+void Tokenizer::ReadDecoder(const nlohmann::json& decoder, const std::string& where) {
+  const std::string type = TypeOf(decoder, where);
+  const JsonFields fields(decoder, where);
+  if (type == "Sequence") {
+    const nlohmann::json* parts = fields.Find("decoders");
+    if (parts == nullptr || !parts->is_array()) fields.Reject("decoders", "a list");
+    for (const nlohmann::json& part : *parts) ReadDecoder(part, where);
+  } else if (type == "Replace") {
+    const nlohmann::json *pattern = fields.Find("pattern"), blank = {{"String", "\xE2\x96\x81"}};
+    if (pattern == nullptr || *pattern != blank || fields.IsNull("content") || fields.String("content") != " ") {
+      Unsupported(where, "a Replace other than of U+2581 by a blank");
+    }
+    characters_ = true;
+  } else if (type == "Metaspace") {
+    characters_ = true;
+    const std::string scheme = fields.IsNull("prepend_scheme") ? "always" : fields.String("prepend_scheme").value();
+    strips_first_blank_ = scheme != "never";
+  } else if (type == "Strip") {
+    if (fields.IsNull("content") || fields.String("content") != " " || fields.IsNull("start") || fields.Integer("start", 0, 9) != 1 ||
+        (!fields.IsNull("stop") && fields.Integer("stop", 0, 9) != 0)) {
+      Unsupported(where, "a Strip other than of one blank at the start");
+    }
+    strips_first_blank_ = true;
+  } else if (type != "ByteLevel" && type != "ByteFallback" && type != "Fuse") {
+    Unsupported(where, Quoted(type));
   }
 }
 
 void Tokenizer::ReadModel(const JsonFields& model) {
   if (!model.IsNull("type") && model.String("type") != "BPE") Unsupported(model.where(), "a model other than BPE");
   if (!model.IsNull("dropout") && model.Number("dropout", 0, 1) != 0.0) Unsupported(model.where(), "dropout");
-  if (FlagOf(model, "byte_fallback", false)) Unsupported(model.where(), "byte_fallback (SentencePiece-style BPE)");
+  byte_fallback_ = FlagOf(model, "byte_fallback", false);
+  fuse_unknown_ = FlagOf(model, "fuse_unk", false);
+  if (byte_fallback_ && !characters_) Unsupported(model.where(), "byte_fallback beside a ByteLevel decoder");
   for (const char* name : {"continuing_subword_prefix", "end_of_word_suffix"}) {
     if (!model.IsNull(name) && !model.String(name)->empty()) Unsupported(model.where(), name);
   }
@@ -166,6 +217,7 @@ void Tokenizer::ReadModel(const JsonFields& model) {
     vocabulary[entry] = id.get<int32_t>();
   }
   SetVocabulary(vocabulary, model.where());
+  if (!model.IsNull("unk_token")) unknown_ = TokenToId(model.String("unk_token").value()).value_or(-1);
   const nlohmann::json* merges = model.Find("merges");
   if (merges == nullptr || !merges->is_array()) model.Reject("merges", "a list of pairs");
   uint32_t rank = 0;
@@ -188,6 +240,14 @@ void Tokenizer::ReadNormalizer(const nlohmann::json& normalizer, const std::stri
   const std::string type = TypeOf(normalizer, where);
   if (type == "NFC") {
     nfc_ = true;
+  } else if (type == "Prepend" || type == "Replace") {
+    const JsonFields fields(normalizer, where);
+    const nlohmann::json blank = {{"String", " "}};
+    const bool known = type == "Prepend" ? !fields.IsNull("prepend") && fields.String("prepend") == "\xE2\x96\x81"
+                                         : fields.Find("pattern") != nullptr && *fields.Find("pattern") == blank &&
+                                               !fields.IsNull("content") && fields.String("content") == "\xE2\x96\x81";
+    if (!known || !characters_) Unsupported(where, "a " + type + " other than of U+2581");
+    (type == "Prepend" ? normalizer_prepends_ : normalizer_replaces_) = true;
   } else if (type == "Sequence") {
     const nlohmann::json* parts = JsonFields(normalizer, where).Find("normalizers");
     if (parts == nullptr || !parts->is_array()) throw Error(where + ": normalizers must be a list");
@@ -208,6 +268,13 @@ void Tokenizer::ReadPreTokenizer(const nlohmann::json& pre_tokenizer, const std:
     const nlohmann::json* parts = fields.Find("pretokenizers");
     if (parts == nullptr || !parts->is_array()) fields.Reject("pretokenizers", "a list");
     for (const nlohmann::json& part : *parts) ReadPreTokenizer(part, where);
+  } else if (type == "Metaspace" && characters_) {
+    if (!fields.IsNull("replacement") && fields.String("replacement") != "\xE2\x96\x81") Unsupported(where, "a replacement other than U+2581");
+    if (FlagOf(fields, "split", true)) Unsupported(where, "Metaspace that splits");
+    const std::string scheme = fields.IsNull("prepend_scheme") ? "always" : fields.String("prepend_scheme").value();
+    if (scheme != "always" && scheme != "first" && scheme != "never") fields.Reject("prepend_scheme", "always, first or never");
+    pre_tokenizer_replaces_ = true;
+    prepend_ = scheme == "always" ? Prepend::kAlways : scheme == "first" ? Prepend::kFirst : Prepend::kNever;
   } else if (type == "ByteLevel") {
     add_prefix_space_ = FlagOf(fields, "add_prefix_space", true);
     if (FlagOf(fields, "use_regex", true)) split_by(Splitter::kGpt2);
@@ -250,7 +317,11 @@ void Tokenizer::ReadAddedTokens(const nlohmann::json& tokens, const std::string&
     bytes_[id] = added.content;
     special_[id] = added.special;
     ids_.emplace(added.content, added.id);
-    if (added.normalized && nfc_) added.content = Nfc(added.content);
+    if (added.normalized) {
+      added.content = Normalized(added.content);
+      // The reference decodes such a token with the blank that its normalizer put there.
+      if (normalizer_prepends_) bytes_[id] = CharacterBytes(added.content, false);
+    }
     added_[added.normalized ? 1 : 0][added.content[0]].push_back(added);
   }
   for (auto& by_byte : added_) {

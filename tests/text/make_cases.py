@@ -56,12 +56,58 @@ def random_texts(count, seed):
 def tokenizer_cases(path, count):
     tokenizer = tokenizers.Tokenizer.from_file(os.path.join(path, "tokenizer.json"))
     cases = []
-    for text in TEXTS + random_texts(count, 5):
+    for text in TEXTS + MORE_TEXTS + random_texts(count, 5):
         ids = tokenizer.encode(text).ids
         cases.append({"text": text, "ids": ids, "decoded": tokenizer.decode(ids, skip_special_tokens=False),
                       "decoded_without_special": tokenizer.decode(ids, skip_special_tokens=True)})
     return cases
 
+
+def small_tokenizers(root, folder):
+    """Two kinds that no bundled model has, trained small: Llama 3's splitter, and SentencePiece's way (Llama 2, Mistral)."""
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+    with open(os.path.join(root, "models", "tinyshakespeare.txt"), encoding="utf-8") as f:
+        corpus = [f.read()[:200000]] + [t for t in TEXTS if "<" not in t] * 3
+    def finish(tokenizer, name, special):
+        tokenizer.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in special])
+        tokenizer.add_tokens([AddedToken("<word>", normalized=True, single_word=True), AddedToken("<left>", lstrip=True, normalized=False),
+                              AddedToken("<right>", rstrip=True, normalized=False)])
+        os.makedirs(os.path.join(folder, name), exist_ok=True)
+        path = os.path.join(folder, name, "tokenizer.json")
+        tokenizer.save(path, pretty=False)
+        with open(path, encoding="utf-8") as f:
+            content = json.load(f)
+        # The trainer marks the bytes as special tokens; published files do not.
+        content["added_tokens"] = [t for t in content["added_tokens"] if not t["content"].startswith("<0x")]
+        with open(path, "w", encoding="utf-8") as f:
+            json.dump(content, f, ensure_ascii=False)
+    llama3 = Tokenizer(models.BPE(ignore_merges=True))
+    pattern = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+    llama3.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(pattern), "isolated"),
+                                                    pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    llama3.decoder = decoders.ByteLevel()
+    llama3.train_from_iterator(corpus, trainers.BpeTrainer(vocab_size=700, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False))
+    special = ["<|begin_of_text|>", "<|eot_id|>", "<|start_header_id|>", "<|end_header_id|>"]
+    llama3.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in special])
+    begin = "<|begin_of_text|>"
+    llama3.post_processor = processors.Sequence([processors.ByteLevel(trim_offsets=False), processors.TemplateProcessing(
+        single=[begin, "$A"], pair=None, special_tokens=[(begin, llama3.token_to_id(begin))])])
+    finish(llama3, "llama3-small", special)
+    for name in ("llama2-small", "mistral-small"):
+        words = [w for t in corpus for w in t.replace(" ", "\u2581").split("\n")]
+        trained = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+        trained.train_from_iterator(words, trainers.BpeTrainer(vocab_size=600, show_progress=False, limit_alphabet=90, max_token_length=12,
+            special_tokens=["<unk>", "<s>", "</s>"] + ["<0x%02X>" % b for b in range(256)]))
+        trained.decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+        if name == "llama2-small":
+            trained.normalizer = normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])
+        else:
+            trained.pre_tokenizer = pre_tokenizers.Metaspace(replacement="\u2581", prepend_scheme="first", split=False)
+        trained.post_processor = processors.TemplateProcessing(single=["<s>", "$A"], pair=None, special_tokens=[("<s>", 1)])
+        finish(trained, name, ["<unk>", "<s>", "</s>"])
+
+
+MORE_TEXTS = ["<word> a<word> <word>b x <word>.", "a <left> b <left>", "a <right>  b<right> ", "</s>x</s> y", "<s>", " <|eot_id|> x", "<0x41>", "\u2581x \u2581"]
 
 CHATS = [
     [{"role": "user", "content": "Hi"}],
@@ -154,6 +200,9 @@ def main(root, shared):
     for model in ("gpt2", "qwen3"):
         save(model + "-bundled", tokenizer_cases(os.path.join(root, "models", model), 100))
         save(model + "-published", tokenizer_cases(os.path.join(shared, "tokenizers", model), 200))
+    small_tokenizers(root, folder)
+    for name in ("llama3-small", "llama2-small", "mistral-small"):
+        save(name, tokenizer_cases(os.path.join(folder, name), 100))
     save("qwen3-chat", chat_cases(os.path.join(root, "models", "qwen3", "chat_template.jinja")))
     for name in ("qwen3", "qwen2.5", "llama3", "smollm3"):
         save("chat-" + name, chat_cases(os.path.join(shared, "templates", name + ".jinja")))

@@ -46,6 +46,16 @@ TEST_P(TokenizerTest, PublishedVocabulary) {
   ExpectCases(Tokenizer::Load(SharedDir() / "tokenizers" / GetParam()), GetParam() + "-published");
 }
 
+class SmallTokenizer : public ::testing::TestWithParam<std::string> {};
+
+// Llama 3's splitter with merges ignored, and SentencePiece's way with and without a blank before every part.
+TEST_P(SmallTokenizer, EncodesAsTheReference) {
+  ExpectCases(Tokenizer::Load(SourceDir() / "tests/text/cases" / GetParam()), GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, SmallTokenizer, ::testing::Values("llama3-small", "llama2-small", "mistral-small"),
+                         [](const auto& p) { return p.param.substr(0, p.param.find('-')); });
+
 TEST(Tokenizer, VocabularyAndMergesFilesGiveTheSame) {
   const TemporaryDirectory folder;
   for (const char* file : {"vocab.json", "merges.txt"}) std::filesystem::copy(ModelDir("gpt2") / file, folder / file);
