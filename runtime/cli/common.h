@@ -61,6 +61,8 @@ using Action = std::function<int()>;
 void AddGenerate(CLI::App& app, Action& action);
 void AddLogits(CLI::App& app, Action& action);
 void AddVerify(CLI::App& app, Action& action);
+void AddPerplexity(CLI::App& app, Action& action);
+void AddTokenize(CLI::App& app, Action& action);  // and detokenize
 void AddInfo(CLI::App& app, Action& action);
 
 }  // namespace invar::cli

@@ -22,6 +22,8 @@ int Run(int argc, char** argv) {
   invar::cli::AddGenerate(app, action);
   invar::cli::AddLogits(app, action);
   invar::cli::AddVerify(app, action);
+  invar::cli::AddPerplexity(app, action);
+  invar::cli::AddTokenize(app, action);
   invar::cli::AddInfo(app, action);
   try {
     app.parse(argc, argv);

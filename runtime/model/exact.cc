@@ -309,4 +309,8 @@ float AttentionScale(uint32_t dimension, bool scale_by_dimension, uint32_t divis
   return Round(scale / Of(divisor));
 }
 
+double ExpOfDouble(double x) { return Exp(Of(x)).high; }
+
+double SquareRootOfDouble(double x) { return x > 0 ? (Of(x) * InverseSquareRoot(Of(x))).high : 0.0; }
+
 }  // namespace invar

@@ -1,4 +1,6 @@
 // The program as its users meet it: what it prints, where, and with which exit status.
+#include <cmath>
+
 #include "runtime/base/sha256.h"
 #include "runtime/base/version.h"
 #include "runtime/cli/verify.h"
@@ -31,7 +33,7 @@ void ExpectRefused(const std::vector<std::string>& arguments, int code, const st
 }
 
 TEST(Cli, HelpOnEverySubcommand) {
-  for (const std::string command : {"", "generate", "logits", "verify", "info"}) {
+  for (const std::string command : {"", "generate", "logits", "verify", "perplexity", "info"}) {
     std::vector<std::string> arguments;
     if (!command.empty()) arguments.push_back(command);
     arguments.push_back("--help");
@@ -209,6 +211,52 @@ TEST(Cli, InfoSaysWhatThereIs) {
   EXPECT_EQ(info["isa"]["supported"], json(SupportedIsas()));
   EXPECT_EQ(info["isa"]["chosen"], SupportedIsas().front());
   EXPECT_EQ(json::parse(Invar({"info", "--json", "--isa", "ssse3"}).out)["isa"]["chosen"], "SSSE3");
+}
+
+TEST(Cli, TokenizesAndBack) {
+  const TemporaryDirectory folder;
+  std::filesystem::copy(ModelDir("gpt2") / "tokenizer.json", folder / "tokenizer.json");
+  const std::string directory = folder.path().string(), text = "ROMEO:\nCafé \n";
+  const Outcome ids = Invar({"tokenize", "-m", directory, "-f", "-"}, text);
+  ASSERT_EQ(ids.code, 0) << ids.err;
+  EXPECT_EQ(Invar({"detokenize", "-m", directory, "--ids", ids.out.substr(0, ids.out.size() - 1)}).out, text);
+  const json both = json::parse(Invar({"tokenize", "-m", directory, "-p", text, "-p", "a", "--json"}).out);
+  ASSERT_EQ(both.size(), 2u);
+  EXPECT_EQ(both[0]["ids"].size(), both[0]["tokens"].size());
+  WriteText(folder / "ids.json", both[0]["ids"].dump());
+  EXPECT_EQ(json::parse(Invar({"detokenize", "-m", directory, "--ids-file", (folder / "ids.json").string(), "--json"}).out)["text"], text);
+  ExpectRefused({"detokenize", "-m", directory, "--ids", "99999"}, 1, {"99999"});
+  ExpectRefused({"detokenize", "-m", directory}, 2, {"--ids"});
+  ExpectRefused({"tokenize", "-m", directory}, 2, {"-p TEXT"});
+  ExpectRefused({"tokenize", "-m", (folder / "none").string(), "-p", "a"}, 1, {"none"});
+}
+
+// The windows and the mean, written down again from the logits of each window on its own.
+TEST(Cli, PerplexityIsThatOfTheLogProbabilities) {
+  const Engine& engine = EngineOf("gpt2");
+  const std::vector<int32_t> ids = RandomIds(engine, 100);
+  std::string list;
+  for (const int32_t id : ids) list += (list.empty() ? "" : ",") + std::to_string(id);
+  const json found = json::parse(Invar({"perplexity", "-m", Gpt2(), "--ids", list, "--window", "40", "--stride", "15", "--json", "-q"}).out);
+  double sum = 0;
+  size_t counted = 1, windows = 0;
+  for (size_t begin = 0; counted < ids.size(); begin += 15, ++windows) {
+    const std::vector<int32_t> part(ids.begin() + static_cast<ptrdiff_t>(begin),
+                                    ids.begin() + static_cast<ptrdiff_t>(std::min(begin + 40, ids.size())));
+    const std::vector<float> scores = LogProbabilities(engine, part, Logits(engine, part, {}));
+    for (; counted < begin + part.size(); ++counted) sum += static_cast<double>(scores[counted - 1 - begin]);
+  }
+  EXPECT_EQ(found["tokens"], 99u);
+  EXPECT_EQ(found["windows"].get<size_t>(), windows);
+  EXPECT_EQ(found["mean_log_probability"].get<double>(), sum / 99);
+  EXPECT_NEAR(found["perplexity"].get<double>() / std::exp(-sum / 99), 1, 1e-14);
+  EXPECT_GT(found["uncertainty"].get<double>(), 0);
+  // Text that the model was trained on is far less surprising than random tokens.
+  const json text = json::parse(Invar({"perplexity", "-m", Gpt2(), "-p", "ROMEO:\nI will not go to the king, my lord.", "--json", "-q"}).out);
+  EXPECT_LT(text["perplexity"].get<double>(), found["perplexity"].get<double>() / 5);
+  ExpectRefused({"perplexity", "-m", Gpt2(), "-p", "a", "-q"}, 2, {"fewer than two tokens"});
+  ExpectRefused({"perplexity", "-m", Gpt2(), "-p", "a b c", "--window", "4000", "-q"}, 2, {"positions"});
+  ExpectRefused({"perplexity", "-m", Gpt2(), "-p", "a b c", "--window", "4", "--stride", "4", "-q"}, 2, {"stride"});
 }
 
 TEST(Cli, VerifyPrintsATableOfEqualFingerprints) {

@@ -1,0 +1,65 @@
+// invar perplexity: how well a model predicts a text.
+#include <cstdio>
+#include <iostream>
+
+#include "runtime/base/error.h"
+#include "runtime/cli/common.h"
+#include "runtime/engine/perplexity.h"
+
+namespace invar::cli {
+namespace {
+
+struct Flags {
+  EngineFlags engine;
+  PromptFlags prompt;
+  IdsFlags ids;
+  int64_t window = 0, stride = 0;
+  bool json = false, quiet = false;
+};
+
+int RunPerplexity(const Flags& flags) {
+  if (flags.prompt.given() == flags.ids.given()) throw UsageError("give a text: -f FILE (- for standard input), -p TEXT, or --ids");
+  if (flags.window < 0 || flags.stride < 0) throw UsageError("--window and --stride must not be negative");
+  std::vector<int32_t> ids;
+  if (flags.ids.given()) {
+    ids = flags.ids.Read();
+  } else {
+    const std::vector<std::string> texts = flags.prompt.Read();
+    if (texts.size() != 1) throw UsageError("perplexity takes one text; run it once for each");
+    ids = Tokenizer::Load(flags.engine.directory()).Encode(texts[0]);
+  }
+  const Engine engine = flags.engine.Load();
+  PerplexityOptions options;
+  options.window = static_cast<size_t>(flags.window);
+  options.stride = static_cast<size_t>(flags.stride);
+  if (!flags.quiet) {
+    options.on_progress = [](size_t done, size_t total) { std::fprintf(stderr, "\r%zu of %zu tokens", done, total); };
+  }
+  const Perplexity p = ComputePerplexity(engine, ids, options);
+  if (!flags.quiet) std::fprintf(stderr, "\n");
+  if (flags.json) {
+    PrintJson({{"perplexity", p.perplexity}, {"uncertainty", p.uncertainty}, {"mean_log_probability", p.mean},
+               {"tokens", p.tokens}, {"windows", p.windows}});
+  } else {
+    std::printf("perplexity %.6f +/- %.6f over %zu tokens in %zu windows\n", p.perplexity, p.uncertainty, p.tokens, p.windows);
+    std::fflush(stdout);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void AddPerplexity(CLI::App& app, Action& action) {
+  CLI::App* perplexity = app.add_subcommand("perplexity", "how well a model predicts a text");
+  auto flags = std::make_shared<Flags>();
+  flags->engine.Add(*perplexity);
+  flags->prompt.Add(*perplexity);
+  flags->ids.Add(*perplexity);
+  perplexity->add_option("--window", flags->window, "tokens that the model sees at once; 0: all its positions");
+  perplexity->add_option("--stride", flags->stride, "by how many tokens the window moves; 0: half of it");
+  perplexity->add_flag("--json", flags->json, "print JSON");
+  perplexity->add_flag("-q,--quiet", flags->quiet, "nothing on standard error but errors");
+  perplexity->callback([&action, flags] { action = [flags] { return RunPerplexity(*flags); }; });
+}
+
+}  // namespace invar::cli
