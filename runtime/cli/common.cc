@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "runtime/base/error.h"
+#include "runtime/base/json.h"
 
 namespace invar::cli {
 namespace {
@@ -62,7 +63,7 @@ void EngineFlags::Add(CLI::App& app, bool isa_flag) {
 std::filesystem::path EngineFlags::directory() const {
   std::error_code error;
   if (!std::filesystem::is_directory(model, error)) {
-    throw Error("the model directory " + model + " does not exist; -m takes a directory with config.json in it");
+    throw Error("-m " + Quoted(model) + " is no directory; give the one that holds config.json");
   }
   return model;
 }

@@ -24,7 +24,10 @@ struct Flags {
 
 // What is verified when nothing is said: any text does, and ids need no tokenizer.
 std::vector<int32_t> DefaultIds(const ModelConfig& config, size_t length) {
-  const size_t count = std::min<size_t>(length == 0 ? 40 : length, config.max_positions);
+  if (length > config.max_positions) {
+    throw UsageError("--length must be at most the model's " + std::to_string(config.max_positions) + " positions");
+  }
+  const size_t count = length == 0 ? std::min<size_t>(40, config.max_positions) : length;
   std::vector<int32_t> ids(count);
   uint64_t state = 1;
   for (int32_t& id : ids) {

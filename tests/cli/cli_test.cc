@@ -70,6 +70,7 @@ TEST(Cli, MisuseExitsWith2) {
   ExpectRefused({"logits", "-m", Gpt2(), "--ids", "1", "--batch", "0"}, 2, {"--batch"});
   ExpectRefused({"logits", "-m", Gpt2(), "--ids", "1", "--chunk", "-1"}, 2, {"--chunk"});
   ExpectRefused({"verify", "-m", Gpt2(), "--preset", "some"}, 2, {"--preset some", "full"});
+  ExpectRefused({"verify", "-m", Gpt2(), "--length", "257"}, 2, {"--length", "256"});
   ExpectRefused({"info", "--isa", "MMX"}, 2, {"MMX"});
 }
 
