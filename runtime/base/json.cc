@@ -82,11 +82,8 @@ std::string NumberText(double value) {
   return text;
 }
 
-}  // namespace
-
-std::string Quoted(std::string_view text) { return "'" + Printable(text, kMaxQuoted) + "'"; }
-
-nlohmann::json ParseJson(std::string_view text, const std::string& source) {
+template <class Json>
+Json Parse(std::string_view text, const std::string& source) {
   // The parser takes a NUL for the end of its input, and would accept whatever follows.
   if (text.find('\0') != std::string_view::npos) {
     throw Error(source + " holds a zero byte, so it is not JSON; restore it from where it came");
@@ -96,13 +93,23 @@ nlohmann::json ParseJson(std::string_view text, const std::string& source) {
   }
   const RoundToNearest rounding;
   try {
-    return nlohmann::json::parse(text.begin(), text.end());
+    return Json::parse(text.begin(), text.end());
   } catch (const nlohmann::json::exception& e) {
     std::string_view what = e.what();
     // "[json.exception.parse_error.101] parse error at line 1, ...": the name in brackets helps nobody here.
     if (const size_t end = what.find("] "); what.starts_with('[') && end != what.npos) what.remove_prefix(end + 2);
     throw Error(source + " is not valid JSON (" + Printable(what, 240) + "); mend it or restore it from where it came");
   }
+}
+
+}  // namespace
+
+std::string Quoted(std::string_view text) { return "'" + Printable(text, kMaxQuoted) + "'"; }
+
+nlohmann::json ParseJson(std::string_view text, const std::string& source) { return Parse<nlohmann::json>(text, source); }
+
+nlohmann::ordered_json ParseOrderedJson(std::string_view text, const std::string& source) {
+  return Parse<nlohmann::ordered_json>(text, source);
 }
 
 nlohmann::json ParseJsonFile(const std::filesystem::path& path, size_t size_limit) {

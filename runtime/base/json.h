@@ -19,6 +19,8 @@ std::string Quoted(std::string_view text);
 // rounding mode the program set. Throws Error for anything that is not one JSON value, for nesting deeper than 64 (what
 // reads the value may recurse) and for numbers beyond binary64. `source` is what messages call the text.
 nlohmann::json ParseJson(std::string_view text, const std::string& source);
+// The same, fields in the order in which they are written.
+nlohmann::ordered_json ParseOrderedJson(std::string_view text, const std::string& source);
 nlohmann::json ParseJsonFile(const std::filesystem::path& path, size_t size_limit);
 
 // The fields of one JSON object. Every getter gives nothing for an absent field and throws Error for a value of another

@@ -35,14 +35,14 @@ std::vector<int32_t> ParseIdList(const std::string& text) {
 }
 
 std::vector<int32_t> ParseIdJson(const std::string& path) {
-  const nlohmann::json json = nlohmann::json::parse(ReadText(path), nullptr, false);
+  const nlohmann::json json = ParseJson(ReadText(path), "--ids-file " + Quoted(path));
   if (!json.is_array() || json.empty()) {
     throw UsageError("--ids-file: " + path + " does not hold a JSON array of token ids, such as [1, 2, 3]");
   }
   std::vector<int32_t> ids;
   for (const nlohmann::json& id : json) {
     if (!id.is_number_integer() || id < 0 || id > INT32_MAX) {
-      throw UsageError("--ids-file: " + path + " holds " + id.dump().substr(0, 40) + ", which is not a token id");
+      throw UsageError("--ids-file: " + path + " holds " + Quoted(id.dump().substr(0, 40)) + ", which is not a token id");
     }
     ids.push_back(id.get<int32_t>());
   }

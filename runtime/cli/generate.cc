@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "runtime/base/error.h"
+#include "runtime/base/json.h"
 #include "runtime/cli/common.h"
 #include "runtime/cli/text_stream.h"
 #include "runtime/engine/generate.h"
@@ -55,8 +56,12 @@ void SetVariable(nlohmann::ordered_json& variables, const std::string& assignmen
     throw UsageError("--chat-var " + assignment + " is not of the form name=value");
   }
   const std::string value = assignment.substr(equals + 1);
-  nlohmann::ordered_json parsed = nlohmann::ordered_json::parse(value, nullptr, false);
-  variables[assignment.substr(0, equals)] = parsed.is_discarded() ? nlohmann::ordered_json(value) : parsed;
+  nlohmann::ordered_json& variable = variables[assignment.substr(0, equals)];
+  try {
+    variable = ParseOrderedJson(value, "--chat-var");
+  } catch (const Error&) {
+    variable = value;
+  }
 }
 
 jinja::Date ParseDate(const std::string& text) {
@@ -187,7 +192,7 @@ class GenerateCommand {
     if (!chat) throw Error("the model in " + directory_.string() + " has no chat template; leave --chat out");
     nlohmann::ordered_json history = nlohmann::ordered_json::array();
     if (!flags_.messages.empty()) {
-      history = nlohmann::ordered_json::parse(ReadText(flags_.messages), nullptr, false);
+      history = ParseOrderedJson(ReadText(flags_.messages), "--messages " + Quoted(flags_.messages));
       if (!history.is_array()) {
         throw UsageError("--messages " + flags_.messages + " does not hold a JSON array of {\"role\", \"content\"}");
       }
@@ -196,7 +201,7 @@ class GenerateCommand {
     ChatOptions options;
     if (!flags_.date.empty()) options.today = ParseDate(flags_.date);
     if (!flags_.tools.empty()) {
-      const nlohmann::ordered_json tools = nlohmann::ordered_json::parse(ReadText(flags_.tools), nullptr, false);
+      const nlohmann::ordered_json tools = ParseOrderedJson(ReadText(flags_.tools), "--tools " + Quoted(flags_.tools));
       if (!tools.is_array()) throw UsageError("--tools " + flags_.tools + " does not hold a JSON array of tools");
       options.variables["tools"] = tools;
     }

@@ -80,6 +80,11 @@ TEST(Cli, FailureExitsWith1) {
   ExpectRefused({"generate", "-m", Gpt2(), "--chat", "-p", "a"}, 1, {"chat template"});
   ExpectRefused({"logits", "-m", Gpt2(), "--ids", "99999"}, 1, {"99999"});
   const TemporaryDirectory empty;
+  WriteText(empty / "deep.json", std::string(1000000, '[') + std::string(1000000, ']'));
+  const std::string deep = (empty / "deep.json").string();
+  ExpectRefused({"logits", "-m", Gpt2(), "--ids-file", deep}, 1, {"deep.json", "deeper"});
+  ExpectRefused({"generate", "-m", Qwen3(), "--chat", "--messages", deep}, 1, {"deep.json", "deeper"});
+  ExpectRefused({"generate", "-m", Qwen3(), "--chat", "-p", "a", "--tools", deep}, 1, {"deep.json", "deeper"});
   ExpectRefused({"verify", "-m", empty.path().string()}, 1, {"config.json"});
   ExpectRefused({"logits", "-m", Gpt2(), "--ids", "1", "-o", "/nowhere/x.safetensors"}, 1, {"/nowhere/x.safetensors"});
   std::string long_text;
