@@ -1,7 +1,7 @@
 // Reading a tokenizer's files. Anything whose meaning is not known is refused by name: a wrong id is worse than none.
 #include <algorithm>
 #include <array>
-#include <cstdio>
+#include <charconv>
 
 #include "invar/float_env.h"
 #include "runtime/base/error.h"
@@ -44,8 +44,8 @@ std::optional<std::string> BytesOf(const std::string& entry) {
 // What a SentencePiece-style entry stands for: blanks for U+2581, a byte for <0xAB>.
 std::string CharacterBytes(const std::string& entry, bool byte_fallback) {
   unsigned byte = 0;
-  int used = 0;
-  if (byte_fallback && entry.size() == 6 && std::sscanf(entry.c_str(), "<0x%2X>%n", &byte, &used) == 1 && used == 6) {
+  if (byte_fallback && entry.size() == 6 && entry.starts_with("<0x") && entry[5] == '>' &&
+      std::from_chars(entry.data() + 3, entry.data() + 5, byte, 16).ptr == entry.data() + 5) {
     return std::string(1, static_cast<char>(byte));
   }
   std::string bytes;
