@@ -54,7 +54,7 @@ typedef enum invar_activation {
  * rhs is packed: panel p holds outputs [16p, 16p + 16) as [k][16] of the kernel's storage type, outputs beyond n zero
  * (invar_pack_panels). lhs is packed as [k][rows] (invar_pack_rows); for a kernel of one row that is the row itself. */
 typedef struct invar_matmul_args {
-  uint64_t k;              /* terms of each sum */
+  uint64_t k;              /* terms of each sum, at most 2^25 */
   uint64_t n;              /* outputs; ceil(n / 16) panels exist */
   uint64_t panel_begin;    /* panels to compute: [panel_begin, panel_end) */
   uint64_t panel_end;

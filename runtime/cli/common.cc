@@ -1,5 +1,6 @@
 #include "runtime/cli/common.h"
 
+#include <charconv>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
@@ -51,9 +52,11 @@ std::vector<int32_t> ParseIdJson(const std::string& path) {
 
 }  // namespace
 
-void EngineFlags::Add(CLI::App& app, bool isa_flag) {
+void EngineFlags::Add(CLI::App& app, bool isa_flag, bool threads_flag) {
   app.add_option("-m,--model", model, "Hugging Face checkpoint directory")->envname("INVAR_MODEL")->required();
-  app.add_option("-t,--threads", threads, "threads; 0: one for each processor")->envname("INVAR_THREADS");
+  if (threads_flag) {
+    app.add_option("-t,--threads", threads, "threads; 0: one for each processor")->envname("INVAR_THREADS");
+  }
   if (isa_flag) {
     app.add_option("--isa", isa, "instruction set to use; the best supported one otherwise (see invar info)")
         ->envname("INVAR_ISA");
@@ -90,6 +93,13 @@ void IdsFlags::Add(CLI::App& app) {
 std::vector<int32_t> IdsFlags::Read() const {
   if (!ids.empty() && !file.empty()) throw UsageError("--ids and --ids-file exclude each other; give one of them");
   return ids.empty() ? ParseIdJson(file) : ParseIdList(ids);
+}
+
+std::string CheckInteger(const std::string& text) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc() && end == text.data() + text.size()) return "";
+  return Quoted(text) + " is not a whole number that fits 64 bits";
 }
 
 std::string ReadText(const std::string& path) {

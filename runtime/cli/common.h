@@ -20,7 +20,7 @@ struct EngineFlags {
   int threads = 0;
   std::string isa;
 
-  void Add(CLI::App& app, bool isa_flag = true);
+  void Add(CLI::App& app, bool isa_flag = true, bool threads_flag = true);
   // The model directory, checked to be one.
   std::filesystem::path directory() const;
   Engine Load() const;
@@ -55,6 +55,10 @@ void PrintJson(const nlohmann::ordered_json& json);
 
 // Flushes standard output and throws Error where what was written did not get there.
 void FlushOutput();
+
+// For CLI11: a whole number in decimal digits that fits 64 bits; the parser itself takes 99999999999999999999 for the
+// greatest.
+std::string CheckInteger(const std::string& text);
 
 // Every subcommand adds itself and, when chosen, sets the function to run.
 using Action = std::function<int()>;

@@ -78,10 +78,13 @@ jinja::Date ParseDate(const std::string& text) {
 std::map<int32_t, double> ParseLogitBias(const std::vector<std::string>& given) {
   std::map<int32_t, double> bias;
   for (const std::string& item : given) {
-    int id = 0, used = 0;
+    int32_t id = -1;
     double value = 0;
-    if (std::sscanf(item.c_str(), "%d=%lf%n", &id, &value, &used) != 2 || static_cast<size_t>(used) != item.size() ||
-        id < 0) {
+    int used = 0;
+    const char* end = item.data() + item.size();
+    const auto [at, error] = std::from_chars(item.data(), end, id);
+    if (error != std::errc() || id < 0 || at == end || *at != '=' || std::sscanf(at + 1, "%lf%n", &value, &used) != 1 ||
+        at + 1 + used != end) {
       throw UsageError("--logit-bias " + item + " is not of the form id=value, such as 50256=-5");
     }
     bias[id] = value;
@@ -249,11 +252,16 @@ class GenerateCommand {
     p.Check();
     if (p.temperature == 0) {
       mode_ = std::string("greedy") + (configured ? " (flags override generation_config.json)" : "");
+      std::erase_if(from_config, [](const std::string& name) { return name != "repetition penalty"; });  // the rest is idle
     } else {
       mode_ = "sampling: temperature " + Number(p.temperature) + ", top-k " + std::to_string(p.top_k) + ", top-p " +
               Number(p.top_p) + ", min-p " + Number(p.min_p) + ", seed " + std::to_string(p.seed);
-      if (!from_config.empty()) mode_ += " (" + Join(from_config) + " from generation_config.json)";
     }
+    if (p.repetition_penalty != 1) mode_ += ", repetition penalty " + Number(p.repetition_penalty);
+    if (p.frequency_penalty != 0) mode_ += ", frequency penalty " + Number(p.frequency_penalty);
+    if (p.presence_penalty != 0) mode_ += ", presence penalty " + Number(p.presence_penalty);
+    if (!p.logit_bias.empty()) mode_ += ", logit bias of " + std::to_string(p.logit_bias.size()) + " tokens";
+    if (!from_config.empty()) mode_ += " (" + Join(from_config) + " from generation_config.json)";
     return p;
   }
 
@@ -315,6 +323,7 @@ void AddGenerate(CLI::App& app, Action& action) {
   f.prompt.Add(*generate);
   f.ids.Add(*generate);
   generate->add_option("-n,--n-predict", f.max_tokens, "tokens to generate at most; -1: until the model ends")
+      ->check(CLI::Validator(CheckInteger, ""))
       ->capture_default_str()
       ->envname("INVAR_N_PREDICT");
   generate->add_option("-s,--seed", f.seed, "seed of the draws, 0 to 2^64 - 1")
@@ -322,7 +331,8 @@ void AddGenerate(CLI::App& app, Action& action) {
       ->check(CLI::Validator(CheckSeed, ""))
       ->envname("INVAR_SEED");
   generate->add_option("--temp,--temperature", f.temperature, "temperature; 0: greedy")->envname("INVAR_TEMP");
-  generate->add_option("--top-k", f.top_k, "draw from the k likeliest tokens; 0: off")->envname("INVAR_TOP_K");
+  generate->add_option("--top-k", f.top_k, "draw from the k likeliest tokens; 0: off")
+      ->check(CLI::Validator(CheckInteger, ""))->envname("INVAR_TOP_K");
   generate->add_option("--top-p", f.top_p, "draw from the likeliest tokens that make up this share; 1: off")
       ->envname("INVAR_TOP_P");
   generate->add_option("--min-p", f.min_p, "drop tokens less likely than this share of the likeliest; 0: off")

@@ -89,8 +89,10 @@ void AddLogits(CLI::App& app, Action& action) {
   flags->prompt.Add(*logits);
   flags->ids.Add(*logits);
   logits->add_option("-o,--output", flags->output, "safetensors file for the tensor logits [T, vocab]");
-  logits->add_option("--chunk", flags->chunk, "feed the text in pieces of this many tokens; 0: at once");
-  logits->add_option("--batch", flags->batch, "rows of the batch: this text and others of other lengths");
+  logits->add_option("--chunk", flags->chunk, "feed the text in pieces of this many tokens; 0: at once")
+      ->check(CLI::Validator(CheckInteger, ""));
+  logits->add_option("--batch", flags->batch, "rows of the batch: this text and others of other lengths")
+      ->check(CLI::Validator(CheckInteger, ""));
   logits->add_flag("--logprobs", flags->log_probabilities, "the log-probability of each token after the first");
   logits->add_flag("--json", flags->json, "print JSON");
   logits->callback([&action, flags] { action = [flags] { return RunLogits(*flags); }; });

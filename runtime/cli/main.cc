@@ -12,6 +12,16 @@
 
 namespace {
 
+// One line, whatever the user's own words hold.
+std::string OneLine(const char* what) {
+  std::string line;
+  for (const char* c = what; *c != '\0'; ++c) {
+    const bool control = static_cast<unsigned char>(*c) < 0x20 || *c == 0x7F;
+    line += control ? ' ' : *c;
+  }
+  return line;
+}
+
 int Run(int argc, char** argv) {
   CLI::App app{"Deterministic language-model inference: the same bits on every processor, in every batch, on any number "
                "of threads."};
@@ -30,7 +40,7 @@ int Run(int argc, char** argv) {
   } catch (const CLI::Success& e) {
     return app.exit(e);
   } catch (const CLI::ParseError& e) {
-    std::cerr << "invar: " << e.what() << "; see invar --help\n";
+    std::cerr << "invar: " << OneLine(e.what()) << "; see invar --help\n";
     return 2;
   }
   const int code = action();
@@ -47,13 +57,13 @@ int main(int argc, char** argv) {
   try {
     return Run(argc, argv);
   } catch (const invar::UsageError& e) {
-    std::cerr << "invar: " << e.what() << "\n";
+    std::cerr << "invar: " << OneLine(e.what()) << "\n";
     return 2;
   } catch (const std::bad_alloc&) {
     std::cerr << "invar: there is not enough memory for this model or request\n";
     return 1;
   } catch (const std::exception& e) {
-    std::cerr << "invar: " << e.what() << "\n";
+    std::cerr << "invar: " << OneLine(e.what()) << "\n";
     return 1;
   }
 }

@@ -41,8 +41,10 @@ int RunPerplexity(const Flags& flags) {
     PrintJson({{"perplexity", p.perplexity}, {"uncertainty", p.uncertainty}, {"mean_log_probability", p.mean},
                {"tokens", p.tokens}, {"windows", p.windows}});
   } else {
-    std::printf("perplexity %.6f +/- %.6f over %zu tokens in %zu windows\n", p.perplexity, p.uncertainty, p.tokens, p.windows);
-    std::fflush(stdout);
+    char line[800];
+    std::snprintf(line, sizeof(line), "perplexity %.6f +/- %.6f over %zu tokens in %zu windows\n", p.perplexity,
+                  p.uncertainty, p.tokens, p.windows);
+    std::cout << line;
   }
   return 0;
 }
@@ -55,8 +57,10 @@ void AddPerplexity(CLI::App& app, Action& action) {
   flags->engine.Add(*perplexity);
   flags->prompt.Add(*perplexity);
   flags->ids.Add(*perplexity);
-  perplexity->add_option("--window", flags->window, "tokens that the model sees at once; 0: all its positions");
-  perplexity->add_option("--stride", flags->stride, "by how many tokens the window moves; 0: half of it");
+  perplexity->add_option("--window", flags->window, "tokens that the model sees at once; 0: all its positions")
+      ->check(CLI::Validator(CheckInteger, ""));
+  perplexity->add_option("--stride", flags->stride, "by how many tokens the window moves; 0: half of it")
+      ->check(CLI::Validator(CheckInteger, ""));
   perplexity->add_flag("--json", flags->json, "print JSON");
   perplexity->add_flag("-q,--quiet", flags->quiet, "nothing on standard error but errors");
   perplexity->callback([&action, flags] { action = [flags] { return RunPerplexity(*flags); }; });

@@ -164,7 +164,7 @@ void AddVerify(CLI::App& app, Action& action) {
       "verify", "compute one text's logits on every instruction set, with other threads, batches, chunks and loads, and "
                 "compare every bit");
   auto flags = std::make_shared<Flags>();
-  flags->engine.Add(*verify, false);
+  flags->engine.Add(*verify, false, false);
   flags->prompt.Add(*verify);
   flags->ids.Add(*verify);
   verify->add_option("--isa", flags->isas, "instruction sets to run, separated by commas; all supported otherwise")

@@ -6,7 +6,7 @@ namespace invar {
 namespace {
 
 // Beyond any model there is; keeps every product of two sizes within 64 bits.
-constexpr int64_t kLargestSize = 1 << 26;
+constexpr int64_t kLargestSize = 1 << 25;  // the longest sum of a matmul kernel (invar/kernels.h)
 
 }  // namespace
 

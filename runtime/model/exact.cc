@@ -1,6 +1,7 @@
 #include "runtime/model/exact.h"
 
 #include <cstring>
+#include <limits>
 
 namespace invar {
 namespace {
@@ -309,7 +310,11 @@ float AttentionScale(uint32_t dimension, bool scale_by_dimension, uint32_t divis
   return Round(scale / Of(divisor));
 }
 
-double ExpOfDouble(double x) { return Exp(Of(x)).high; }
+double ExpOfDouble(double x) {
+  if (x != x) return x;
+  if (x > 700.0) return std::numeric_limits<double>::infinity();
+  return x < -700.0 ? 0.0 : Exp(Of(x)).high;
+}
 
 double SquareRootOfDouble(double x) { return x > 0 ? (Of(x) * InverseSquareRoot(Of(x))).high : 0.0; }
 

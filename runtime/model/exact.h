@@ -53,7 +53,7 @@ float RopeAttentionFactor(const RopeParameters& parameters);
 // scale_attn_weights), divided by `divisor`, 1 or (GPT-2's scale_attn_by_inverse_layer_idx) the layer's number from 1.
 float AttentionScale(uint32_t dimension, bool scale_by_dimension = true, uint32_t divisor = 1);
 
-// e^x for |x| < 700, and the square root of x >= 0, to the nearest binary64 but for rare ties of the last bit: the same on
+// e^x (infinity above 700, 0 below -700), and the square root of x >= 0, to the nearest binary64 but for rare ties of the last bit: the same on
 // every machine, as a math library's are not.
 double ExpOfDouble(double x);
 double SquareRootOfDouble(double x);

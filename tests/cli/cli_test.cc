@@ -59,6 +59,9 @@ TEST(Cli, MisuseExitsWith2) {
   ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "--seed", "-1"}, 2, {"seed", "18446744073709551615"});
   ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "--seed", "18446744073709551616"}, 2, {"seed"});
   ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "--logit-bias", "7"}, 2, {"--logit-bias 7", "id=value"});
+  ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "--logit-bias", "4294967297=1"}, 2, {"--logit-bias"});
+  ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "-n", "99999999999999999999"}, 2, {"whole number"});
+  ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "--isa", "A\nB"}, 2, {"A B"});
   ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "--logit-bias", "70000=1"}, 2, {"70000", "vocabulary"});
   ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "--isa", "MMX"}, 2, {"MMX", SupportedIsas().back()});
   ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "--threads", "-2"}, 2, {"threads"});

@@ -87,6 +87,13 @@ TEST(Jinja, TemplatesThatNeverEndAreRefused) {
   }
 }
 
+TEST(Jinja, LongChainsAreRefused) {
+  std::string sum = "{{ 1", filters = "{{ 1";
+  for (int i = 0; i < 200000; ++i) sum += "+1", filters += "|abs";
+  EXPECT_THROW(ChatTemplate::Parse(sum + " }}", "a template"), Error);
+  EXPECT_THROW(ChatTemplate::Parse(filters + " }}", "a template"), Error);
+}
+
 TEST(Jinja, DeepNestingIsRefused) {
   std::string brackets = "{{ ", blocks;
   for (int i = 0; i < 5000; ++i) brackets += "(", blocks += "{% if 1 %}";

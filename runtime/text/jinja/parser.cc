@@ -8,6 +8,7 @@ namespace invar::jinja {
 namespace {
 
 constexpr int kDeepest = 100;
+constexpr size_t kMostNodes = 1000;  // of the expressions in one tag
 
 // An expression, by precedence climbing: one method for each level, as Jinja's own parser has them.
 class ExpressionParser {
@@ -39,6 +40,8 @@ class ExpressionParser {
   }
 
   NodePtr Make(Node::Kind kind, const std::string& text = "") const {
+    // Chains such as 1+1+1... nest to the left without a bracket: what reads the tree recurses.
+    if (++nodes_ > kMostNodes) Fail(name_, Peek().line, "an expression is too long");
     NodePtr node = std::make_shared<Node>();
     node->kind = kind;
     node->line = Peek().line;
@@ -351,6 +354,7 @@ class ExpressionParser {
   const std::string& name_;
   size_t at_ = 0;
   int depth_ = 0;
+  mutable size_t nodes_ = 0;
 };
 
 class TemplateParser {
