@@ -37,575 +37,898 @@ struct Chains {
   bool fresh;
 };
 
-#if INVAR_GROUP_VECTORS == 1 || INVAR_GROUP_VECTORS == 0
+#if INVAR_GROUP_VECTORS == 1
 HWY_NOINLINE void Chains_1_1(const Chains& c) {
   const DF d;
+  const size_t lanes = hn::Lanes(d);
   for (size_t panel = 0; panel < c.panels; panel += 8) {
-    const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
-    float* const y_0 = c.chains + panel * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
-    const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride;
-    float* const y_1 = c.chains + panel_1 * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_2 = HWY_MIN(panel + 2, c.panels - 1);
-    const float* HWY_RESTRICT w_2 = c.w + panel_2 * c.panel_stride;
-    float* const y_2 = c.chains + panel_2 * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_3 = HWY_MIN(panel + 3, c.panels - 1);
-    const float* HWY_RESTRICT w_3 = c.w + panel_3 * c.panel_stride;
-    float* const y_3 = c.chains + panel_3 * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_4 = HWY_MIN(panel + 4, c.panels - 1);
-    const float* HWY_RESTRICT w_4 = c.w + panel_4 * c.panel_stride;
-    float* const y_4 = c.chains + panel_4 * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_5 = HWY_MIN(panel + 5, c.panels - 1);
-    const float* HWY_RESTRICT w_5 = c.w + panel_5 * c.panel_stride;
-    float* const y_5 = c.chains + panel_5 * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_6 = HWY_MIN(panel + 6, c.panels - 1);
-    const float* HWY_RESTRICT w_6 = c.w + panel_6 * c.panel_stride;
-    float* const y_6 = c.chains + panel_6 * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_7 = HWY_MIN(panel + 7, c.panels - 1);
-    const float* HWY_RESTRICT w_7 = c.w + panel_7 * c.panel_stride;
-    float* const y_7 = c.chains + panel_7 * INVAR_PANEL;
-    const float* HWY_RESTRICT x = c.x;    VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_4_0 = hn::Zero(d), s_0_5_0 = hn::Zero(d), s_0_6_0 = hn::Zero(d), s_0_7_0 = hn::Zero(d);
-    if (!c.fresh) {
-      s_0_0_0 = hn::LoadU(d, y_0);
-      s_0_1_0 = hn::LoadU(d, y_1);
-      s_0_2_0 = hn::LoadU(d, y_2);
-      s_0_3_0 = hn::LoadU(d, y_3);
-      s_0_4_0 = hn::LoadU(d, y_4);
-      s_0_5_0 = hn::LoadU(d, y_5);
-      s_0_6_0 = hn::LoadU(d, y_6);
-      s_0_7_0 = hn::LoadU(d, y_7);
+    for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {  // as in matmul
+      const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride + lane;
+      float* const y_0 = c.chains + panel * INVAR_PANEL + lane;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
+      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride + lane;
+      float* const y_1 = c.chains + panel_1 * INVAR_PANEL + lane;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_2 = HWY_MIN(panel + 2, c.panels - 1);
+      const float* HWY_RESTRICT w_2 = c.w + panel_2 * c.panel_stride + lane;
+      float* const y_2 = c.chains + panel_2 * INVAR_PANEL + lane;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_3 = HWY_MIN(panel + 3, c.panels - 1);
+      const float* HWY_RESTRICT w_3 = c.w + panel_3 * c.panel_stride + lane;
+      float* const y_3 = c.chains + panel_3 * INVAR_PANEL + lane;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_4 = HWY_MIN(panel + 4, c.panels - 1);
+      const float* HWY_RESTRICT w_4 = c.w + panel_4 * c.panel_stride + lane;
+      float* const y_4 = c.chains + panel_4 * INVAR_PANEL + lane;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_5 = HWY_MIN(panel + 5, c.panels - 1);
+      const float* HWY_RESTRICT w_5 = c.w + panel_5 * c.panel_stride + lane;
+      float* const y_5 = c.chains + panel_5 * INVAR_PANEL + lane;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_6 = HWY_MIN(panel + 6, c.panels - 1);
+      const float* HWY_RESTRICT w_6 = c.w + panel_6 * c.panel_stride + lane;
+      float* const y_6 = c.chains + panel_6 * INVAR_PANEL + lane;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_7 = HWY_MIN(panel + 7, c.panels - 1);
+      const float* HWY_RESTRICT w_7 = c.w + panel_7 * c.panel_stride + lane;
+      float* const y_7 = c.chains + panel_7 * INVAR_PANEL + lane;
+      const float* HWY_RESTRICT x = c.x;
+      VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_4_0 = hn::Zero(d), s_0_5_0 = hn::Zero(d), s_0_6_0 = hn::Zero(d), s_0_7_0 = hn::Zero(d);
+      if (!c.fresh) {
+        s_0_0_0 = hn::LoadU(d, y_0);
+        s_0_1_0 = hn::LoadU(d, y_1);
+        s_0_2_0 = hn::LoadU(d, y_2);
+        s_0_3_0 = hn::LoadU(d, y_3);
+        s_0_4_0 = hn::LoadU(d, y_4);
+        s_0_5_0 = hn::LoadU(d, y_5);
+        s_0_6_0 = hn::LoadU(d, y_6);
+        s_0_7_0 = hn::LoadU(d, y_7);
+      }
+      for (size_t k = 0; k < c.terms; ++k) {
+        const VF x_0 = hn::Set(d, x[0]);
+        {
+          const VF w = Storage::Load(d, w_0);
+          s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_1);
+          s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_2);
+          s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_3);
+          s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_4);
+          s_0_4_0 = Fma(d, x_0, w, s_0_4_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_5);
+          s_0_5_0 = Fma(d, x_0, w, s_0_5_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_6);
+          s_0_6_0 = Fma(d, x_0, w, s_0_6_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_7);
+          s_0_7_0 = Fma(d, x_0, w, s_0_7_0);
+        }
+        x += 1;
+        w_0 += INVAR_PANEL;
+        w_1 += INVAR_PANEL;
+        w_2 += INVAR_PANEL;
+        w_3 += INVAR_PANEL;
+        w_4 += INVAR_PANEL;
+        w_5 += INVAR_PANEL;
+        w_6 += INVAR_PANEL;
+        w_7 += INVAR_PANEL;
+      }
+      hn::StoreU(s_0_0_0, d, y_0);
+      hn::StoreU(s_0_1_0, d, y_1);
+      hn::StoreU(s_0_2_0, d, y_2);
+      hn::StoreU(s_0_3_0, d, y_3);
+      hn::StoreU(s_0_4_0, d, y_4);
+      hn::StoreU(s_0_5_0, d, y_5);
+      hn::StoreU(s_0_6_0, d, y_6);
+      hn::StoreU(s_0_7_0, d, y_7);
     }
-    for (size_t k = 0; k < c.terms; ++k) {      const VF x_0 = hn::Set(d, x[0]);      {
-        const VF w = Storage::Load(d, w_0);        s_0_0_0 = Fma(d, x_0, w, s_0_0_0);      }      {
-        const VF w = Storage::Load(d, w_1);        s_0_1_0 = Fma(d, x_0, w, s_0_1_0);      }      {
-        const VF w = Storage::Load(d, w_2);        s_0_2_0 = Fma(d, x_0, w, s_0_2_0);      }      {
-        const VF w = Storage::Load(d, w_3);        s_0_3_0 = Fma(d, x_0, w, s_0_3_0);      }      {
-        const VF w = Storage::Load(d, w_4);        s_0_4_0 = Fma(d, x_0, w, s_0_4_0);      }      {
-        const VF w = Storage::Load(d, w_5);        s_0_5_0 = Fma(d, x_0, w, s_0_5_0);      }      {
-        const VF w = Storage::Load(d, w_6);        s_0_6_0 = Fma(d, x_0, w, s_0_6_0);      }      {
-        const VF w = Storage::Load(d, w_7);        s_0_7_0 = Fma(d, x_0, w, s_0_7_0);      }
-      x += 1;
-      w_0 += INVAR_PANEL;
-      w_1 += INVAR_PANEL;
-      w_2 += INVAR_PANEL;
-      w_3 += INVAR_PANEL;
-      w_4 += INVAR_PANEL;
-      w_5 += INVAR_PANEL;
-      w_6 += INVAR_PANEL;
-      w_7 += INVAR_PANEL;
-    }
-    hn::StoreU(s_0_0_0, d, y_0);
-    hn::StoreU(s_0_1_0, d, y_1);
-    hn::StoreU(s_0_2_0, d, y_2);
-    hn::StoreU(s_0_3_0, d, y_3);
-    hn::StoreU(s_0_4_0, d, y_4);
-    hn::StoreU(s_0_5_0, d, y_5);
-    hn::StoreU(s_0_6_0, d, y_6);
-    hn::StoreU(s_0_7_0, d, y_7);
   }
 }
 
 HWY_NOINLINE void Chains_2_1(const Chains& c) {
   const DF d;
+  const size_t lanes = hn::Lanes(d);
   for (size_t panel = 0; panel < c.panels; panel += 6) {
-    const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
-    float* const y_0 = c.chains + panel * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
-    const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride;
-    float* const y_1 = c.chains + panel_1 * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_2 = HWY_MIN(panel + 2, c.panels - 1);
-    const float* HWY_RESTRICT w_2 = c.w + panel_2 * c.panel_stride;
-    float* const y_2 = c.chains + panel_2 * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_3 = HWY_MIN(panel + 3, c.panels - 1);
-    const float* HWY_RESTRICT w_3 = c.w + panel_3 * c.panel_stride;
-    float* const y_3 = c.chains + panel_3 * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_4 = HWY_MIN(panel + 4, c.panels - 1);
-    const float* HWY_RESTRICT w_4 = c.w + panel_4 * c.panel_stride;
-    float* const y_4 = c.chains + panel_4 * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_5 = HWY_MIN(panel + 5, c.panels - 1);
-    const float* HWY_RESTRICT w_5 = c.w + panel_5 * c.panel_stride;
-    float* const y_5 = c.chains + panel_5 * INVAR_PANEL;
-    const float* HWY_RESTRICT x = c.x;    VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_4_0 = hn::Zero(d), s_0_5_0 = hn::Zero(d);    VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d), s_1_4_0 = hn::Zero(d), s_1_5_0 = hn::Zero(d);
-    if (!c.fresh) {
-      s_0_0_0 = hn::LoadU(d, y_0);
-      s_0_1_0 = hn::LoadU(d, y_1);
-      s_0_2_0 = hn::LoadU(d, y_2);
-      s_0_3_0 = hn::LoadU(d, y_3);
-      s_0_4_0 = hn::LoadU(d, y_4);
-      s_0_5_0 = hn::LoadU(d, y_5);
-      s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
-      s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
-      s_1_2_0 = hn::LoadU(d, y_2 + 1 * c.stride);
-      s_1_3_0 = hn::LoadU(d, y_3 + 1 * c.stride);
-      s_1_4_0 = hn::LoadU(d, y_4 + 1 * c.stride);
-      s_1_5_0 = hn::LoadU(d, y_5 + 1 * c.stride);
+    for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {  // as in matmul
+      const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride + lane;
+      float* const y_0 = c.chains + panel * INVAR_PANEL + lane;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
+      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride + lane;
+      float* const y_1 = c.chains + panel_1 * INVAR_PANEL + lane;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_2 = HWY_MIN(panel + 2, c.panels - 1);
+      const float* HWY_RESTRICT w_2 = c.w + panel_2 * c.panel_stride + lane;
+      float* const y_2 = c.chains + panel_2 * INVAR_PANEL + lane;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_3 = HWY_MIN(panel + 3, c.panels - 1);
+      const float* HWY_RESTRICT w_3 = c.w + panel_3 * c.panel_stride + lane;
+      float* const y_3 = c.chains + panel_3 * INVAR_PANEL + lane;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_4 = HWY_MIN(panel + 4, c.panels - 1);
+      const float* HWY_RESTRICT w_4 = c.w + panel_4 * c.panel_stride + lane;
+      float* const y_4 = c.chains + panel_4 * INVAR_PANEL + lane;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_5 = HWY_MIN(panel + 5, c.panels - 1);
+      const float* HWY_RESTRICT w_5 = c.w + panel_5 * c.panel_stride + lane;
+      float* const y_5 = c.chains + panel_5 * INVAR_PANEL + lane;
+      const float* HWY_RESTRICT x = c.x;
+      VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_4_0 = hn::Zero(d), s_0_5_0 = hn::Zero(d);
+      VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d), s_1_4_0 = hn::Zero(d), s_1_5_0 = hn::Zero(d);
+      if (!c.fresh) {
+        s_0_0_0 = hn::LoadU(d, y_0);
+        s_0_1_0 = hn::LoadU(d, y_1);
+        s_0_2_0 = hn::LoadU(d, y_2);
+        s_0_3_0 = hn::LoadU(d, y_3);
+        s_0_4_0 = hn::LoadU(d, y_4);
+        s_0_5_0 = hn::LoadU(d, y_5);
+        s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
+        s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
+        s_1_2_0 = hn::LoadU(d, y_2 + 1 * c.stride);
+        s_1_3_0 = hn::LoadU(d, y_3 + 1 * c.stride);
+        s_1_4_0 = hn::LoadU(d, y_4 + 1 * c.stride);
+        s_1_5_0 = hn::LoadU(d, y_5 + 1 * c.stride);
+      }
+      for (size_t k = 0; k < c.terms; ++k) {
+        const VF x_0 = hn::Set(d, x[0]);
+        const VF x_1 = hn::Set(d, x[1]);
+        {
+          const VF w = Storage::Load(d, w_0);
+          s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+          s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_1);
+          s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+          s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_2);
+          s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+          s_1_2_0 = Fma(d, x_1, w, s_1_2_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_3);
+          s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
+          s_1_3_0 = Fma(d, x_1, w, s_1_3_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_4);
+          s_0_4_0 = Fma(d, x_0, w, s_0_4_0);
+          s_1_4_0 = Fma(d, x_1, w, s_1_4_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_5);
+          s_0_5_0 = Fma(d, x_0, w, s_0_5_0);
+          s_1_5_0 = Fma(d, x_1, w, s_1_5_0);
+        }
+        x += 2;
+        w_0 += INVAR_PANEL;
+        w_1 += INVAR_PANEL;
+        w_2 += INVAR_PANEL;
+        w_3 += INVAR_PANEL;
+        w_4 += INVAR_PANEL;
+        w_5 += INVAR_PANEL;
+      }
+      hn::StoreU(s_0_0_0, d, y_0);
+      hn::StoreU(s_0_1_0, d, y_1);
+      hn::StoreU(s_0_2_0, d, y_2);
+      hn::StoreU(s_0_3_0, d, y_3);
+      hn::StoreU(s_0_4_0, d, y_4);
+      hn::StoreU(s_0_5_0, d, y_5);
+      hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
+      hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
+      hn::StoreU(s_1_2_0, d, y_2 + 1 * c.stride);
+      hn::StoreU(s_1_3_0, d, y_3 + 1 * c.stride);
+      hn::StoreU(s_1_4_0, d, y_4 + 1 * c.stride);
+      hn::StoreU(s_1_5_0, d, y_5 + 1 * c.stride);
     }
-    for (size_t k = 0; k < c.terms; ++k) {      const VF x_0 = hn::Set(d, x[0]);      const VF x_1 = hn::Set(d, x[1]);      {
-        const VF w = Storage::Load(d, w_0);        s_0_0_0 = Fma(d, x_0, w, s_0_0_0);        s_1_0_0 = Fma(d, x_1, w, s_1_0_0);      }      {
-        const VF w = Storage::Load(d, w_1);        s_0_1_0 = Fma(d, x_0, w, s_0_1_0);        s_1_1_0 = Fma(d, x_1, w, s_1_1_0);      }      {
-        const VF w = Storage::Load(d, w_2);        s_0_2_0 = Fma(d, x_0, w, s_0_2_0);        s_1_2_0 = Fma(d, x_1, w, s_1_2_0);      }      {
-        const VF w = Storage::Load(d, w_3);        s_0_3_0 = Fma(d, x_0, w, s_0_3_0);        s_1_3_0 = Fma(d, x_1, w, s_1_3_0);      }      {
-        const VF w = Storage::Load(d, w_4);        s_0_4_0 = Fma(d, x_0, w, s_0_4_0);        s_1_4_0 = Fma(d, x_1, w, s_1_4_0);      }      {
-        const VF w = Storage::Load(d, w_5);        s_0_5_0 = Fma(d, x_0, w, s_0_5_0);        s_1_5_0 = Fma(d, x_1, w, s_1_5_0);      }
-      x += 2;
-      w_0 += INVAR_PANEL;
-      w_1 += INVAR_PANEL;
-      w_2 += INVAR_PANEL;
-      w_3 += INVAR_PANEL;
-      w_4 += INVAR_PANEL;
-      w_5 += INVAR_PANEL;
-    }
-    hn::StoreU(s_0_0_0, d, y_0);
-    hn::StoreU(s_0_1_0, d, y_1);
-    hn::StoreU(s_0_2_0, d, y_2);
-    hn::StoreU(s_0_3_0, d, y_3);
-    hn::StoreU(s_0_4_0, d, y_4);
-    hn::StoreU(s_0_5_0, d, y_5);
-    hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
-    hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
-    hn::StoreU(s_1_2_0, d, y_2 + 1 * c.stride);
-    hn::StoreU(s_1_3_0, d, y_3 + 1 * c.stride);
-    hn::StoreU(s_1_4_0, d, y_4 + 1 * c.stride);
-    hn::StoreU(s_1_5_0, d, y_5 + 1 * c.stride);
   }
 }
 
 HWY_NOINLINE void Chains_3_1(const Chains& c) {
   const DF d;
+  const size_t lanes = hn::Lanes(d);
   for (size_t panel = 0; panel < c.panels; panel += 4) {
-    const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
-    float* const y_0 = c.chains + panel * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
-    const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride;
-    float* const y_1 = c.chains + panel_1 * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_2 = HWY_MIN(panel + 2, c.panels - 1);
-    const float* HWY_RESTRICT w_2 = c.w + panel_2 * c.panel_stride;
-    float* const y_2 = c.chains + panel_2 * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_3 = HWY_MIN(panel + 3, c.panels - 1);
-    const float* HWY_RESTRICT w_3 = c.w + panel_3 * c.panel_stride;
-    float* const y_3 = c.chains + panel_3 * INVAR_PANEL;
-    const float* HWY_RESTRICT x = c.x;    VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);    VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);    VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d);
-    if (!c.fresh) {
-      s_0_0_0 = hn::LoadU(d, y_0);
-      s_0_1_0 = hn::LoadU(d, y_1);
-      s_0_2_0 = hn::LoadU(d, y_2);
-      s_0_3_0 = hn::LoadU(d, y_3);
-      s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
-      s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
-      s_1_2_0 = hn::LoadU(d, y_2 + 1 * c.stride);
-      s_1_3_0 = hn::LoadU(d, y_3 + 1 * c.stride);
-      s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
-      s_2_1_0 = hn::LoadU(d, y_1 + 2 * c.stride);
-      s_2_2_0 = hn::LoadU(d, y_2 + 2 * c.stride);
-      s_2_3_0 = hn::LoadU(d, y_3 + 2 * c.stride);
+    for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {  // as in matmul
+      const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride + lane;
+      float* const y_0 = c.chains + panel * INVAR_PANEL + lane;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
+      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride + lane;
+      float* const y_1 = c.chains + panel_1 * INVAR_PANEL + lane;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_2 = HWY_MIN(panel + 2, c.panels - 1);
+      const float* HWY_RESTRICT w_2 = c.w + panel_2 * c.panel_stride + lane;
+      float* const y_2 = c.chains + panel_2 * INVAR_PANEL + lane;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_3 = HWY_MIN(panel + 3, c.panels - 1);
+      const float* HWY_RESTRICT w_3 = c.w + panel_3 * c.panel_stride + lane;
+      float* const y_3 = c.chains + panel_3 * INVAR_PANEL + lane;
+      const float* HWY_RESTRICT x = c.x;
+      VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
+      VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
+      VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d);
+      if (!c.fresh) {
+        s_0_0_0 = hn::LoadU(d, y_0);
+        s_0_1_0 = hn::LoadU(d, y_1);
+        s_0_2_0 = hn::LoadU(d, y_2);
+        s_0_3_0 = hn::LoadU(d, y_3);
+        s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
+        s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
+        s_1_2_0 = hn::LoadU(d, y_2 + 1 * c.stride);
+        s_1_3_0 = hn::LoadU(d, y_3 + 1 * c.stride);
+        s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
+        s_2_1_0 = hn::LoadU(d, y_1 + 2 * c.stride);
+        s_2_2_0 = hn::LoadU(d, y_2 + 2 * c.stride);
+        s_2_3_0 = hn::LoadU(d, y_3 + 2 * c.stride);
+      }
+      for (size_t k = 0; k < c.terms; ++k) {
+        const VF x_0 = hn::Set(d, x[0]);
+        const VF x_1 = hn::Set(d, x[1]);
+        const VF x_2 = hn::Set(d, x[2]);
+        {
+          const VF w = Storage::Load(d, w_0);
+          s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+          s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+          s_2_0_0 = Fma(d, x_2, w, s_2_0_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_1);
+          s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+          s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
+          s_2_1_0 = Fma(d, x_2, w, s_2_1_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_2);
+          s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+          s_1_2_0 = Fma(d, x_1, w, s_1_2_0);
+          s_2_2_0 = Fma(d, x_2, w, s_2_2_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_3);
+          s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
+          s_1_3_0 = Fma(d, x_1, w, s_1_3_0);
+          s_2_3_0 = Fma(d, x_2, w, s_2_3_0);
+        }
+        x += 3;
+        w_0 += INVAR_PANEL;
+        w_1 += INVAR_PANEL;
+        w_2 += INVAR_PANEL;
+        w_3 += INVAR_PANEL;
+      }
+      hn::StoreU(s_0_0_0, d, y_0);
+      hn::StoreU(s_0_1_0, d, y_1);
+      hn::StoreU(s_0_2_0, d, y_2);
+      hn::StoreU(s_0_3_0, d, y_3);
+      hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
+      hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
+      hn::StoreU(s_1_2_0, d, y_2 + 1 * c.stride);
+      hn::StoreU(s_1_3_0, d, y_3 + 1 * c.stride);
+      hn::StoreU(s_2_0_0, d, y_0 + 2 * c.stride);
+      hn::StoreU(s_2_1_0, d, y_1 + 2 * c.stride);
+      hn::StoreU(s_2_2_0, d, y_2 + 2 * c.stride);
+      hn::StoreU(s_2_3_0, d, y_3 + 2 * c.stride);
     }
-    for (size_t k = 0; k < c.terms; ++k) {      const VF x_0 = hn::Set(d, x[0]);      const VF x_1 = hn::Set(d, x[1]);      const VF x_2 = hn::Set(d, x[2]);      {
-        const VF w = Storage::Load(d, w_0);        s_0_0_0 = Fma(d, x_0, w, s_0_0_0);        s_1_0_0 = Fma(d, x_1, w, s_1_0_0);        s_2_0_0 = Fma(d, x_2, w, s_2_0_0);      }      {
-        const VF w = Storage::Load(d, w_1);        s_0_1_0 = Fma(d, x_0, w, s_0_1_0);        s_1_1_0 = Fma(d, x_1, w, s_1_1_0);        s_2_1_0 = Fma(d, x_2, w, s_2_1_0);      }      {
-        const VF w = Storage::Load(d, w_2);        s_0_2_0 = Fma(d, x_0, w, s_0_2_0);        s_1_2_0 = Fma(d, x_1, w, s_1_2_0);        s_2_2_0 = Fma(d, x_2, w, s_2_2_0);      }      {
-        const VF w = Storage::Load(d, w_3);        s_0_3_0 = Fma(d, x_0, w, s_0_3_0);        s_1_3_0 = Fma(d, x_1, w, s_1_3_0);        s_2_3_0 = Fma(d, x_2, w, s_2_3_0);      }
-      x += 3;
-      w_0 += INVAR_PANEL;
-      w_1 += INVAR_PANEL;
-      w_2 += INVAR_PANEL;
-      w_3 += INVAR_PANEL;
-    }
-    hn::StoreU(s_0_0_0, d, y_0);
-    hn::StoreU(s_0_1_0, d, y_1);
-    hn::StoreU(s_0_2_0, d, y_2);
-    hn::StoreU(s_0_3_0, d, y_3);
-    hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
-    hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
-    hn::StoreU(s_1_2_0, d, y_2 + 1 * c.stride);
-    hn::StoreU(s_1_3_0, d, y_3 + 1 * c.stride);
-    hn::StoreU(s_2_0_0, d, y_0 + 2 * c.stride);
-    hn::StoreU(s_2_1_0, d, y_1 + 2 * c.stride);
-    hn::StoreU(s_2_2_0, d, y_2 + 2 * c.stride);
-    hn::StoreU(s_2_3_0, d, y_3 + 2 * c.stride);
   }
 }
 
 HWY_NOINLINE void Chains_4_1(const Chains& c) {
   const DF d;
+  const size_t lanes = hn::Lanes(d);
   for (size_t panel = 0; panel < c.panels; panel += 4) {
-    const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
-    float* const y_0 = c.chains + panel * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
-    const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride;
-    float* const y_1 = c.chains + panel_1 * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_2 = HWY_MIN(panel + 2, c.panels - 1);
-    const float* HWY_RESTRICT w_2 = c.w + panel_2 * c.panel_stride;
-    float* const y_2 = c.chains + panel_2 * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_3 = HWY_MIN(panel + 3, c.panels - 1);
-    const float* HWY_RESTRICT w_3 = c.w + panel_3 * c.panel_stride;
-    float* const y_3 = c.chains + panel_3 * INVAR_PANEL;
-    const float* HWY_RESTRICT x = c.x;    VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);    VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);    VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d);    VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d), s_3_2_0 = hn::Zero(d), s_3_3_0 = hn::Zero(d);
-    if (!c.fresh) {
-      s_0_0_0 = hn::LoadU(d, y_0);
-      s_0_1_0 = hn::LoadU(d, y_1);
-      s_0_2_0 = hn::LoadU(d, y_2);
-      s_0_3_0 = hn::LoadU(d, y_3);
-      s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
-      s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
-      s_1_2_0 = hn::LoadU(d, y_2 + 1 * c.stride);
-      s_1_3_0 = hn::LoadU(d, y_3 + 1 * c.stride);
-      s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
-      s_2_1_0 = hn::LoadU(d, y_1 + 2 * c.stride);
-      s_2_2_0 = hn::LoadU(d, y_2 + 2 * c.stride);
-      s_2_3_0 = hn::LoadU(d, y_3 + 2 * c.stride);
-      s_3_0_0 = hn::LoadU(d, y_0 + 3 * c.stride);
-      s_3_1_0 = hn::LoadU(d, y_1 + 3 * c.stride);
-      s_3_2_0 = hn::LoadU(d, y_2 + 3 * c.stride);
-      s_3_3_0 = hn::LoadU(d, y_3 + 3 * c.stride);
+    for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {  // as in matmul
+      const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride + lane;
+      float* const y_0 = c.chains + panel * INVAR_PANEL + lane;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
+      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride + lane;
+      float* const y_1 = c.chains + panel_1 * INVAR_PANEL + lane;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_2 = HWY_MIN(panel + 2, c.panels - 1);
+      const float* HWY_RESTRICT w_2 = c.w + panel_2 * c.panel_stride + lane;
+      float* const y_2 = c.chains + panel_2 * INVAR_PANEL + lane;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_3 = HWY_MIN(panel + 3, c.panels - 1);
+      const float* HWY_RESTRICT w_3 = c.w + panel_3 * c.panel_stride + lane;
+      float* const y_3 = c.chains + panel_3 * INVAR_PANEL + lane;
+      const float* HWY_RESTRICT x = c.x;
+      VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
+      VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
+      VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d);
+      VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d), s_3_2_0 = hn::Zero(d), s_3_3_0 = hn::Zero(d);
+      if (!c.fresh) {
+        s_0_0_0 = hn::LoadU(d, y_0);
+        s_0_1_0 = hn::LoadU(d, y_1);
+        s_0_2_0 = hn::LoadU(d, y_2);
+        s_0_3_0 = hn::LoadU(d, y_3);
+        s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
+        s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
+        s_1_2_0 = hn::LoadU(d, y_2 + 1 * c.stride);
+        s_1_3_0 = hn::LoadU(d, y_3 + 1 * c.stride);
+        s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
+        s_2_1_0 = hn::LoadU(d, y_1 + 2 * c.stride);
+        s_2_2_0 = hn::LoadU(d, y_2 + 2 * c.stride);
+        s_2_3_0 = hn::LoadU(d, y_3 + 2 * c.stride);
+        s_3_0_0 = hn::LoadU(d, y_0 + 3 * c.stride);
+        s_3_1_0 = hn::LoadU(d, y_1 + 3 * c.stride);
+        s_3_2_0 = hn::LoadU(d, y_2 + 3 * c.stride);
+        s_3_3_0 = hn::LoadU(d, y_3 + 3 * c.stride);
+      }
+      for (size_t k = 0; k < c.terms; ++k) {
+        const VF w_0_0 = Storage::Load(d, w_0);
+        const VF w_1_0 = Storage::Load(d, w_1);
+        const VF w_2_0 = Storage::Load(d, w_2);
+        const VF w_3_0 = Storage::Load(d, w_3);
+        {
+          const VF x_0 = hn::Set(d, x[0]);
+          s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+          s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+          s_0_2_0 = Fma(d, x_0, w_2_0, s_0_2_0);
+          s_0_3_0 = Fma(d, x_0, w_3_0, s_0_3_0);
+        }
+        {
+          const VF x_1 = hn::Set(d, x[1]);
+          s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+          s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+          s_1_2_0 = Fma(d, x_1, w_2_0, s_1_2_0);
+          s_1_3_0 = Fma(d, x_1, w_3_0, s_1_3_0);
+        }
+        {
+          const VF x_2 = hn::Set(d, x[2]);
+          s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+          s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+          s_2_2_0 = Fma(d, x_2, w_2_0, s_2_2_0);
+          s_2_3_0 = Fma(d, x_2, w_3_0, s_2_3_0);
+        }
+        {
+          const VF x_3 = hn::Set(d, x[3]);
+          s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+          s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+          s_3_2_0 = Fma(d, x_3, w_2_0, s_3_2_0);
+          s_3_3_0 = Fma(d, x_3, w_3_0, s_3_3_0);
+        }
+        x += 4;
+        w_0 += INVAR_PANEL;
+        w_1 += INVAR_PANEL;
+        w_2 += INVAR_PANEL;
+        w_3 += INVAR_PANEL;
+      }
+      hn::StoreU(s_0_0_0, d, y_0);
+      hn::StoreU(s_0_1_0, d, y_1);
+      hn::StoreU(s_0_2_0, d, y_2);
+      hn::StoreU(s_0_3_0, d, y_3);
+      hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
+      hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
+      hn::StoreU(s_1_2_0, d, y_2 + 1 * c.stride);
+      hn::StoreU(s_1_3_0, d, y_3 + 1 * c.stride);
+      hn::StoreU(s_2_0_0, d, y_0 + 2 * c.stride);
+      hn::StoreU(s_2_1_0, d, y_1 + 2 * c.stride);
+      hn::StoreU(s_2_2_0, d, y_2 + 2 * c.stride);
+      hn::StoreU(s_2_3_0, d, y_3 + 2 * c.stride);
+      hn::StoreU(s_3_0_0, d, y_0 + 3 * c.stride);
+      hn::StoreU(s_3_1_0, d, y_1 + 3 * c.stride);
+      hn::StoreU(s_3_2_0, d, y_2 + 3 * c.stride);
+      hn::StoreU(s_3_3_0, d, y_3 + 3 * c.stride);
     }
-    for (size_t k = 0; k < c.terms; ++k) {      const VF w_0_0 = Storage::Load(d, w_0);      const VF w_1_0 = Storage::Load(d, w_1);      const VF w_2_0 = Storage::Load(d, w_2);      const VF w_3_0 = Storage::Load(d, w_3);      {
-        const VF x_0 = hn::Set(d, x[0]);        s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);        s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);        s_0_2_0 = Fma(d, x_0, w_2_0, s_0_2_0);        s_0_3_0 = Fma(d, x_0, w_3_0, s_0_3_0);      }      {
-        const VF x_1 = hn::Set(d, x[1]);        s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);        s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);        s_1_2_0 = Fma(d, x_1, w_2_0, s_1_2_0);        s_1_3_0 = Fma(d, x_1, w_3_0, s_1_3_0);      }      {
-        const VF x_2 = hn::Set(d, x[2]);        s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);        s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);        s_2_2_0 = Fma(d, x_2, w_2_0, s_2_2_0);        s_2_3_0 = Fma(d, x_2, w_3_0, s_2_3_0);      }      {
-        const VF x_3 = hn::Set(d, x[3]);        s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);        s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);        s_3_2_0 = Fma(d, x_3, w_2_0, s_3_2_0);        s_3_3_0 = Fma(d, x_3, w_3_0, s_3_3_0);      }
-      x += 4;
-      w_0 += INVAR_PANEL;
-      w_1 += INVAR_PANEL;
-      w_2 += INVAR_PANEL;
-      w_3 += INVAR_PANEL;
-    }
-    hn::StoreU(s_0_0_0, d, y_0);
-    hn::StoreU(s_0_1_0, d, y_1);
-    hn::StoreU(s_0_2_0, d, y_2);
-    hn::StoreU(s_0_3_0, d, y_3);
-    hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
-    hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
-    hn::StoreU(s_1_2_0, d, y_2 + 1 * c.stride);
-    hn::StoreU(s_1_3_0, d, y_3 + 1 * c.stride);
-    hn::StoreU(s_2_0_0, d, y_0 + 2 * c.stride);
-    hn::StoreU(s_2_1_0, d, y_1 + 2 * c.stride);
-    hn::StoreU(s_2_2_0, d, y_2 + 2 * c.stride);
-    hn::StoreU(s_2_3_0, d, y_3 + 2 * c.stride);
-    hn::StoreU(s_3_0_0, d, y_0 + 3 * c.stride);
-    hn::StoreU(s_3_1_0, d, y_1 + 3 * c.stride);
-    hn::StoreU(s_3_2_0, d, y_2 + 3 * c.stride);
-    hn::StoreU(s_3_3_0, d, y_3 + 3 * c.stride);
   }
 }
 
 HWY_NOINLINE void Chains_6_1(const Chains& c) {
   const DF d;
+  const size_t lanes = hn::Lanes(d);
   for (size_t panel = 0; panel < c.panels; panel += 4) {
-    const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
-    float* const y_0 = c.chains + panel * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
-    const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride;
-    float* const y_1 = c.chains + panel_1 * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_2 = HWY_MIN(panel + 2, c.panels - 1);
-    const float* HWY_RESTRICT w_2 = c.w + panel_2 * c.panel_stride;
-    float* const y_2 = c.chains + panel_2 * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_3 = HWY_MIN(panel + 3, c.panels - 1);
-    const float* HWY_RESTRICT w_3 = c.w + panel_3 * c.panel_stride;
-    float* const y_3 = c.chains + panel_3 * INVAR_PANEL;
-    const float* HWY_RESTRICT x = c.x;    VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);    VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);    VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d);    VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d), s_3_2_0 = hn::Zero(d), s_3_3_0 = hn::Zero(d);    VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d), s_4_2_0 = hn::Zero(d), s_4_3_0 = hn::Zero(d);    VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d), s_5_2_0 = hn::Zero(d), s_5_3_0 = hn::Zero(d);
-    if (!c.fresh) {
-      s_0_0_0 = hn::LoadU(d, y_0);
-      s_0_1_0 = hn::LoadU(d, y_1);
-      s_0_2_0 = hn::LoadU(d, y_2);
-      s_0_3_0 = hn::LoadU(d, y_3);
-      s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
-      s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
-      s_1_2_0 = hn::LoadU(d, y_2 + 1 * c.stride);
-      s_1_3_0 = hn::LoadU(d, y_3 + 1 * c.stride);
-      s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
-      s_2_1_0 = hn::LoadU(d, y_1 + 2 * c.stride);
-      s_2_2_0 = hn::LoadU(d, y_2 + 2 * c.stride);
-      s_2_3_0 = hn::LoadU(d, y_3 + 2 * c.stride);
-      s_3_0_0 = hn::LoadU(d, y_0 + 3 * c.stride);
-      s_3_1_0 = hn::LoadU(d, y_1 + 3 * c.stride);
-      s_3_2_0 = hn::LoadU(d, y_2 + 3 * c.stride);
-      s_3_3_0 = hn::LoadU(d, y_3 + 3 * c.stride);
-      s_4_0_0 = hn::LoadU(d, y_0 + 4 * c.stride);
-      s_4_1_0 = hn::LoadU(d, y_1 + 4 * c.stride);
-      s_4_2_0 = hn::LoadU(d, y_2 + 4 * c.stride);
-      s_4_3_0 = hn::LoadU(d, y_3 + 4 * c.stride);
-      s_5_0_0 = hn::LoadU(d, y_0 + 5 * c.stride);
-      s_5_1_0 = hn::LoadU(d, y_1 + 5 * c.stride);
-      s_5_2_0 = hn::LoadU(d, y_2 + 5 * c.stride);
-      s_5_3_0 = hn::LoadU(d, y_3 + 5 * c.stride);
+    for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {  // as in matmul
+      const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride + lane;
+      float* const y_0 = c.chains + panel * INVAR_PANEL + lane;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
+      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride + lane;
+      float* const y_1 = c.chains + panel_1 * INVAR_PANEL + lane;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_2 = HWY_MIN(panel + 2, c.panels - 1);
+      const float* HWY_RESTRICT w_2 = c.w + panel_2 * c.panel_stride + lane;
+      float* const y_2 = c.chains + panel_2 * INVAR_PANEL + lane;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_3 = HWY_MIN(panel + 3, c.panels - 1);
+      const float* HWY_RESTRICT w_3 = c.w + panel_3 * c.panel_stride + lane;
+      float* const y_3 = c.chains + panel_3 * INVAR_PANEL + lane;
+      const float* HWY_RESTRICT x = c.x;
+      VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
+      VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
+      VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d);
+      VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d), s_3_2_0 = hn::Zero(d), s_3_3_0 = hn::Zero(d);
+      VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d), s_4_2_0 = hn::Zero(d), s_4_3_0 = hn::Zero(d);
+      VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d), s_5_2_0 = hn::Zero(d), s_5_3_0 = hn::Zero(d);
+      if (!c.fresh) {
+        s_0_0_0 = hn::LoadU(d, y_0);
+        s_0_1_0 = hn::LoadU(d, y_1);
+        s_0_2_0 = hn::LoadU(d, y_2);
+        s_0_3_0 = hn::LoadU(d, y_3);
+        s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
+        s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
+        s_1_2_0 = hn::LoadU(d, y_2 + 1 * c.stride);
+        s_1_3_0 = hn::LoadU(d, y_3 + 1 * c.stride);
+        s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
+        s_2_1_0 = hn::LoadU(d, y_1 + 2 * c.stride);
+        s_2_2_0 = hn::LoadU(d, y_2 + 2 * c.stride);
+        s_2_3_0 = hn::LoadU(d, y_3 + 2 * c.stride);
+        s_3_0_0 = hn::LoadU(d, y_0 + 3 * c.stride);
+        s_3_1_0 = hn::LoadU(d, y_1 + 3 * c.stride);
+        s_3_2_0 = hn::LoadU(d, y_2 + 3 * c.stride);
+        s_3_3_0 = hn::LoadU(d, y_3 + 3 * c.stride);
+        s_4_0_0 = hn::LoadU(d, y_0 + 4 * c.stride);
+        s_4_1_0 = hn::LoadU(d, y_1 + 4 * c.stride);
+        s_4_2_0 = hn::LoadU(d, y_2 + 4 * c.stride);
+        s_4_3_0 = hn::LoadU(d, y_3 + 4 * c.stride);
+        s_5_0_0 = hn::LoadU(d, y_0 + 5 * c.stride);
+        s_5_1_0 = hn::LoadU(d, y_1 + 5 * c.stride);
+        s_5_2_0 = hn::LoadU(d, y_2 + 5 * c.stride);
+        s_5_3_0 = hn::LoadU(d, y_3 + 5 * c.stride);
+      }
+      for (size_t k = 0; k < c.terms; ++k) {
+        const VF w_0_0 = Storage::Load(d, w_0);
+        const VF w_1_0 = Storage::Load(d, w_1);
+        const VF w_2_0 = Storage::Load(d, w_2);
+        const VF w_3_0 = Storage::Load(d, w_3);
+        {
+          const VF x_0 = hn::Set(d, x[0]);
+          s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+          s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+          s_0_2_0 = Fma(d, x_0, w_2_0, s_0_2_0);
+          s_0_3_0 = Fma(d, x_0, w_3_0, s_0_3_0);
+        }
+        {
+          const VF x_1 = hn::Set(d, x[1]);
+          s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+          s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+          s_1_2_0 = Fma(d, x_1, w_2_0, s_1_2_0);
+          s_1_3_0 = Fma(d, x_1, w_3_0, s_1_3_0);
+        }
+        {
+          const VF x_2 = hn::Set(d, x[2]);
+          s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+          s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+          s_2_2_0 = Fma(d, x_2, w_2_0, s_2_2_0);
+          s_2_3_0 = Fma(d, x_2, w_3_0, s_2_3_0);
+        }
+        {
+          const VF x_3 = hn::Set(d, x[3]);
+          s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+          s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+          s_3_2_0 = Fma(d, x_3, w_2_0, s_3_2_0);
+          s_3_3_0 = Fma(d, x_3, w_3_0, s_3_3_0);
+        }
+        {
+          const VF x_4 = hn::Set(d, x[4]);
+          s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+          s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+          s_4_2_0 = Fma(d, x_4, w_2_0, s_4_2_0);
+          s_4_3_0 = Fma(d, x_4, w_3_0, s_4_3_0);
+        }
+        {
+          const VF x_5 = hn::Set(d, x[5]);
+          s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+          s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+          s_5_2_0 = Fma(d, x_5, w_2_0, s_5_2_0);
+          s_5_3_0 = Fma(d, x_5, w_3_0, s_5_3_0);
+        }
+        x += 6;
+        w_0 += INVAR_PANEL;
+        w_1 += INVAR_PANEL;
+        w_2 += INVAR_PANEL;
+        w_3 += INVAR_PANEL;
+      }
+      hn::StoreU(s_0_0_0, d, y_0);
+      hn::StoreU(s_0_1_0, d, y_1);
+      hn::StoreU(s_0_2_0, d, y_2);
+      hn::StoreU(s_0_3_0, d, y_3);
+      hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
+      hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
+      hn::StoreU(s_1_2_0, d, y_2 + 1 * c.stride);
+      hn::StoreU(s_1_3_0, d, y_3 + 1 * c.stride);
+      hn::StoreU(s_2_0_0, d, y_0 + 2 * c.stride);
+      hn::StoreU(s_2_1_0, d, y_1 + 2 * c.stride);
+      hn::StoreU(s_2_2_0, d, y_2 + 2 * c.stride);
+      hn::StoreU(s_2_3_0, d, y_3 + 2 * c.stride);
+      hn::StoreU(s_3_0_0, d, y_0 + 3 * c.stride);
+      hn::StoreU(s_3_1_0, d, y_1 + 3 * c.stride);
+      hn::StoreU(s_3_2_0, d, y_2 + 3 * c.stride);
+      hn::StoreU(s_3_3_0, d, y_3 + 3 * c.stride);
+      hn::StoreU(s_4_0_0, d, y_0 + 4 * c.stride);
+      hn::StoreU(s_4_1_0, d, y_1 + 4 * c.stride);
+      hn::StoreU(s_4_2_0, d, y_2 + 4 * c.stride);
+      hn::StoreU(s_4_3_0, d, y_3 + 4 * c.stride);
+      hn::StoreU(s_5_0_0, d, y_0 + 5 * c.stride);
+      hn::StoreU(s_5_1_0, d, y_1 + 5 * c.stride);
+      hn::StoreU(s_5_2_0, d, y_2 + 5 * c.stride);
+      hn::StoreU(s_5_3_0, d, y_3 + 5 * c.stride);
     }
-    for (size_t k = 0; k < c.terms; ++k) {      const VF w_0_0 = Storage::Load(d, w_0);      const VF w_1_0 = Storage::Load(d, w_1);      const VF w_2_0 = Storage::Load(d, w_2);      const VF w_3_0 = Storage::Load(d, w_3);      {
-        const VF x_0 = hn::Set(d, x[0]);        s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);        s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);        s_0_2_0 = Fma(d, x_0, w_2_0, s_0_2_0);        s_0_3_0 = Fma(d, x_0, w_3_0, s_0_3_0);      }      {
-        const VF x_1 = hn::Set(d, x[1]);        s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);        s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);        s_1_2_0 = Fma(d, x_1, w_2_0, s_1_2_0);        s_1_3_0 = Fma(d, x_1, w_3_0, s_1_3_0);      }      {
-        const VF x_2 = hn::Set(d, x[2]);        s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);        s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);        s_2_2_0 = Fma(d, x_2, w_2_0, s_2_2_0);        s_2_3_0 = Fma(d, x_2, w_3_0, s_2_3_0);      }      {
-        const VF x_3 = hn::Set(d, x[3]);        s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);        s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);        s_3_2_0 = Fma(d, x_3, w_2_0, s_3_2_0);        s_3_3_0 = Fma(d, x_3, w_3_0, s_3_3_0);      }      {
-        const VF x_4 = hn::Set(d, x[4]);        s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);        s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);        s_4_2_0 = Fma(d, x_4, w_2_0, s_4_2_0);        s_4_3_0 = Fma(d, x_4, w_3_0, s_4_3_0);      }      {
-        const VF x_5 = hn::Set(d, x[5]);        s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);        s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);        s_5_2_0 = Fma(d, x_5, w_2_0, s_5_2_0);        s_5_3_0 = Fma(d, x_5, w_3_0, s_5_3_0);      }
-      x += 6;
-      w_0 += INVAR_PANEL;
-      w_1 += INVAR_PANEL;
-      w_2 += INVAR_PANEL;
-      w_3 += INVAR_PANEL;
-    }
-    hn::StoreU(s_0_0_0, d, y_0);
-    hn::StoreU(s_0_1_0, d, y_1);
-    hn::StoreU(s_0_2_0, d, y_2);
-    hn::StoreU(s_0_3_0, d, y_3);
-    hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
-    hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
-    hn::StoreU(s_1_2_0, d, y_2 + 1 * c.stride);
-    hn::StoreU(s_1_3_0, d, y_3 + 1 * c.stride);
-    hn::StoreU(s_2_0_0, d, y_0 + 2 * c.stride);
-    hn::StoreU(s_2_1_0, d, y_1 + 2 * c.stride);
-    hn::StoreU(s_2_2_0, d, y_2 + 2 * c.stride);
-    hn::StoreU(s_2_3_0, d, y_3 + 2 * c.stride);
-    hn::StoreU(s_3_0_0, d, y_0 + 3 * c.stride);
-    hn::StoreU(s_3_1_0, d, y_1 + 3 * c.stride);
-    hn::StoreU(s_3_2_0, d, y_2 + 3 * c.stride);
-    hn::StoreU(s_3_3_0, d, y_3 + 3 * c.stride);
-    hn::StoreU(s_4_0_0, d, y_0 + 4 * c.stride);
-    hn::StoreU(s_4_1_0, d, y_1 + 4 * c.stride);
-    hn::StoreU(s_4_2_0, d, y_2 + 4 * c.stride);
-    hn::StoreU(s_4_3_0, d, y_3 + 4 * c.stride);
-    hn::StoreU(s_5_0_0, d, y_0 + 5 * c.stride);
-    hn::StoreU(s_5_1_0, d, y_1 + 5 * c.stride);
-    hn::StoreU(s_5_2_0, d, y_2 + 5 * c.stride);
-    hn::StoreU(s_5_3_0, d, y_3 + 5 * c.stride);
   }
 }
 
 HWY_NOINLINE void Chains_8_1(const Chains& c) {
   const DF d;
+  const size_t lanes = hn::Lanes(d);
   for (size_t panel = 0; panel < c.panels; panel += 2) {
-    const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
-    float* const y_0 = c.chains + panel * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
-    const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride;
-    float* const y_1 = c.chains + panel_1 * INVAR_PANEL;
-    const float* HWY_RESTRICT x = c.x;    VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);    VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);    VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);    VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);    VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);    VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);    VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);    VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
-    if (!c.fresh) {
-      s_0_0_0 = hn::LoadU(d, y_0);
-      s_0_1_0 = hn::LoadU(d, y_1);
-      s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
-      s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
-      s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
-      s_2_1_0 = hn::LoadU(d, y_1 + 2 * c.stride);
-      s_3_0_0 = hn::LoadU(d, y_0 + 3 * c.stride);
-      s_3_1_0 = hn::LoadU(d, y_1 + 3 * c.stride);
-      s_4_0_0 = hn::LoadU(d, y_0 + 4 * c.stride);
-      s_4_1_0 = hn::LoadU(d, y_1 + 4 * c.stride);
-      s_5_0_0 = hn::LoadU(d, y_0 + 5 * c.stride);
-      s_5_1_0 = hn::LoadU(d, y_1 + 5 * c.stride);
-      s_6_0_0 = hn::LoadU(d, y_0 + 6 * c.stride);
-      s_6_1_0 = hn::LoadU(d, y_1 + 6 * c.stride);
-      s_7_0_0 = hn::LoadU(d, y_0 + 7 * c.stride);
-      s_7_1_0 = hn::LoadU(d, y_1 + 7 * c.stride);
+    for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {  // as in matmul
+      const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride + lane;
+      float* const y_0 = c.chains + panel * INVAR_PANEL + lane;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
+      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride + lane;
+      float* const y_1 = c.chains + panel_1 * INVAR_PANEL + lane;
+      const float* HWY_RESTRICT x = c.x;
+      VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
+      VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
+      VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
+      VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
+      VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
+      VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
+      VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
+      VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
+      if (!c.fresh) {
+        s_0_0_0 = hn::LoadU(d, y_0);
+        s_0_1_0 = hn::LoadU(d, y_1);
+        s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
+        s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
+        s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
+        s_2_1_0 = hn::LoadU(d, y_1 + 2 * c.stride);
+        s_3_0_0 = hn::LoadU(d, y_0 + 3 * c.stride);
+        s_3_1_0 = hn::LoadU(d, y_1 + 3 * c.stride);
+        s_4_0_0 = hn::LoadU(d, y_0 + 4 * c.stride);
+        s_4_1_0 = hn::LoadU(d, y_1 + 4 * c.stride);
+        s_5_0_0 = hn::LoadU(d, y_0 + 5 * c.stride);
+        s_5_1_0 = hn::LoadU(d, y_1 + 5 * c.stride);
+        s_6_0_0 = hn::LoadU(d, y_0 + 6 * c.stride);
+        s_6_1_0 = hn::LoadU(d, y_1 + 6 * c.stride);
+        s_7_0_0 = hn::LoadU(d, y_0 + 7 * c.stride);
+        s_7_1_0 = hn::LoadU(d, y_1 + 7 * c.stride);
+      }
+      for (size_t k = 0; k < c.terms; ++k) {
+        const VF w_0_0 = Storage::Load(d, w_0);
+        const VF w_1_0 = Storage::Load(d, w_1);
+        {
+          const VF x_0 = hn::Set(d, x[0]);
+          s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+          s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+        }
+        {
+          const VF x_1 = hn::Set(d, x[1]);
+          s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+          s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+        }
+        {
+          const VF x_2 = hn::Set(d, x[2]);
+          s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+          s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+        }
+        {
+          const VF x_3 = hn::Set(d, x[3]);
+          s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+          s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+        }
+        {
+          const VF x_4 = hn::Set(d, x[4]);
+          s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+          s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+        }
+        {
+          const VF x_5 = hn::Set(d, x[5]);
+          s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+          s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+        }
+        {
+          const VF x_6 = hn::Set(d, x[6]);
+          s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+          s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
+        }
+        {
+          const VF x_7 = hn::Set(d, x[7]);
+          s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+          s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
+        }
+        x += 8;
+        w_0 += INVAR_PANEL;
+        w_1 += INVAR_PANEL;
+      }
+      hn::StoreU(s_0_0_0, d, y_0);
+      hn::StoreU(s_0_1_0, d, y_1);
+      hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
+      hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
+      hn::StoreU(s_2_0_0, d, y_0 + 2 * c.stride);
+      hn::StoreU(s_2_1_0, d, y_1 + 2 * c.stride);
+      hn::StoreU(s_3_0_0, d, y_0 + 3 * c.stride);
+      hn::StoreU(s_3_1_0, d, y_1 + 3 * c.stride);
+      hn::StoreU(s_4_0_0, d, y_0 + 4 * c.stride);
+      hn::StoreU(s_4_1_0, d, y_1 + 4 * c.stride);
+      hn::StoreU(s_5_0_0, d, y_0 + 5 * c.stride);
+      hn::StoreU(s_5_1_0, d, y_1 + 5 * c.stride);
+      hn::StoreU(s_6_0_0, d, y_0 + 6 * c.stride);
+      hn::StoreU(s_6_1_0, d, y_1 + 6 * c.stride);
+      hn::StoreU(s_7_0_0, d, y_0 + 7 * c.stride);
+      hn::StoreU(s_7_1_0, d, y_1 + 7 * c.stride);
     }
-    for (size_t k = 0; k < c.terms; ++k) {      const VF w_0_0 = Storage::Load(d, w_0);      const VF w_1_0 = Storage::Load(d, w_1);      {
-        const VF x_0 = hn::Set(d, x[0]);        s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);        s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);      }      {
-        const VF x_1 = hn::Set(d, x[1]);        s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);        s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);      }      {
-        const VF x_2 = hn::Set(d, x[2]);        s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);        s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);      }      {
-        const VF x_3 = hn::Set(d, x[3]);        s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);        s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);      }      {
-        const VF x_4 = hn::Set(d, x[4]);        s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);        s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);      }      {
-        const VF x_5 = hn::Set(d, x[5]);        s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);        s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);      }      {
-        const VF x_6 = hn::Set(d, x[6]);        s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);        s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);      }      {
-        const VF x_7 = hn::Set(d, x[7]);        s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);        s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);      }
-      x += 8;
-      w_0 += INVAR_PANEL;
-      w_1 += INVAR_PANEL;
-    }
-    hn::StoreU(s_0_0_0, d, y_0);
-    hn::StoreU(s_0_1_0, d, y_1);
-    hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
-    hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
-    hn::StoreU(s_2_0_0, d, y_0 + 2 * c.stride);
-    hn::StoreU(s_2_1_0, d, y_1 + 2 * c.stride);
-    hn::StoreU(s_3_0_0, d, y_0 + 3 * c.stride);
-    hn::StoreU(s_3_1_0, d, y_1 + 3 * c.stride);
-    hn::StoreU(s_4_0_0, d, y_0 + 4 * c.stride);
-    hn::StoreU(s_4_1_0, d, y_1 + 4 * c.stride);
-    hn::StoreU(s_5_0_0, d, y_0 + 5 * c.stride);
-    hn::StoreU(s_5_1_0, d, y_1 + 5 * c.stride);
-    hn::StoreU(s_6_0_0, d, y_0 + 6 * c.stride);
-    hn::StoreU(s_6_1_0, d, y_1 + 6 * c.stride);
-    hn::StoreU(s_7_0_0, d, y_0 + 7 * c.stride);
-    hn::StoreU(s_7_1_0, d, y_1 + 7 * c.stride);
   }
 }
 
 HWY_NOINLINE void Chains_12_1(const Chains& c) {
   const DF d;
+  const size_t lanes = hn::Lanes(d);
   for (size_t panel = 0; panel < c.panels; panel += 2) {
-    const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
-    float* const y_0 = c.chains + panel * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
-    const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride;
-    float* const y_1 = c.chains + panel_1 * INVAR_PANEL;
-    const float* HWY_RESTRICT x = c.x;    VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);    VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);    VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);    VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);    VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);    VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);    VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);    VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);    VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);    VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);    VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);    VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
-    if (!c.fresh) {
-      s_0_0_0 = hn::LoadU(d, y_0);
-      s_0_1_0 = hn::LoadU(d, y_1);
-      s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
-      s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
-      s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
-      s_2_1_0 = hn::LoadU(d, y_1 + 2 * c.stride);
-      s_3_0_0 = hn::LoadU(d, y_0 + 3 * c.stride);
-      s_3_1_0 = hn::LoadU(d, y_1 + 3 * c.stride);
-      s_4_0_0 = hn::LoadU(d, y_0 + 4 * c.stride);
-      s_4_1_0 = hn::LoadU(d, y_1 + 4 * c.stride);
-      s_5_0_0 = hn::LoadU(d, y_0 + 5 * c.stride);
-      s_5_1_0 = hn::LoadU(d, y_1 + 5 * c.stride);
-      s_6_0_0 = hn::LoadU(d, y_0 + 6 * c.stride);
-      s_6_1_0 = hn::LoadU(d, y_1 + 6 * c.stride);
-      s_7_0_0 = hn::LoadU(d, y_0 + 7 * c.stride);
-      s_7_1_0 = hn::LoadU(d, y_1 + 7 * c.stride);
-      s_8_0_0 = hn::LoadU(d, y_0 + 8 * c.stride);
-      s_8_1_0 = hn::LoadU(d, y_1 + 8 * c.stride);
-      s_9_0_0 = hn::LoadU(d, y_0 + 9 * c.stride);
-      s_9_1_0 = hn::LoadU(d, y_1 + 9 * c.stride);
-      s_10_0_0 = hn::LoadU(d, y_0 + 10 * c.stride);
-      s_10_1_0 = hn::LoadU(d, y_1 + 10 * c.stride);
-      s_11_0_0 = hn::LoadU(d, y_0 + 11 * c.stride);
-      s_11_1_0 = hn::LoadU(d, y_1 + 11 * c.stride);
+    for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {  // as in matmul
+      const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride + lane;
+      float* const y_0 = c.chains + panel * INVAR_PANEL + lane;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
+      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride + lane;
+      float* const y_1 = c.chains + panel_1 * INVAR_PANEL + lane;
+      const float* HWY_RESTRICT x = c.x;
+      VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
+      VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
+      VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
+      VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
+      VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
+      VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
+      VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
+      VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
+      VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
+      VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
+      VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
+      VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
+      if (!c.fresh) {
+        s_0_0_0 = hn::LoadU(d, y_0);
+        s_0_1_0 = hn::LoadU(d, y_1);
+        s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
+        s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
+        s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
+        s_2_1_0 = hn::LoadU(d, y_1 + 2 * c.stride);
+        s_3_0_0 = hn::LoadU(d, y_0 + 3 * c.stride);
+        s_3_1_0 = hn::LoadU(d, y_1 + 3 * c.stride);
+        s_4_0_0 = hn::LoadU(d, y_0 + 4 * c.stride);
+        s_4_1_0 = hn::LoadU(d, y_1 + 4 * c.stride);
+        s_5_0_0 = hn::LoadU(d, y_0 + 5 * c.stride);
+        s_5_1_0 = hn::LoadU(d, y_1 + 5 * c.stride);
+        s_6_0_0 = hn::LoadU(d, y_0 + 6 * c.stride);
+        s_6_1_0 = hn::LoadU(d, y_1 + 6 * c.stride);
+        s_7_0_0 = hn::LoadU(d, y_0 + 7 * c.stride);
+        s_7_1_0 = hn::LoadU(d, y_1 + 7 * c.stride);
+        s_8_0_0 = hn::LoadU(d, y_0 + 8 * c.stride);
+        s_8_1_0 = hn::LoadU(d, y_1 + 8 * c.stride);
+        s_9_0_0 = hn::LoadU(d, y_0 + 9 * c.stride);
+        s_9_1_0 = hn::LoadU(d, y_1 + 9 * c.stride);
+        s_10_0_0 = hn::LoadU(d, y_0 + 10 * c.stride);
+        s_10_1_0 = hn::LoadU(d, y_1 + 10 * c.stride);
+        s_11_0_0 = hn::LoadU(d, y_0 + 11 * c.stride);
+        s_11_1_0 = hn::LoadU(d, y_1 + 11 * c.stride);
+      }
+      for (size_t k = 0; k < c.terms; ++k) {
+        const VF w_0_0 = Storage::Load(d, w_0);
+        const VF w_1_0 = Storage::Load(d, w_1);
+        {
+          const VF x_0 = hn::Set(d, x[0]);
+          s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+          s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+        }
+        {
+          const VF x_1 = hn::Set(d, x[1]);
+          s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+          s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+        }
+        {
+          const VF x_2 = hn::Set(d, x[2]);
+          s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+          s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+        }
+        {
+          const VF x_3 = hn::Set(d, x[3]);
+          s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+          s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+        }
+        {
+          const VF x_4 = hn::Set(d, x[4]);
+          s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+          s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+        }
+        {
+          const VF x_5 = hn::Set(d, x[5]);
+          s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+          s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+        }
+        {
+          const VF x_6 = hn::Set(d, x[6]);
+          s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+          s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
+        }
+        {
+          const VF x_7 = hn::Set(d, x[7]);
+          s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+          s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
+        }
+        {
+          const VF x_8 = hn::Set(d, x[8]);
+          s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+          s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
+        }
+        {
+          const VF x_9 = hn::Set(d, x[9]);
+          s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+          s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
+        }
+        {
+          const VF x_10 = hn::Set(d, x[10]);
+          s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+          s_10_1_0 = Fma(d, x_10, w_1_0, s_10_1_0);
+        }
+        {
+          const VF x_11 = hn::Set(d, x[11]);
+          s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+          s_11_1_0 = Fma(d, x_11, w_1_0, s_11_1_0);
+        }
+        x += 12;
+        w_0 += INVAR_PANEL;
+        w_1 += INVAR_PANEL;
+      }
+      hn::StoreU(s_0_0_0, d, y_0);
+      hn::StoreU(s_0_1_0, d, y_1);
+      hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
+      hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
+      hn::StoreU(s_2_0_0, d, y_0 + 2 * c.stride);
+      hn::StoreU(s_2_1_0, d, y_1 + 2 * c.stride);
+      hn::StoreU(s_3_0_0, d, y_0 + 3 * c.stride);
+      hn::StoreU(s_3_1_0, d, y_1 + 3 * c.stride);
+      hn::StoreU(s_4_0_0, d, y_0 + 4 * c.stride);
+      hn::StoreU(s_4_1_0, d, y_1 + 4 * c.stride);
+      hn::StoreU(s_5_0_0, d, y_0 + 5 * c.stride);
+      hn::StoreU(s_5_1_0, d, y_1 + 5 * c.stride);
+      hn::StoreU(s_6_0_0, d, y_0 + 6 * c.stride);
+      hn::StoreU(s_6_1_0, d, y_1 + 6 * c.stride);
+      hn::StoreU(s_7_0_0, d, y_0 + 7 * c.stride);
+      hn::StoreU(s_7_1_0, d, y_1 + 7 * c.stride);
+      hn::StoreU(s_8_0_0, d, y_0 + 8 * c.stride);
+      hn::StoreU(s_8_1_0, d, y_1 + 8 * c.stride);
+      hn::StoreU(s_9_0_0, d, y_0 + 9 * c.stride);
+      hn::StoreU(s_9_1_0, d, y_1 + 9 * c.stride);
+      hn::StoreU(s_10_0_0, d, y_0 + 10 * c.stride);
+      hn::StoreU(s_10_1_0, d, y_1 + 10 * c.stride);
+      hn::StoreU(s_11_0_0, d, y_0 + 11 * c.stride);
+      hn::StoreU(s_11_1_0, d, y_1 + 11 * c.stride);
     }
-    for (size_t k = 0; k < c.terms; ++k) {      const VF w_0_0 = Storage::Load(d, w_0);      const VF w_1_0 = Storage::Load(d, w_1);      {
-        const VF x_0 = hn::Set(d, x[0]);        s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);        s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);      }      {
-        const VF x_1 = hn::Set(d, x[1]);        s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);        s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);      }      {
-        const VF x_2 = hn::Set(d, x[2]);        s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);        s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);      }      {
-        const VF x_3 = hn::Set(d, x[3]);        s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);        s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);      }      {
-        const VF x_4 = hn::Set(d, x[4]);        s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);        s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);      }      {
-        const VF x_5 = hn::Set(d, x[5]);        s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);        s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);      }      {
-        const VF x_6 = hn::Set(d, x[6]);        s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);        s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);      }      {
-        const VF x_7 = hn::Set(d, x[7]);        s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);        s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);      }      {
-        const VF x_8 = hn::Set(d, x[8]);        s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);        s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);      }      {
-        const VF x_9 = hn::Set(d, x[9]);        s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);        s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);      }      {
-        const VF x_10 = hn::Set(d, x[10]);        s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);        s_10_1_0 = Fma(d, x_10, w_1_0, s_10_1_0);      }      {
-        const VF x_11 = hn::Set(d, x[11]);        s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);        s_11_1_0 = Fma(d, x_11, w_1_0, s_11_1_0);      }
-      x += 12;
-      w_0 += INVAR_PANEL;
-      w_1 += INVAR_PANEL;
-    }
-    hn::StoreU(s_0_0_0, d, y_0);
-    hn::StoreU(s_0_1_0, d, y_1);
-    hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
-    hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
-    hn::StoreU(s_2_0_0, d, y_0 + 2 * c.stride);
-    hn::StoreU(s_2_1_0, d, y_1 + 2 * c.stride);
-    hn::StoreU(s_3_0_0, d, y_0 + 3 * c.stride);
-    hn::StoreU(s_3_1_0, d, y_1 + 3 * c.stride);
-    hn::StoreU(s_4_0_0, d, y_0 + 4 * c.stride);
-    hn::StoreU(s_4_1_0, d, y_1 + 4 * c.stride);
-    hn::StoreU(s_5_0_0, d, y_0 + 5 * c.stride);
-    hn::StoreU(s_5_1_0, d, y_1 + 5 * c.stride);
-    hn::StoreU(s_6_0_0, d, y_0 + 6 * c.stride);
-    hn::StoreU(s_6_1_0, d, y_1 + 6 * c.stride);
-    hn::StoreU(s_7_0_0, d, y_0 + 7 * c.stride);
-    hn::StoreU(s_7_1_0, d, y_1 + 7 * c.stride);
-    hn::StoreU(s_8_0_0, d, y_0 + 8 * c.stride);
-    hn::StoreU(s_8_1_0, d, y_1 + 8 * c.stride);
-    hn::StoreU(s_9_0_0, d, y_0 + 9 * c.stride);
-    hn::StoreU(s_9_1_0, d, y_1 + 9 * c.stride);
-    hn::StoreU(s_10_0_0, d, y_0 + 10 * c.stride);
-    hn::StoreU(s_10_1_0, d, y_1 + 10 * c.stride);
-    hn::StoreU(s_11_0_0, d, y_0 + 11 * c.stride);
-    hn::StoreU(s_11_1_0, d, y_1 + 11 * c.stride);
   }
 }
 
 #endif
-#if INVAR_GROUP_VECTORS == 2 || INVAR_GROUP_VECTORS == 0
+#if INVAR_GROUP_VECTORS == 2
 HWY_NOINLINE void Chains_1_2(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   for (size_t panel = 0; panel < c.panels; panel += 6) {
-    const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
-    float* const y_0 = c.chains + panel * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
-    const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride;
-    float* const y_1 = c.chains + panel_1 * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_2 = HWY_MIN(panel + 2, c.panels - 1);
-    const float* HWY_RESTRICT w_2 = c.w + panel_2 * c.panel_stride;
-    float* const y_2 = c.chains + panel_2 * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_3 = HWY_MIN(panel + 3, c.panels - 1);
-    const float* HWY_RESTRICT w_3 = c.w + panel_3 * c.panel_stride;
-    float* const y_3 = c.chains + panel_3 * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_4 = HWY_MIN(panel + 4, c.panels - 1);
-    const float* HWY_RESTRICT w_4 = c.w + panel_4 * c.panel_stride;
-    float* const y_4 = c.chains + panel_4 * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_5 = HWY_MIN(panel + 5, c.panels - 1);
-    const float* HWY_RESTRICT w_5 = c.w + panel_5 * c.panel_stride;
-    float* const y_5 = c.chains + panel_5 * INVAR_PANEL;
-    const float* HWY_RESTRICT x = c.x;    VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_3_1 = hn::Zero(d), s_0_4_0 = hn::Zero(d), s_0_4_1 = hn::Zero(d), s_0_5_0 = hn::Zero(d), s_0_5_1 = hn::Zero(d);
-    if (!c.fresh) {
-      s_0_0_0 = hn::LoadU(d, y_0);
-      s_0_0_1 = hn::LoadU(d, y_0 + 1 * lanes);
-      s_0_1_0 = hn::LoadU(d, y_1);
-      s_0_1_1 = hn::LoadU(d, y_1 + 1 * lanes);
-      s_0_2_0 = hn::LoadU(d, y_2);
-      s_0_2_1 = hn::LoadU(d, y_2 + 1 * lanes);
-      s_0_3_0 = hn::LoadU(d, y_3);
-      s_0_3_1 = hn::LoadU(d, y_3 + 1 * lanes);
-      s_0_4_0 = hn::LoadU(d, y_4);
-      s_0_4_1 = hn::LoadU(d, y_4 + 1 * lanes);
-      s_0_5_0 = hn::LoadU(d, y_5);
-      s_0_5_1 = hn::LoadU(d, y_5 + 1 * lanes);
+    {
+      const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
+      float* const y_0 = c.chains + panel * INVAR_PANEL;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
+      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride;
+      float* const y_1 = c.chains + panel_1 * INVAR_PANEL;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_2 = HWY_MIN(panel + 2, c.panels - 1);
+      const float* HWY_RESTRICT w_2 = c.w + panel_2 * c.panel_stride;
+      float* const y_2 = c.chains + panel_2 * INVAR_PANEL;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_3 = HWY_MIN(panel + 3, c.panels - 1);
+      const float* HWY_RESTRICT w_3 = c.w + panel_3 * c.panel_stride;
+      float* const y_3 = c.chains + panel_3 * INVAR_PANEL;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_4 = HWY_MIN(panel + 4, c.panels - 1);
+      const float* HWY_RESTRICT w_4 = c.w + panel_4 * c.panel_stride;
+      float* const y_4 = c.chains + panel_4 * INVAR_PANEL;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_5 = HWY_MIN(panel + 5, c.panels - 1);
+      const float* HWY_RESTRICT w_5 = c.w + panel_5 * c.panel_stride;
+      float* const y_5 = c.chains + panel_5 * INVAR_PANEL;
+      const float* HWY_RESTRICT x = c.x;
+      VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_3_1 = hn::Zero(d), s_0_4_0 = hn::Zero(d), s_0_4_1 = hn::Zero(d), s_0_5_0 = hn::Zero(d), s_0_5_1 = hn::Zero(d);
+      if (!c.fresh) {
+        s_0_0_0 = hn::LoadU(d, y_0);
+        s_0_0_1 = hn::LoadU(d, y_0 + 1 * lanes);
+        s_0_1_0 = hn::LoadU(d, y_1);
+        s_0_1_1 = hn::LoadU(d, y_1 + 1 * lanes);
+        s_0_2_0 = hn::LoadU(d, y_2);
+        s_0_2_1 = hn::LoadU(d, y_2 + 1 * lanes);
+        s_0_3_0 = hn::LoadU(d, y_3);
+        s_0_3_1 = hn::LoadU(d, y_3 + 1 * lanes);
+        s_0_4_0 = hn::LoadU(d, y_4);
+        s_0_4_1 = hn::LoadU(d, y_4 + 1 * lanes);
+        s_0_5_0 = hn::LoadU(d, y_5);
+        s_0_5_1 = hn::LoadU(d, y_5 + 1 * lanes);
+      }
+      for (size_t k = 0; k < c.terms; ++k) {
+        const VF x_0 = hn::Set(d, x[0]);
+        {
+          const VF w = Storage::Load(d, w_0);
+          s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_0 + 1 * lanes);
+          s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+        }
+        {
+          const VF w = Storage::Load(d, w_1);
+          s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_1 + 1 * lanes);
+          s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
+        }
+        {
+          const VF w = Storage::Load(d, w_2);
+          s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_2 + 1 * lanes);
+          s_0_2_1 = Fma(d, x_0, w, s_0_2_1);
+        }
+        {
+          const VF w = Storage::Load(d, w_3);
+          s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_3 + 1 * lanes);
+          s_0_3_1 = Fma(d, x_0, w, s_0_3_1);
+        }
+        {
+          const VF w = Storage::Load(d, w_4);
+          s_0_4_0 = Fma(d, x_0, w, s_0_4_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_4 + 1 * lanes);
+          s_0_4_1 = Fma(d, x_0, w, s_0_4_1);
+        }
+        {
+          const VF w = Storage::Load(d, w_5);
+          s_0_5_0 = Fma(d, x_0, w, s_0_5_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_5 + 1 * lanes);
+          s_0_5_1 = Fma(d, x_0, w, s_0_5_1);
+        }
+        x += 1;
+        w_0 += INVAR_PANEL;
+        w_1 += INVAR_PANEL;
+        w_2 += INVAR_PANEL;
+        w_3 += INVAR_PANEL;
+        w_4 += INVAR_PANEL;
+        w_5 += INVAR_PANEL;
+      }
+      hn::StoreU(s_0_0_0, d, y_0);
+      hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
+      hn::StoreU(s_0_1_0, d, y_1);
+      hn::StoreU(s_0_1_1, d, y_1 + 1 * lanes);
+      hn::StoreU(s_0_2_0, d, y_2);
+      hn::StoreU(s_0_2_1, d, y_2 + 1 * lanes);
+      hn::StoreU(s_0_3_0, d, y_3);
+      hn::StoreU(s_0_3_1, d, y_3 + 1 * lanes);
+      hn::StoreU(s_0_4_0, d, y_4);
+      hn::StoreU(s_0_4_1, d, y_4 + 1 * lanes);
+      hn::StoreU(s_0_5_0, d, y_5);
+      hn::StoreU(s_0_5_1, d, y_5 + 1 * lanes);
     }
-    for (size_t k = 0; k < c.terms; ++k) {      const VF x_0 = hn::Set(d, x[0]);      {
-        const VF w = Storage::Load(d, w_0);        s_0_0_0 = Fma(d, x_0, w, s_0_0_0);      }      {
-        const VF w = Storage::Load(d, w_0 + 1 * lanes);        s_0_0_1 = Fma(d, x_0, w, s_0_0_1);      }      {
-        const VF w = Storage::Load(d, w_1);        s_0_1_0 = Fma(d, x_0, w, s_0_1_0);      }      {
-        const VF w = Storage::Load(d, w_1 + 1 * lanes);        s_0_1_1 = Fma(d, x_0, w, s_0_1_1);      }      {
-        const VF w = Storage::Load(d, w_2);        s_0_2_0 = Fma(d, x_0, w, s_0_2_0);      }      {
-        const VF w = Storage::Load(d, w_2 + 1 * lanes);        s_0_2_1 = Fma(d, x_0, w, s_0_2_1);      }      {
-        const VF w = Storage::Load(d, w_3);        s_0_3_0 = Fma(d, x_0, w, s_0_3_0);      }      {
-        const VF w = Storage::Load(d, w_3 + 1 * lanes);        s_0_3_1 = Fma(d, x_0, w, s_0_3_1);      }      {
-        const VF w = Storage::Load(d, w_4);        s_0_4_0 = Fma(d, x_0, w, s_0_4_0);      }      {
-        const VF w = Storage::Load(d, w_4 + 1 * lanes);        s_0_4_1 = Fma(d, x_0, w, s_0_4_1);      }      {
-        const VF w = Storage::Load(d, w_5);        s_0_5_0 = Fma(d, x_0, w, s_0_5_0);      }      {
-        const VF w = Storage::Load(d, w_5 + 1 * lanes);        s_0_5_1 = Fma(d, x_0, w, s_0_5_1);      }
-      x += 1;
-      w_0 += INVAR_PANEL;
-      w_1 += INVAR_PANEL;
-      w_2 += INVAR_PANEL;
-      w_3 += INVAR_PANEL;
-      w_4 += INVAR_PANEL;
-      w_5 += INVAR_PANEL;
-    }
-    hn::StoreU(s_0_0_0, d, y_0);
-    hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
-    hn::StoreU(s_0_1_0, d, y_1);
-    hn::StoreU(s_0_1_1, d, y_1 + 1 * lanes);
-    hn::StoreU(s_0_2_0, d, y_2);
-    hn::StoreU(s_0_2_1, d, y_2 + 1 * lanes);
-    hn::StoreU(s_0_3_0, d, y_3);
-    hn::StoreU(s_0_3_1, d, y_3 + 1 * lanes);
-    hn::StoreU(s_0_4_0, d, y_4);
-    hn::StoreU(s_0_4_1, d, y_4 + 1 * lanes);
-    hn::StoreU(s_0_5_0, d, y_5);
-    hn::StoreU(s_0_5_1, d, y_5 + 1 * lanes);
   }
 }
 
@@ -613,55 +936,85 @@ HWY_NOINLINE void Chains_2_2(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   for (size_t panel = 0; panel < c.panels; panel += 3) {
-    const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
-    float* const y_0 = c.chains + panel * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
-    const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride;
-    float* const y_1 = c.chains + panel_1 * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_2 = HWY_MIN(panel + 2, c.panels - 1);
-    const float* HWY_RESTRICT w_2 = c.w + panel_2 * c.panel_stride;
-    float* const y_2 = c.chains + panel_2 * INVAR_PANEL;
-    const float* HWY_RESTRICT x = c.x;    VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d);    VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_2_1 = hn::Zero(d);
-    if (!c.fresh) {
-      s_0_0_0 = hn::LoadU(d, y_0);
-      s_0_0_1 = hn::LoadU(d, y_0 + 1 * lanes);
-      s_0_1_0 = hn::LoadU(d, y_1);
-      s_0_1_1 = hn::LoadU(d, y_1 + 1 * lanes);
-      s_0_2_0 = hn::LoadU(d, y_2);
-      s_0_2_1 = hn::LoadU(d, y_2 + 1 * lanes);
-      s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
-      s_1_0_1 = hn::LoadU(d, y_0 + 1 * c.stride + 1 * lanes);
-      s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
-      s_1_1_1 = hn::LoadU(d, y_1 + 1 * c.stride + 1 * lanes);
-      s_1_2_0 = hn::LoadU(d, y_2 + 1 * c.stride);
-      s_1_2_1 = hn::LoadU(d, y_2 + 1 * c.stride + 1 * lanes);
+    {
+      const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
+      float* const y_0 = c.chains + panel * INVAR_PANEL;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
+      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride;
+      float* const y_1 = c.chains + panel_1 * INVAR_PANEL;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_2 = HWY_MIN(panel + 2, c.panels - 1);
+      const float* HWY_RESTRICT w_2 = c.w + panel_2 * c.panel_stride;
+      float* const y_2 = c.chains + panel_2 * INVAR_PANEL;
+      const float* HWY_RESTRICT x = c.x;
+      VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d);
+      VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_2_1 = hn::Zero(d);
+      if (!c.fresh) {
+        s_0_0_0 = hn::LoadU(d, y_0);
+        s_0_0_1 = hn::LoadU(d, y_0 + 1 * lanes);
+        s_0_1_0 = hn::LoadU(d, y_1);
+        s_0_1_1 = hn::LoadU(d, y_1 + 1 * lanes);
+        s_0_2_0 = hn::LoadU(d, y_2);
+        s_0_2_1 = hn::LoadU(d, y_2 + 1 * lanes);
+        s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
+        s_1_0_1 = hn::LoadU(d, y_0 + 1 * c.stride + 1 * lanes);
+        s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
+        s_1_1_1 = hn::LoadU(d, y_1 + 1 * c.stride + 1 * lanes);
+        s_1_2_0 = hn::LoadU(d, y_2 + 1 * c.stride);
+        s_1_2_1 = hn::LoadU(d, y_2 + 1 * c.stride + 1 * lanes);
+      }
+      for (size_t k = 0; k < c.terms; ++k) {
+        const VF x_0 = hn::Set(d, x[0]);
+        const VF x_1 = hn::Set(d, x[1]);
+        {
+          const VF w = Storage::Load(d, w_0);
+          s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+          s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_0 + 1 * lanes);
+          s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+          s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
+        }
+        {
+          const VF w = Storage::Load(d, w_1);
+          s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+          s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_1 + 1 * lanes);
+          s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
+          s_1_1_1 = Fma(d, x_1, w, s_1_1_1);
+        }
+        {
+          const VF w = Storage::Load(d, w_2);
+          s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+          s_1_2_0 = Fma(d, x_1, w, s_1_2_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_2 + 1 * lanes);
+          s_0_2_1 = Fma(d, x_0, w, s_0_2_1);
+          s_1_2_1 = Fma(d, x_1, w, s_1_2_1);
+        }
+        x += 2;
+        w_0 += INVAR_PANEL;
+        w_1 += INVAR_PANEL;
+        w_2 += INVAR_PANEL;
+      }
+      hn::StoreU(s_0_0_0, d, y_0);
+      hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
+      hn::StoreU(s_0_1_0, d, y_1);
+      hn::StoreU(s_0_1_1, d, y_1 + 1 * lanes);
+      hn::StoreU(s_0_2_0, d, y_2);
+      hn::StoreU(s_0_2_1, d, y_2 + 1 * lanes);
+      hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
+      hn::StoreU(s_1_0_1, d, y_0 + 1 * c.stride + 1 * lanes);
+      hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
+      hn::StoreU(s_1_1_1, d, y_1 + 1 * c.stride + 1 * lanes);
+      hn::StoreU(s_1_2_0, d, y_2 + 1 * c.stride);
+      hn::StoreU(s_1_2_1, d, y_2 + 1 * c.stride + 1 * lanes);
     }
-    for (size_t k = 0; k < c.terms; ++k) {      const VF x_0 = hn::Set(d, x[0]);      const VF x_1 = hn::Set(d, x[1]);      {
-        const VF w = Storage::Load(d, w_0);        s_0_0_0 = Fma(d, x_0, w, s_0_0_0);        s_1_0_0 = Fma(d, x_1, w, s_1_0_0);      }      {
-        const VF w = Storage::Load(d, w_0 + 1 * lanes);        s_0_0_1 = Fma(d, x_0, w, s_0_0_1);        s_1_0_1 = Fma(d, x_1, w, s_1_0_1);      }      {
-        const VF w = Storage::Load(d, w_1);        s_0_1_0 = Fma(d, x_0, w, s_0_1_0);        s_1_1_0 = Fma(d, x_1, w, s_1_1_0);      }      {
-        const VF w = Storage::Load(d, w_1 + 1 * lanes);        s_0_1_1 = Fma(d, x_0, w, s_0_1_1);        s_1_1_1 = Fma(d, x_1, w, s_1_1_1);      }      {
-        const VF w = Storage::Load(d, w_2);        s_0_2_0 = Fma(d, x_0, w, s_0_2_0);        s_1_2_0 = Fma(d, x_1, w, s_1_2_0);      }      {
-        const VF w = Storage::Load(d, w_2 + 1 * lanes);        s_0_2_1 = Fma(d, x_0, w, s_0_2_1);        s_1_2_1 = Fma(d, x_1, w, s_1_2_1);      }
-      x += 2;
-      w_0 += INVAR_PANEL;
-      w_1 += INVAR_PANEL;
-      w_2 += INVAR_PANEL;
-    }
-    hn::StoreU(s_0_0_0, d, y_0);
-    hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
-    hn::StoreU(s_0_1_0, d, y_1);
-    hn::StoreU(s_0_1_1, d, y_1 + 1 * lanes);
-    hn::StoreU(s_0_2_0, d, y_2);
-    hn::StoreU(s_0_2_1, d, y_2 + 1 * lanes);
-    hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
-    hn::StoreU(s_1_0_1, d, y_0 + 1 * c.stride + 1 * lanes);
-    hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
-    hn::StoreU(s_1_1_1, d, y_1 + 1 * c.stride + 1 * lanes);
-    hn::StoreU(s_1_2_0, d, y_2 + 1 * c.stride);
-    hn::StoreU(s_1_2_1, d, y_2 + 1 * c.stride + 1 * lanes);
   }
 }
 
@@ -669,48 +1022,76 @@ HWY_NOINLINE void Chains_3_2(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   for (size_t panel = 0; panel < c.panels; panel += 2) {
-    const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
-    float* const y_0 = c.chains + panel * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
-    const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride;
-    float* const y_1 = c.chains + panel_1 * INVAR_PANEL;
-    const float* HWY_RESTRICT x = c.x;    VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);    VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d);    VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_1_1 = hn::Zero(d);
-    if (!c.fresh) {
-      s_0_0_0 = hn::LoadU(d, y_0);
-      s_0_0_1 = hn::LoadU(d, y_0 + 1 * lanes);
-      s_0_1_0 = hn::LoadU(d, y_1);
-      s_0_1_1 = hn::LoadU(d, y_1 + 1 * lanes);
-      s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
-      s_1_0_1 = hn::LoadU(d, y_0 + 1 * c.stride + 1 * lanes);
-      s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
-      s_1_1_1 = hn::LoadU(d, y_1 + 1 * c.stride + 1 * lanes);
-      s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
-      s_2_0_1 = hn::LoadU(d, y_0 + 2 * c.stride + 1 * lanes);
-      s_2_1_0 = hn::LoadU(d, y_1 + 2 * c.stride);
-      s_2_1_1 = hn::LoadU(d, y_1 + 2 * c.stride + 1 * lanes);
+    {
+      const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
+      float* const y_0 = c.chains + panel * INVAR_PANEL;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
+      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride;
+      float* const y_1 = c.chains + panel_1 * INVAR_PANEL;
+      const float* HWY_RESTRICT x = c.x;
+      VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
+      VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d);
+      VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_1_1 = hn::Zero(d);
+      if (!c.fresh) {
+        s_0_0_0 = hn::LoadU(d, y_0);
+        s_0_0_1 = hn::LoadU(d, y_0 + 1 * lanes);
+        s_0_1_0 = hn::LoadU(d, y_1);
+        s_0_1_1 = hn::LoadU(d, y_1 + 1 * lanes);
+        s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
+        s_1_0_1 = hn::LoadU(d, y_0 + 1 * c.stride + 1 * lanes);
+        s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
+        s_1_1_1 = hn::LoadU(d, y_1 + 1 * c.stride + 1 * lanes);
+        s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
+        s_2_0_1 = hn::LoadU(d, y_0 + 2 * c.stride + 1 * lanes);
+        s_2_1_0 = hn::LoadU(d, y_1 + 2 * c.stride);
+        s_2_1_1 = hn::LoadU(d, y_1 + 2 * c.stride + 1 * lanes);
+      }
+      for (size_t k = 0; k < c.terms; ++k) {
+        const VF x_0 = hn::Set(d, x[0]);
+        const VF x_1 = hn::Set(d, x[1]);
+        const VF x_2 = hn::Set(d, x[2]);
+        {
+          const VF w = Storage::Load(d, w_0);
+          s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+          s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+          s_2_0_0 = Fma(d, x_2, w, s_2_0_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_0 + 1 * lanes);
+          s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+          s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
+          s_2_0_1 = Fma(d, x_2, w, s_2_0_1);
+        }
+        {
+          const VF w = Storage::Load(d, w_1);
+          s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+          s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
+          s_2_1_0 = Fma(d, x_2, w, s_2_1_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_1 + 1 * lanes);
+          s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
+          s_1_1_1 = Fma(d, x_1, w, s_1_1_1);
+          s_2_1_1 = Fma(d, x_2, w, s_2_1_1);
+        }
+        x += 3;
+        w_0 += INVAR_PANEL;
+        w_1 += INVAR_PANEL;
+      }
+      hn::StoreU(s_0_0_0, d, y_0);
+      hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
+      hn::StoreU(s_0_1_0, d, y_1);
+      hn::StoreU(s_0_1_1, d, y_1 + 1 * lanes);
+      hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
+      hn::StoreU(s_1_0_1, d, y_0 + 1 * c.stride + 1 * lanes);
+      hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
+      hn::StoreU(s_1_1_1, d, y_1 + 1 * c.stride + 1 * lanes);
+      hn::StoreU(s_2_0_0, d, y_0 + 2 * c.stride);
+      hn::StoreU(s_2_0_1, d, y_0 + 2 * c.stride + 1 * lanes);
+      hn::StoreU(s_2_1_0, d, y_1 + 2 * c.stride);
+      hn::StoreU(s_2_1_1, d, y_1 + 2 * c.stride + 1 * lanes);
     }
-    for (size_t k = 0; k < c.terms; ++k) {      const VF x_0 = hn::Set(d, x[0]);      const VF x_1 = hn::Set(d, x[1]);      const VF x_2 = hn::Set(d, x[2]);      {
-        const VF w = Storage::Load(d, w_0);        s_0_0_0 = Fma(d, x_0, w, s_0_0_0);        s_1_0_0 = Fma(d, x_1, w, s_1_0_0);        s_2_0_0 = Fma(d, x_2, w, s_2_0_0);      }      {
-        const VF w = Storage::Load(d, w_0 + 1 * lanes);        s_0_0_1 = Fma(d, x_0, w, s_0_0_1);        s_1_0_1 = Fma(d, x_1, w, s_1_0_1);        s_2_0_1 = Fma(d, x_2, w, s_2_0_1);      }      {
-        const VF w = Storage::Load(d, w_1);        s_0_1_0 = Fma(d, x_0, w, s_0_1_0);        s_1_1_0 = Fma(d, x_1, w, s_1_1_0);        s_2_1_0 = Fma(d, x_2, w, s_2_1_0);      }      {
-        const VF w = Storage::Load(d, w_1 + 1 * lanes);        s_0_1_1 = Fma(d, x_0, w, s_0_1_1);        s_1_1_1 = Fma(d, x_1, w, s_1_1_1);        s_2_1_1 = Fma(d, x_2, w, s_2_1_1);      }
-      x += 3;
-      w_0 += INVAR_PANEL;
-      w_1 += INVAR_PANEL;
-    }
-    hn::StoreU(s_0_0_0, d, y_0);
-    hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
-    hn::StoreU(s_0_1_0, d, y_1);
-    hn::StoreU(s_0_1_1, d, y_1 + 1 * lanes);
-    hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
-    hn::StoreU(s_1_0_1, d, y_0 + 1 * c.stride + 1 * lanes);
-    hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
-    hn::StoreU(s_1_1_1, d, y_1 + 1 * c.stride + 1 * lanes);
-    hn::StoreU(s_2_0_0, d, y_0 + 2 * c.stride);
-    hn::StoreU(s_2_0_1, d, y_0 + 2 * c.stride + 1 * lanes);
-    hn::StoreU(s_2_1_0, d, y_1 + 2 * c.stride);
-    hn::StoreU(s_2_1_1, d, y_1 + 2 * c.stride + 1 * lanes);
   }
 }
 
@@ -718,35 +1099,59 @@ HWY_NOINLINE void Chains_4_2(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   for (size_t panel = 0; panel < c.panels; panel += 1) {
-    const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
-    float* const y_0 = c.chains + panel * INVAR_PANEL;
-    const float* HWY_RESTRICT x = c.x;    VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d);    VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d);    VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d);    VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
-    if (!c.fresh) {
-      s_0_0_0 = hn::LoadU(d, y_0);
-      s_0_0_1 = hn::LoadU(d, y_0 + 1 * lanes);
-      s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
-      s_1_0_1 = hn::LoadU(d, y_0 + 1 * c.stride + 1 * lanes);
-      s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
-      s_2_0_1 = hn::LoadU(d, y_0 + 2 * c.stride + 1 * lanes);
-      s_3_0_0 = hn::LoadU(d, y_0 + 3 * c.stride);
-      s_3_0_1 = hn::LoadU(d, y_0 + 3 * c.stride + 1 * lanes);
+    {
+      const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
+      float* const y_0 = c.chains + panel * INVAR_PANEL;
+      const float* HWY_RESTRICT x = c.x;
+      VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d);
+      VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d);
+      VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d);
+      VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
+      if (!c.fresh) {
+        s_0_0_0 = hn::LoadU(d, y_0);
+        s_0_0_1 = hn::LoadU(d, y_0 + 1 * lanes);
+        s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
+        s_1_0_1 = hn::LoadU(d, y_0 + 1 * c.stride + 1 * lanes);
+        s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
+        s_2_0_1 = hn::LoadU(d, y_0 + 2 * c.stride + 1 * lanes);
+        s_3_0_0 = hn::LoadU(d, y_0 + 3 * c.stride);
+        s_3_0_1 = hn::LoadU(d, y_0 + 3 * c.stride + 1 * lanes);
+      }
+      for (size_t k = 0; k < c.terms; ++k) {
+        const VF w_0_0 = Storage::Load(d, w_0);
+        const VF w_0_1 = Storage::Load(d, w_0 + 1 * lanes);
+        {
+          const VF x_0 = hn::Set(d, x[0]);
+          s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+          s_0_0_1 = Fma(d, x_0, w_0_1, s_0_0_1);
+        }
+        {
+          const VF x_1 = hn::Set(d, x[1]);
+          s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+          s_1_0_1 = Fma(d, x_1, w_0_1, s_1_0_1);
+        }
+        {
+          const VF x_2 = hn::Set(d, x[2]);
+          s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+          s_2_0_1 = Fma(d, x_2, w_0_1, s_2_0_1);
+        }
+        {
+          const VF x_3 = hn::Set(d, x[3]);
+          s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+          s_3_0_1 = Fma(d, x_3, w_0_1, s_3_0_1);
+        }
+        x += 4;
+        w_0 += INVAR_PANEL;
+      }
+      hn::StoreU(s_0_0_0, d, y_0);
+      hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
+      hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
+      hn::StoreU(s_1_0_1, d, y_0 + 1 * c.stride + 1 * lanes);
+      hn::StoreU(s_2_0_0, d, y_0 + 2 * c.stride);
+      hn::StoreU(s_2_0_1, d, y_0 + 2 * c.stride + 1 * lanes);
+      hn::StoreU(s_3_0_0, d, y_0 + 3 * c.stride);
+      hn::StoreU(s_3_0_1, d, y_0 + 3 * c.stride + 1 * lanes);
     }
-    for (size_t k = 0; k < c.terms; ++k) {      const VF w_0_0 = Storage::Load(d, w_0);      const VF w_0_1 = Storage::Load(d, w_0 + 1 * lanes);      {
-        const VF x_0 = hn::Set(d, x[0]);        s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);        s_0_0_1 = Fma(d, x_0, w_0_1, s_0_0_1);      }      {
-        const VF x_1 = hn::Set(d, x[1]);        s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);        s_1_0_1 = Fma(d, x_1, w_0_1, s_1_0_1);      }      {
-        const VF x_2 = hn::Set(d, x[2]);        s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);        s_2_0_1 = Fma(d, x_2, w_0_1, s_2_0_1);      }      {
-        const VF x_3 = hn::Set(d, x[3]);        s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);        s_3_0_1 = Fma(d, x_3, w_0_1, s_3_0_1);      }
-      x += 4;
-      w_0 += INVAR_PANEL;
-    }
-    hn::StoreU(s_0_0_0, d, y_0);
-    hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
-    hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
-    hn::StoreU(s_1_0_1, d, y_0 + 1 * c.stride + 1 * lanes);
-    hn::StoreU(s_2_0_0, d, y_0 + 2 * c.stride);
-    hn::StoreU(s_2_0_1, d, y_0 + 2 * c.stride + 1 * lanes);
-    hn::StoreU(s_3_0_0, d, y_0 + 3 * c.stride);
-    hn::StoreU(s_3_0_1, d, y_0 + 3 * c.stride + 1 * lanes);
   }
 }
 
@@ -754,92 +1159,154 @@ HWY_NOINLINE void Chains_6_2(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   for (size_t panel = 0; panel < c.panels; panel += 1) {
-    const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
-    float* const y_0 = c.chains + panel * INVAR_PANEL;
-    const float* HWY_RESTRICT x = c.x;    VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d);    VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d);    VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d);    VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);    VF s_4_0_0 = hn::Zero(d), s_4_0_1 = hn::Zero(d);    VF s_5_0_0 = hn::Zero(d), s_5_0_1 = hn::Zero(d);
-    if (!c.fresh) {
-      s_0_0_0 = hn::LoadU(d, y_0);
-      s_0_0_1 = hn::LoadU(d, y_0 + 1 * lanes);
-      s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
-      s_1_0_1 = hn::LoadU(d, y_0 + 1 * c.stride + 1 * lanes);
-      s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
-      s_2_0_1 = hn::LoadU(d, y_0 + 2 * c.stride + 1 * lanes);
-      s_3_0_0 = hn::LoadU(d, y_0 + 3 * c.stride);
-      s_3_0_1 = hn::LoadU(d, y_0 + 3 * c.stride + 1 * lanes);
-      s_4_0_0 = hn::LoadU(d, y_0 + 4 * c.stride);
-      s_4_0_1 = hn::LoadU(d, y_0 + 4 * c.stride + 1 * lanes);
-      s_5_0_0 = hn::LoadU(d, y_0 + 5 * c.stride);
-      s_5_0_1 = hn::LoadU(d, y_0 + 5 * c.stride + 1 * lanes);
+    {
+      const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
+      float* const y_0 = c.chains + panel * INVAR_PANEL;
+      const float* HWY_RESTRICT x = c.x;
+      VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d);
+      VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d);
+      VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d);
+      VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
+      VF s_4_0_0 = hn::Zero(d), s_4_0_1 = hn::Zero(d);
+      VF s_5_0_0 = hn::Zero(d), s_5_0_1 = hn::Zero(d);
+      if (!c.fresh) {
+        s_0_0_0 = hn::LoadU(d, y_0);
+        s_0_0_1 = hn::LoadU(d, y_0 + 1 * lanes);
+        s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
+        s_1_0_1 = hn::LoadU(d, y_0 + 1 * c.stride + 1 * lanes);
+        s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
+        s_2_0_1 = hn::LoadU(d, y_0 + 2 * c.stride + 1 * lanes);
+        s_3_0_0 = hn::LoadU(d, y_0 + 3 * c.stride);
+        s_3_0_1 = hn::LoadU(d, y_0 + 3 * c.stride + 1 * lanes);
+        s_4_0_0 = hn::LoadU(d, y_0 + 4 * c.stride);
+        s_4_0_1 = hn::LoadU(d, y_0 + 4 * c.stride + 1 * lanes);
+        s_5_0_0 = hn::LoadU(d, y_0 + 5 * c.stride);
+        s_5_0_1 = hn::LoadU(d, y_0 + 5 * c.stride + 1 * lanes);
+      }
+      for (size_t k = 0; k < c.terms; ++k) {
+        const VF w_0_0 = Storage::Load(d, w_0);
+        const VF w_0_1 = Storage::Load(d, w_0 + 1 * lanes);
+        {
+          const VF x_0 = hn::Set(d, x[0]);
+          s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+          s_0_0_1 = Fma(d, x_0, w_0_1, s_0_0_1);
+        }
+        {
+          const VF x_1 = hn::Set(d, x[1]);
+          s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+          s_1_0_1 = Fma(d, x_1, w_0_1, s_1_0_1);
+        }
+        {
+          const VF x_2 = hn::Set(d, x[2]);
+          s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+          s_2_0_1 = Fma(d, x_2, w_0_1, s_2_0_1);
+        }
+        {
+          const VF x_3 = hn::Set(d, x[3]);
+          s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+          s_3_0_1 = Fma(d, x_3, w_0_1, s_3_0_1);
+        }
+        {
+          const VF x_4 = hn::Set(d, x[4]);
+          s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+          s_4_0_1 = Fma(d, x_4, w_0_1, s_4_0_1);
+        }
+        {
+          const VF x_5 = hn::Set(d, x[5]);
+          s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+          s_5_0_1 = Fma(d, x_5, w_0_1, s_5_0_1);
+        }
+        x += 6;
+        w_0 += INVAR_PANEL;
+      }
+      hn::StoreU(s_0_0_0, d, y_0);
+      hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
+      hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
+      hn::StoreU(s_1_0_1, d, y_0 + 1 * c.stride + 1 * lanes);
+      hn::StoreU(s_2_0_0, d, y_0 + 2 * c.stride);
+      hn::StoreU(s_2_0_1, d, y_0 + 2 * c.stride + 1 * lanes);
+      hn::StoreU(s_3_0_0, d, y_0 + 3 * c.stride);
+      hn::StoreU(s_3_0_1, d, y_0 + 3 * c.stride + 1 * lanes);
+      hn::StoreU(s_4_0_0, d, y_0 + 4 * c.stride);
+      hn::StoreU(s_4_0_1, d, y_0 + 4 * c.stride + 1 * lanes);
+      hn::StoreU(s_5_0_0, d, y_0 + 5 * c.stride);
+      hn::StoreU(s_5_0_1, d, y_0 + 5 * c.stride + 1 * lanes);
     }
-    for (size_t k = 0; k < c.terms; ++k) {      const VF w_0_0 = Storage::Load(d, w_0);      const VF w_0_1 = Storage::Load(d, w_0 + 1 * lanes);      {
-        const VF x_0 = hn::Set(d, x[0]);        s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);        s_0_0_1 = Fma(d, x_0, w_0_1, s_0_0_1);      }      {
-        const VF x_1 = hn::Set(d, x[1]);        s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);        s_1_0_1 = Fma(d, x_1, w_0_1, s_1_0_1);      }      {
-        const VF x_2 = hn::Set(d, x[2]);        s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);        s_2_0_1 = Fma(d, x_2, w_0_1, s_2_0_1);      }      {
-        const VF x_3 = hn::Set(d, x[3]);        s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);        s_3_0_1 = Fma(d, x_3, w_0_1, s_3_0_1);      }      {
-        const VF x_4 = hn::Set(d, x[4]);        s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);        s_4_0_1 = Fma(d, x_4, w_0_1, s_4_0_1);      }      {
-        const VF x_5 = hn::Set(d, x[5]);        s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);        s_5_0_1 = Fma(d, x_5, w_0_1, s_5_0_1);      }
-      x += 6;
-      w_0 += INVAR_PANEL;
-    }
-    hn::StoreU(s_0_0_0, d, y_0);
-    hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
-    hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
-    hn::StoreU(s_1_0_1, d, y_0 + 1 * c.stride + 1 * lanes);
-    hn::StoreU(s_2_0_0, d, y_0 + 2 * c.stride);
-    hn::StoreU(s_2_0_1, d, y_0 + 2 * c.stride + 1 * lanes);
-    hn::StoreU(s_3_0_0, d, y_0 + 3 * c.stride);
-    hn::StoreU(s_3_0_1, d, y_0 + 3 * c.stride + 1 * lanes);
-    hn::StoreU(s_4_0_0, d, y_0 + 4 * c.stride);
-    hn::StoreU(s_4_0_1, d, y_0 + 4 * c.stride + 1 * lanes);
-    hn::StoreU(s_5_0_0, d, y_0 + 5 * c.stride);
-    hn::StoreU(s_5_0_1, d, y_0 + 5 * c.stride + 1 * lanes);
   }
 }
 
 #endif
-#if INVAR_GROUP_VECTORS == 4 || INVAR_GROUP_VECTORS == 0
+#if INVAR_GROUP_VECTORS == 4
 HWY_NOINLINE void Chains_1_4(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   for (size_t panel = 0; panel < c.panels; panel += 2) {
-    const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
-    float* const y_0 = c.chains + panel * INVAR_PANEL;
-    // Beyond the last panel the last is computed again and stored again: the same values.
-    const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
-    const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride;
-    float* const y_1 = c.chains + panel_1 * INVAR_PANEL;
-    const float* HWY_RESTRICT x = c.x;    VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_1_2 = hn::Zero(d), s_0_1_3 = hn::Zero(d);
-    if (!c.fresh) {
-      s_0_0_0 = hn::LoadU(d, y_0);
-      s_0_0_1 = hn::LoadU(d, y_0 + 1 * lanes);
-      s_0_0_2 = hn::LoadU(d, y_0 + 2 * lanes);
-      s_0_0_3 = hn::LoadU(d, y_0 + 3 * lanes);
-      s_0_1_0 = hn::LoadU(d, y_1);
-      s_0_1_1 = hn::LoadU(d, y_1 + 1 * lanes);
-      s_0_1_2 = hn::LoadU(d, y_1 + 2 * lanes);
-      s_0_1_3 = hn::LoadU(d, y_1 + 3 * lanes);
+    {
+      const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
+      float* const y_0 = c.chains + panel * INVAR_PANEL;
+      // Beyond the last panel the last is computed again and stored again: the same values.
+      const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
+      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride;
+      float* const y_1 = c.chains + panel_1 * INVAR_PANEL;
+      const float* HWY_RESTRICT x = c.x;
+      VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_1_2 = hn::Zero(d), s_0_1_3 = hn::Zero(d);
+      if (!c.fresh) {
+        s_0_0_0 = hn::LoadU(d, y_0);
+        s_0_0_1 = hn::LoadU(d, y_0 + 1 * lanes);
+        s_0_0_2 = hn::LoadU(d, y_0 + 2 * lanes);
+        s_0_0_3 = hn::LoadU(d, y_0 + 3 * lanes);
+        s_0_1_0 = hn::LoadU(d, y_1);
+        s_0_1_1 = hn::LoadU(d, y_1 + 1 * lanes);
+        s_0_1_2 = hn::LoadU(d, y_1 + 2 * lanes);
+        s_0_1_3 = hn::LoadU(d, y_1 + 3 * lanes);
+      }
+      for (size_t k = 0; k < c.terms; ++k) {
+        const VF x_0 = hn::Set(d, x[0]);
+        {
+          const VF w = Storage::Load(d, w_0);
+          s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_0 + 1 * lanes);
+          s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+        }
+        {
+          const VF w = Storage::Load(d, w_0 + 2 * lanes);
+          s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
+        }
+        {
+          const VF w = Storage::Load(d, w_0 + 3 * lanes);
+          s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
+        }
+        {
+          const VF w = Storage::Load(d, w_1);
+          s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_1 + 1 * lanes);
+          s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
+        }
+        {
+          const VF w = Storage::Load(d, w_1 + 2 * lanes);
+          s_0_1_2 = Fma(d, x_0, w, s_0_1_2);
+        }
+        {
+          const VF w = Storage::Load(d, w_1 + 3 * lanes);
+          s_0_1_3 = Fma(d, x_0, w, s_0_1_3);
+        }
+        x += 1;
+        w_0 += INVAR_PANEL;
+        w_1 += INVAR_PANEL;
+      }
+      hn::StoreU(s_0_0_0, d, y_0);
+      hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
+      hn::StoreU(s_0_0_2, d, y_0 + 2 * lanes);
+      hn::StoreU(s_0_0_3, d, y_0 + 3 * lanes);
+      hn::StoreU(s_0_1_0, d, y_1);
+      hn::StoreU(s_0_1_1, d, y_1 + 1 * lanes);
+      hn::StoreU(s_0_1_2, d, y_1 + 2 * lanes);
+      hn::StoreU(s_0_1_3, d, y_1 + 3 * lanes);
     }
-    for (size_t k = 0; k < c.terms; ++k) {      const VF x_0 = hn::Set(d, x[0]);      {
-        const VF w = Storage::Load(d, w_0);        s_0_0_0 = Fma(d, x_0, w, s_0_0_0);      }      {
-        const VF w = Storage::Load(d, w_0 + 1 * lanes);        s_0_0_1 = Fma(d, x_0, w, s_0_0_1);      }      {
-        const VF w = Storage::Load(d, w_0 + 2 * lanes);        s_0_0_2 = Fma(d, x_0, w, s_0_0_2);      }      {
-        const VF w = Storage::Load(d, w_0 + 3 * lanes);        s_0_0_3 = Fma(d, x_0, w, s_0_0_3);      }      {
-        const VF w = Storage::Load(d, w_1);        s_0_1_0 = Fma(d, x_0, w, s_0_1_0);      }      {
-        const VF w = Storage::Load(d, w_1 + 1 * lanes);        s_0_1_1 = Fma(d, x_0, w, s_0_1_1);      }      {
-        const VF w = Storage::Load(d, w_1 + 2 * lanes);        s_0_1_2 = Fma(d, x_0, w, s_0_1_2);      }      {
-        const VF w = Storage::Load(d, w_1 + 3 * lanes);        s_0_1_3 = Fma(d, x_0, w, s_0_1_3);      }
-      x += 1;
-      w_0 += INVAR_PANEL;
-      w_1 += INVAR_PANEL;
-    }
-    hn::StoreU(s_0_0_0, d, y_0);
-    hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
-    hn::StoreU(s_0_0_2, d, y_0 + 2 * lanes);
-    hn::StoreU(s_0_0_3, d, y_0 + 3 * lanes);
-    hn::StoreU(s_0_1_0, d, y_1);
-    hn::StoreU(s_0_1_1, d, y_1 + 1 * lanes);
-    hn::StoreU(s_0_1_2, d, y_1 + 2 * lanes);
-    hn::StoreU(s_0_1_3, d, y_1 + 3 * lanes);
   }
 }
 
@@ -847,101 +1314,175 @@ HWY_NOINLINE void Chains_2_4(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   for (size_t panel = 0; panel < c.panels; panel += 1) {
-    const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
-    float* const y_0 = c.chains + panel * INVAR_PANEL;
-    const float* HWY_RESTRICT x = c.x;    VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);    VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d);
-    if (!c.fresh) {
-      s_0_0_0 = hn::LoadU(d, y_0);
-      s_0_0_1 = hn::LoadU(d, y_0 + 1 * lanes);
-      s_0_0_2 = hn::LoadU(d, y_0 + 2 * lanes);
-      s_0_0_3 = hn::LoadU(d, y_0 + 3 * lanes);
-      s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
-      s_1_0_1 = hn::LoadU(d, y_0 + 1 * c.stride + 1 * lanes);
-      s_1_0_2 = hn::LoadU(d, y_0 + 1 * c.stride + 2 * lanes);
-      s_1_0_3 = hn::LoadU(d, y_0 + 1 * c.stride + 3 * lanes);
+    {
+      const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
+      float* const y_0 = c.chains + panel * INVAR_PANEL;
+      const float* HWY_RESTRICT x = c.x;
+      VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
+      VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d);
+      if (!c.fresh) {
+        s_0_0_0 = hn::LoadU(d, y_0);
+        s_0_0_1 = hn::LoadU(d, y_0 + 1 * lanes);
+        s_0_0_2 = hn::LoadU(d, y_0 + 2 * lanes);
+        s_0_0_3 = hn::LoadU(d, y_0 + 3 * lanes);
+        s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
+        s_1_0_1 = hn::LoadU(d, y_0 + 1 * c.stride + 1 * lanes);
+        s_1_0_2 = hn::LoadU(d, y_0 + 1 * c.stride + 2 * lanes);
+        s_1_0_3 = hn::LoadU(d, y_0 + 1 * c.stride + 3 * lanes);
+      }
+      for (size_t k = 0; k < c.terms; ++k) {
+        const VF x_0 = hn::Set(d, x[0]);
+        const VF x_1 = hn::Set(d, x[1]);
+        {
+          const VF w = Storage::Load(d, w_0);
+          s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+          s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_0 + 1 * lanes);
+          s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+          s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
+        }
+        {
+          const VF w = Storage::Load(d, w_0 + 2 * lanes);
+          s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
+          s_1_0_2 = Fma(d, x_1, w, s_1_0_2);
+        }
+        {
+          const VF w = Storage::Load(d, w_0 + 3 * lanes);
+          s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
+          s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
+        }
+        x += 2;
+        w_0 += INVAR_PANEL;
+      }
+      hn::StoreU(s_0_0_0, d, y_0);
+      hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
+      hn::StoreU(s_0_0_2, d, y_0 + 2 * lanes);
+      hn::StoreU(s_0_0_3, d, y_0 + 3 * lanes);
+      hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
+      hn::StoreU(s_1_0_1, d, y_0 + 1 * c.stride + 1 * lanes);
+      hn::StoreU(s_1_0_2, d, y_0 + 1 * c.stride + 2 * lanes);
+      hn::StoreU(s_1_0_3, d, y_0 + 1 * c.stride + 3 * lanes);
     }
-    for (size_t k = 0; k < c.terms; ++k) {      const VF x_0 = hn::Set(d, x[0]);      const VF x_1 = hn::Set(d, x[1]);      {
-        const VF w = Storage::Load(d, w_0);        s_0_0_0 = Fma(d, x_0, w, s_0_0_0);        s_1_0_0 = Fma(d, x_1, w, s_1_0_0);      }      {
-        const VF w = Storage::Load(d, w_0 + 1 * lanes);        s_0_0_1 = Fma(d, x_0, w, s_0_0_1);        s_1_0_1 = Fma(d, x_1, w, s_1_0_1);      }      {
-        const VF w = Storage::Load(d, w_0 + 2 * lanes);        s_0_0_2 = Fma(d, x_0, w, s_0_0_2);        s_1_0_2 = Fma(d, x_1, w, s_1_0_2);      }      {
-        const VF w = Storage::Load(d, w_0 + 3 * lanes);        s_0_0_3 = Fma(d, x_0, w, s_0_0_3);        s_1_0_3 = Fma(d, x_1, w, s_1_0_3);      }
-      x += 2;
-      w_0 += INVAR_PANEL;
-    }
-    hn::StoreU(s_0_0_0, d, y_0);
-    hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
-    hn::StoreU(s_0_0_2, d, y_0 + 2 * lanes);
-    hn::StoreU(s_0_0_3, d, y_0 + 3 * lanes);
-    hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
-    hn::StoreU(s_1_0_1, d, y_0 + 1 * c.stride + 1 * lanes);
-    hn::StoreU(s_1_0_2, d, y_0 + 1 * c.stride + 2 * lanes);
-    hn::StoreU(s_1_0_3, d, y_0 + 1 * c.stride + 3 * lanes);
   }
 }
 
 #endif
-#if INVAR_GROUP_VECTORS == 16 || INVAR_GROUP_VECTORS == 0
+#if INVAR_GROUP_VECTORS == 16
 HWY_NOINLINE void Chains_1_16(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   for (size_t panel = 0; panel < c.panels; panel += 1) {
-    const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
-    float* const y_0 = c.chains + panel * INVAR_PANEL;
-    const float* HWY_RESTRICT x = c.x;    VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
-    if (!c.fresh) {
-      s_0_0_0 = hn::LoadU(d, y_0);
-      s_0_0_1 = hn::LoadU(d, y_0 + 1 * lanes);
-      s_0_0_2 = hn::LoadU(d, y_0 + 2 * lanes);
-      s_0_0_3 = hn::LoadU(d, y_0 + 3 * lanes);
-      s_0_0_4 = hn::LoadU(d, y_0 + 4 * lanes);
-      s_0_0_5 = hn::LoadU(d, y_0 + 5 * lanes);
-      s_0_0_6 = hn::LoadU(d, y_0 + 6 * lanes);
-      s_0_0_7 = hn::LoadU(d, y_0 + 7 * lanes);
-      s_0_0_8 = hn::LoadU(d, y_0 + 8 * lanes);
-      s_0_0_9 = hn::LoadU(d, y_0 + 9 * lanes);
-      s_0_0_10 = hn::LoadU(d, y_0 + 10 * lanes);
-      s_0_0_11 = hn::LoadU(d, y_0 + 11 * lanes);
-      s_0_0_12 = hn::LoadU(d, y_0 + 12 * lanes);
-      s_0_0_13 = hn::LoadU(d, y_0 + 13 * lanes);
-      s_0_0_14 = hn::LoadU(d, y_0 + 14 * lanes);
-      s_0_0_15 = hn::LoadU(d, y_0 + 15 * lanes);
+    {
+      const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
+      float* const y_0 = c.chains + panel * INVAR_PANEL;
+      const float* HWY_RESTRICT x = c.x;
+      VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
+      if (!c.fresh) {
+        s_0_0_0 = hn::LoadU(d, y_0);
+        s_0_0_1 = hn::LoadU(d, y_0 + 1 * lanes);
+        s_0_0_2 = hn::LoadU(d, y_0 + 2 * lanes);
+        s_0_0_3 = hn::LoadU(d, y_0 + 3 * lanes);
+        s_0_0_4 = hn::LoadU(d, y_0 + 4 * lanes);
+        s_0_0_5 = hn::LoadU(d, y_0 + 5 * lanes);
+        s_0_0_6 = hn::LoadU(d, y_0 + 6 * lanes);
+        s_0_0_7 = hn::LoadU(d, y_0 + 7 * lanes);
+        s_0_0_8 = hn::LoadU(d, y_0 + 8 * lanes);
+        s_0_0_9 = hn::LoadU(d, y_0 + 9 * lanes);
+        s_0_0_10 = hn::LoadU(d, y_0 + 10 * lanes);
+        s_0_0_11 = hn::LoadU(d, y_0 + 11 * lanes);
+        s_0_0_12 = hn::LoadU(d, y_0 + 12 * lanes);
+        s_0_0_13 = hn::LoadU(d, y_0 + 13 * lanes);
+        s_0_0_14 = hn::LoadU(d, y_0 + 14 * lanes);
+        s_0_0_15 = hn::LoadU(d, y_0 + 15 * lanes);
+      }
+      for (size_t k = 0; k < c.terms; ++k) {
+        const VF x_0 = hn::Set(d, x[0]);
+        {
+          const VF w = Storage::Load(d, w_0);
+          s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+        }
+        {
+          const VF w = Storage::Load(d, w_0 + 1 * lanes);
+          s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+        }
+        {
+          const VF w = Storage::Load(d, w_0 + 2 * lanes);
+          s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
+        }
+        {
+          const VF w = Storage::Load(d, w_0 + 3 * lanes);
+          s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
+        }
+        {
+          const VF w = Storage::Load(d, w_0 + 4 * lanes);
+          s_0_0_4 = Fma(d, x_0, w, s_0_0_4);
+        }
+        {
+          const VF w = Storage::Load(d, w_0 + 5 * lanes);
+          s_0_0_5 = Fma(d, x_0, w, s_0_0_5);
+        }
+        {
+          const VF w = Storage::Load(d, w_0 + 6 * lanes);
+          s_0_0_6 = Fma(d, x_0, w, s_0_0_6);
+        }
+        {
+          const VF w = Storage::Load(d, w_0 + 7 * lanes);
+          s_0_0_7 = Fma(d, x_0, w, s_0_0_7);
+        }
+        {
+          const VF w = Storage::Load(d, w_0 + 8 * lanes);
+          s_0_0_8 = Fma(d, x_0, w, s_0_0_8);
+        }
+        {
+          const VF w = Storage::Load(d, w_0 + 9 * lanes);
+          s_0_0_9 = Fma(d, x_0, w, s_0_0_9);
+        }
+        {
+          const VF w = Storage::Load(d, w_0 + 10 * lanes);
+          s_0_0_10 = Fma(d, x_0, w, s_0_0_10);
+        }
+        {
+          const VF w = Storage::Load(d, w_0 + 11 * lanes);
+          s_0_0_11 = Fma(d, x_0, w, s_0_0_11);
+        }
+        {
+          const VF w = Storage::Load(d, w_0 + 12 * lanes);
+          s_0_0_12 = Fma(d, x_0, w, s_0_0_12);
+        }
+        {
+          const VF w = Storage::Load(d, w_0 + 13 * lanes);
+          s_0_0_13 = Fma(d, x_0, w, s_0_0_13);
+        }
+        {
+          const VF w = Storage::Load(d, w_0 + 14 * lanes);
+          s_0_0_14 = Fma(d, x_0, w, s_0_0_14);
+        }
+        {
+          const VF w = Storage::Load(d, w_0 + 15 * lanes);
+          s_0_0_15 = Fma(d, x_0, w, s_0_0_15);
+        }
+        x += 1;
+        w_0 += INVAR_PANEL;
+      }
+      hn::StoreU(s_0_0_0, d, y_0);
+      hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
+      hn::StoreU(s_0_0_2, d, y_0 + 2 * lanes);
+      hn::StoreU(s_0_0_3, d, y_0 + 3 * lanes);
+      hn::StoreU(s_0_0_4, d, y_0 + 4 * lanes);
+      hn::StoreU(s_0_0_5, d, y_0 + 5 * lanes);
+      hn::StoreU(s_0_0_6, d, y_0 + 6 * lanes);
+      hn::StoreU(s_0_0_7, d, y_0 + 7 * lanes);
+      hn::StoreU(s_0_0_8, d, y_0 + 8 * lanes);
+      hn::StoreU(s_0_0_9, d, y_0 + 9 * lanes);
+      hn::StoreU(s_0_0_10, d, y_0 + 10 * lanes);
+      hn::StoreU(s_0_0_11, d, y_0 + 11 * lanes);
+      hn::StoreU(s_0_0_12, d, y_0 + 12 * lanes);
+      hn::StoreU(s_0_0_13, d, y_0 + 13 * lanes);
+      hn::StoreU(s_0_0_14, d, y_0 + 14 * lanes);
+      hn::StoreU(s_0_0_15, d, y_0 + 15 * lanes);
     }
-    for (size_t k = 0; k < c.terms; ++k) {      const VF x_0 = hn::Set(d, x[0]);      {
-        const VF w = Storage::Load(d, w_0);        s_0_0_0 = Fma(d, x_0, w, s_0_0_0);      }      {
-        const VF w = Storage::Load(d, w_0 + 1 * lanes);        s_0_0_1 = Fma(d, x_0, w, s_0_0_1);      }      {
-        const VF w = Storage::Load(d, w_0 + 2 * lanes);        s_0_0_2 = Fma(d, x_0, w, s_0_0_2);      }      {
-        const VF w = Storage::Load(d, w_0 + 3 * lanes);        s_0_0_3 = Fma(d, x_0, w, s_0_0_3);      }      {
-        const VF w = Storage::Load(d, w_0 + 4 * lanes);        s_0_0_4 = Fma(d, x_0, w, s_0_0_4);      }      {
-        const VF w = Storage::Load(d, w_0 + 5 * lanes);        s_0_0_5 = Fma(d, x_0, w, s_0_0_5);      }      {
-        const VF w = Storage::Load(d, w_0 + 6 * lanes);        s_0_0_6 = Fma(d, x_0, w, s_0_0_6);      }      {
-        const VF w = Storage::Load(d, w_0 + 7 * lanes);        s_0_0_7 = Fma(d, x_0, w, s_0_0_7);      }      {
-        const VF w = Storage::Load(d, w_0 + 8 * lanes);        s_0_0_8 = Fma(d, x_0, w, s_0_0_8);      }      {
-        const VF w = Storage::Load(d, w_0 + 9 * lanes);        s_0_0_9 = Fma(d, x_0, w, s_0_0_9);      }      {
-        const VF w = Storage::Load(d, w_0 + 10 * lanes);        s_0_0_10 = Fma(d, x_0, w, s_0_0_10);      }      {
-        const VF w = Storage::Load(d, w_0 + 11 * lanes);        s_0_0_11 = Fma(d, x_0, w, s_0_0_11);      }      {
-        const VF w = Storage::Load(d, w_0 + 12 * lanes);        s_0_0_12 = Fma(d, x_0, w, s_0_0_12);      }      {
-        const VF w = Storage::Load(d, w_0 + 13 * lanes);        s_0_0_13 = Fma(d, x_0, w, s_0_0_13);      }      {
-        const VF w = Storage::Load(d, w_0 + 14 * lanes);        s_0_0_14 = Fma(d, x_0, w, s_0_0_14);      }      {
-        const VF w = Storage::Load(d, w_0 + 15 * lanes);        s_0_0_15 = Fma(d, x_0, w, s_0_0_15);      }
-      x += 1;
-      w_0 += INVAR_PANEL;
-    }
-    hn::StoreU(s_0_0_0, d, y_0);
-    hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
-    hn::StoreU(s_0_0_2, d, y_0 + 2 * lanes);
-    hn::StoreU(s_0_0_3, d, y_0 + 3 * lanes);
-    hn::StoreU(s_0_0_4, d, y_0 + 4 * lanes);
-    hn::StoreU(s_0_0_5, d, y_0 + 5 * lanes);
-    hn::StoreU(s_0_0_6, d, y_0 + 6 * lanes);
-    hn::StoreU(s_0_0_7, d, y_0 + 7 * lanes);
-    hn::StoreU(s_0_0_8, d, y_0 + 8 * lanes);
-    hn::StoreU(s_0_0_9, d, y_0 + 9 * lanes);
-    hn::StoreU(s_0_0_10, d, y_0 + 10 * lanes);
-    hn::StoreU(s_0_0_11, d, y_0 + 11 * lanes);
-    hn::StoreU(s_0_0_12, d, y_0 + 12 * lanes);
-    hn::StoreU(s_0_0_13, d, y_0 + 13 * lanes);
-    hn::StoreU(s_0_0_14, d, y_0 + 14 * lanes);
-    hn::StoreU(s_0_0_15, d, y_0 + 15 * lanes);
   }
 }
 

@@ -2,6 +2,7 @@
 // masked. Whatever mode the calling program set, a ScopedFloatEnv replaces it and gives it back.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 
 #if defined(__SSE__) || defined(__x86_64__)
@@ -57,8 +58,45 @@ class ScopedFloatEnv {
   }
   static void Write(Word w) { asm volatile("fsrm %0" ::"r"(w) : "memory"); }
   static Word Wanted(Word) { return 0; }
+#elif defined(__arm__) && defined(__ARM_FP)
+  using Word = uint32_t;
+  static Word Read() {
+    Word w;
+    asm volatile("vmrs %0, fpscr" : "=r"(w)::"memory");
+    return w;
+  }
+  static void Write(Word w) { asm volatile("vmsr fpscr, %0" ::"r"(w) : "memory"); }
+  static Word Wanted(Word) { return 0; }
+#elif defined(__powerpc64__)
+  // FPSCR travels in a floating-point register: the rounding mode in the low two bits, then NI (flush), then the traps'
+  // enables.
+  using Word = uint64_t;
+  static Word Read() {
+    const double w = __builtin_mffs();
+    return std::bit_cast<Word>(w);
+  }
+  static void Write(Word w) { __builtin_mtfsf(0xFF, std::bit_cast<double>(w)); }
+  static Word Wanted(Word) { return 0; }
+#elif defined(__s390x__)
+  using Word = uint32_t;
+  static Word Read() {
+    Word w;
+    asm volatile("efpc %0" : "=d"(w)::"memory");
+    return w;
+  }
+  static void Write(Word w) { asm volatile("sfpc %0" ::"d"(w) : "memory"); }
+  static Word Wanted(Word) { return 0; }
+#elif defined(__loongarch64)
+  using Word = uint32_t;
+  static Word Read() {
+    Word w;
+    asm volatile("movfcsr2gr %0, $fcsr0" : "=r"(w)::"memory");
+    return w;
+  }
+  static void Write(Word w) { asm volatile("movgr2fcsr $fcsr0, %0" ::"r"(w) : "memory"); }
+  static Word Wanted(Word) { return 0; }
 #else
-  // No mode that a program can set, or none known here: the self-test at start still checks what is found.
+  // No mode that a program can set (WebAssembly), or none known here: the self-test at start still checks what is found.
   using Word = int;
   static Word Read() { return 0; }
   static void Write(Word) {}

@@ -19,6 +19,13 @@ void Pause() {
 #endif
 }
 
+// WebAssembly has threads only where it was built with them.
+#if defined(__wasm__) && !defined(__EMSCRIPTEN_PTHREADS__)
+constexpr bool kHasThreads = false;
+#else
+constexpr bool kHasThreads = true;
+#endif
+
 // About 20 microseconds: longer than the gap between two operations of a forward pass, shorter than anybody notices.
 constexpr int kSpins = 2000;
 
@@ -30,13 +37,14 @@ struct ThreadPool::Workers {
   Eigen::ThreadPool pool;
 };
 
-ThreadPool::ThreadPool(int threads) : threads_(std::max(1, threads)) {
+ThreadPool::ThreadPool(int threads) : threads_(kHasThreads ? std::max(1, threads) : 1) {
   if (threads_ > 1) workers_ = std::make_unique<Workers>(threads_ - 1);
 }
 
 ThreadPool::~ThreadPool() = default;
 
 int AvailableThreads() {
+  if (!kHasThreads) return 1;
 #if defined(__linux__)
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof(set), &set) == 0) return std::max(1, CPU_COUNT(&set));

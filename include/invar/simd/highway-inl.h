@@ -11,10 +11,11 @@
 #include <cstring>
 
 // INVAR_GROUP_VECTORS: how many vectors make up a group of sixteen lanes, so that generated tiles can be chosen while
-// preprocessing. 0 where only the running processor knows (SVE, RVV): every tile is compiled there.
+// preprocessing. 1 also where only the running processor knows (SVE, RVV): the tiles of one vector loop over a group, so
+// that they hold for every length of vector, even one that changes between two calls.
 #define INVAR_GROUP_VECTORS                          \
   (HWY_TARGET == HWY_SCALAR    ? 16                  \
-   : HWY_HAVE_SCALABLE == 1    ? 0                   \
+   : HWY_HAVE_SCALABLE == 1    ? 1                   \
    : HWY_MAX_BYTES >= 64       ? 1                   \
    : HWY_MAX_BYTES == 32       ? 2                   \
                                : 4)

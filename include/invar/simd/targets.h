@@ -1,12 +1,27 @@
 // The instruction sets that Highway may compile, as a list to expand: X(constant, namespace suffix).
 //
-// Names that this Highway does not know are left out, so the list holds for every version.
+// Names that this Highway does not know are left out (the preprocessor reads them as 0), so the list holds for every version.
 #pragma once
 
 #include "hwy/highway.h"
 
 #define INVAR_TARGET_NONE(X)
 
+#if (HWY_TARGETS & HWY_AVX10_2)
+#define INVAR_TARGET_AVX10_2(X) X(HWY_AVX10_2, N_AVX10_2)
+#else
+#define INVAR_TARGET_AVX10_2 INVAR_TARGET_NONE
+#endif
+#if (HWY_TARGETS & HWY_AVX3_SPR)
+#define INVAR_TARGET_AVX3_SPR(X) X(HWY_AVX3_SPR, N_AVX3_SPR)
+#else
+#define INVAR_TARGET_AVX3_SPR INVAR_TARGET_NONE
+#endif
+#if (HWY_TARGETS & HWY_AVX3_ZEN4)
+#define INVAR_TARGET_AVX3_ZEN4(X) X(HWY_AVX3_ZEN4, N_AVX3_ZEN4)
+#else
+#define INVAR_TARGET_AVX3_ZEN4 INVAR_TARGET_NONE
+#endif
 #if (HWY_TARGETS & HWY_AVX3_DL)
 #define INVAR_TARGET_AVX3_DL(X) X(HWY_AVX3_DL, N_AVX3_DL)
 #else
@@ -32,6 +47,96 @@
 #else
 #define INVAR_TARGET_SSSE3 INVAR_TARGET_NONE
 #endif
+#if (HWY_TARGETS & HWY_SSE2)
+#define INVAR_TARGET_SSE2(X) X(HWY_SSE2, N_SSE2)
+#else
+#define INVAR_TARGET_SSE2 INVAR_TARGET_NONE
+#endif
+#if (HWY_TARGETS & HWY_SVE2_128)
+#define INVAR_TARGET_SVE2_128(X) X(HWY_SVE2_128, N_SVE2_128)
+#else
+#define INVAR_TARGET_SVE2_128 INVAR_TARGET_NONE
+#endif
+#if (HWY_TARGETS & HWY_SVE_256)
+#define INVAR_TARGET_SVE_256(X) X(HWY_SVE_256, N_SVE_256)
+#else
+#define INVAR_TARGET_SVE_256 INVAR_TARGET_NONE
+#endif
+#if (HWY_TARGETS & HWY_SVE2)
+#define INVAR_TARGET_SVE2(X) X(HWY_SVE2, N_SVE2)
+#else
+#define INVAR_TARGET_SVE2 INVAR_TARGET_NONE
+#endif
+#if (HWY_TARGETS & HWY_SVE)
+#define INVAR_TARGET_SVE(X) X(HWY_SVE, N_SVE)
+#else
+#define INVAR_TARGET_SVE INVAR_TARGET_NONE
+#endif
+#if (HWY_TARGETS & HWY_NEON_BF16)
+#define INVAR_TARGET_NEON_BF16(X) X(HWY_NEON_BF16, N_NEON_BF16)
+#else
+#define INVAR_TARGET_NEON_BF16 INVAR_TARGET_NONE
+#endif
+#if (HWY_TARGETS & HWY_NEON)
+#define INVAR_TARGET_NEON(X) X(HWY_NEON, N_NEON)
+#else
+#define INVAR_TARGET_NEON INVAR_TARGET_NONE
+#endif
+#if (HWY_TARGETS & HWY_NEON_WITHOUT_AES)
+#define INVAR_TARGET_NEON_WITHOUT_AES(X) X(HWY_NEON_WITHOUT_AES, N_NEON_WITHOUT_AES)
+#else
+#define INVAR_TARGET_NEON_WITHOUT_AES INVAR_TARGET_NONE
+#endif
+#if (HWY_TARGETS & HWY_RVV)
+#define INVAR_TARGET_RVV(X) X(HWY_RVV, N_RVV)
+#else
+#define INVAR_TARGET_RVV INVAR_TARGET_NONE
+#endif
+#if (HWY_TARGETS & HWY_PPC10)
+#define INVAR_TARGET_PPC10(X) X(HWY_PPC10, N_PPC10)
+#else
+#define INVAR_TARGET_PPC10 INVAR_TARGET_NONE
+#endif
+#if (HWY_TARGETS & HWY_PPC9)
+#define INVAR_TARGET_PPC9(X) X(HWY_PPC9, N_PPC9)
+#else
+#define INVAR_TARGET_PPC9 INVAR_TARGET_NONE
+#endif
+#if (HWY_TARGETS & HWY_PPC8)
+#define INVAR_TARGET_PPC8(X) X(HWY_PPC8, N_PPC8)
+#else
+#define INVAR_TARGET_PPC8 INVAR_TARGET_NONE
+#endif
+#if (HWY_TARGETS & HWY_Z15)
+#define INVAR_TARGET_Z15(X) X(HWY_Z15, N_Z15)
+#else
+#define INVAR_TARGET_Z15 INVAR_TARGET_NONE
+#endif
+#if (HWY_TARGETS & HWY_Z14)
+#define INVAR_TARGET_Z14(X) X(HWY_Z14, N_Z14)
+#else
+#define INVAR_TARGET_Z14 INVAR_TARGET_NONE
+#endif
+#if (HWY_TARGETS & HWY_WASM_EMU256)
+#define INVAR_TARGET_WASM_EMU256(X) X(HWY_WASM_EMU256, N_WASM_EMU256)
+#else
+#define INVAR_TARGET_WASM_EMU256 INVAR_TARGET_NONE
+#endif
+#if (HWY_TARGETS & HWY_WASM)
+#define INVAR_TARGET_WASM(X) X(HWY_WASM, N_WASM)
+#else
+#define INVAR_TARGET_WASM INVAR_TARGET_NONE
+#endif
+#if (HWY_TARGETS & HWY_LASX)
+#define INVAR_TARGET_LASX(X) X(HWY_LASX, N_LASX)
+#else
+#define INVAR_TARGET_LASX INVAR_TARGET_NONE
+#endif
+#if (HWY_TARGETS & HWY_LSX)
+#define INVAR_TARGET_LSX(X) X(HWY_LSX, N_LSX)
+#else
+#define INVAR_TARGET_LSX INVAR_TARGET_NONE
+#endif
 #if (HWY_TARGETS & HWY_EMU128)
 #define INVAR_TARGET_EMU128(X) X(HWY_EMU128, N_EMU128)
 #else
@@ -44,11 +149,32 @@
 #endif
 
 // Best first.
-#define INVAR_FOR_EACH_TARGET(X) \
-  INVAR_TARGET_AVX3_DL(X)        \
-  INVAR_TARGET_AVX3(X)           \
-  INVAR_TARGET_AVX2(X)           \
-  INVAR_TARGET_SSE4(X)           \
-  INVAR_TARGET_SSSE3(X)          \
-  INVAR_TARGET_EMU128(X)         \
+#define INVAR_FOR_EACH_TARGET(X)   \
+  INVAR_TARGET_AVX10_2(X)          \
+  INVAR_TARGET_AVX3_SPR(X)         \
+  INVAR_TARGET_AVX3_ZEN4(X)        \
+  INVAR_TARGET_AVX3_DL(X)          \
+  INVAR_TARGET_AVX3(X)             \
+  INVAR_TARGET_AVX2(X)             \
+  INVAR_TARGET_SSE4(X)             \
+  INVAR_TARGET_SSSE3(X)            \
+  INVAR_TARGET_SSE2(X)             \
+  INVAR_TARGET_SVE2_128(X)         \
+  INVAR_TARGET_SVE_256(X)          \
+  INVAR_TARGET_SVE2(X)             \
+  INVAR_TARGET_SVE(X)              \
+  INVAR_TARGET_NEON_BF16(X)        \
+  INVAR_TARGET_NEON(X)             \
+  INVAR_TARGET_NEON_WITHOUT_AES(X) \
+  INVAR_TARGET_RVV(X)              \
+  INVAR_TARGET_PPC10(X)            \
+  INVAR_TARGET_PPC9(X)             \
+  INVAR_TARGET_PPC8(X)             \
+  INVAR_TARGET_Z15(X)              \
+  INVAR_TARGET_Z14(X)              \
+  INVAR_TARGET_WASM_EMU256(X)      \
+  INVAR_TARGET_WASM(X)             \
+  INVAR_TARGET_LASX(X)             \
+  INVAR_TARGET_LSX(X)              \
+  INVAR_TARGET_EMU128(X)           \
   INVAR_TARGET_SCALAR(X)

@@ -1,0 +1,115 @@
+// Prints the fingerprints of this build on this processor, and compares them with the committed table.
+//
+//   fingerprints PROJECT [--isa NAME] [--no-models] [--write]
+//
+// PROJECT is the project's folder: tests/fingerprints.json and models/ are read from it. Every instruction set that was
+// compiled in and runs here is tried, or the one named. --write adds what the table lacks, and never changes a line of it.
+// Exit status: 0 all equal, 1 a difference or a failed self-test, 2 misuse.
+#include <cstdio>
+#include <exception>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "runtime/base/atomic_file.h"
+#include "runtime/engine/engine.h"
+#include "runtime/kernels/selection.h"
+#include "tests/isa/fingerprints.h"
+
+namespace invar::testing {
+namespace {
+
+using Table = std::map<std::string, std::string>;
+
+Table ReadTable(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  if (!file) return {};
+  return nlohmann::json::parse(file).at("fingerprints").get<Table>();
+}
+
+void WriteTable(const std::filesystem::path& path, const Table& table) {
+  const nlohmann::ordered_json json = {
+      {"what", "SHA-256 of what every build on every processor computes (tests/isa): a line, once here, never changes"},
+      {"contract", 1},
+      {"fingerprints", table}};
+  AtomicFile file(path);
+  file.Write(json.dump(1) + "\n");
+  file.Commit();
+}
+
+int Run(const std::vector<std::string>& arguments) {
+  std::filesystem::path project;
+  std::string only;
+  bool models = true, write = false;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i] == "--isa" && i + 1 < arguments.size()) {
+      only = arguments[++i];
+    } else if (arguments[i] == "--no-models") {
+      models = false;
+    } else if (arguments[i] == "--write") {
+      write = true;
+    } else if (project.empty() && arguments[i][0] != '-') {
+      project = arguments[i];
+    } else {
+      std::fprintf(stderr, "fingerprints: what is '%s'? usage: fingerprints PROJECT [--isa NAME] [--no-models] [--write]\n",
+                   arguments[i].c_str());
+      return 2;
+    }
+  }
+  if (project.empty()) {
+    std::fprintf(stderr, "usage: fingerprints PROJECT [--isa NAME] [--no-models] [--write]\n");
+    return 2;
+  }
+  const std::filesystem::path path = project / "tests" / "fingerprints.json";
+  const Table committed = ReadTable(path);
+  Table found = committed;
+  bool failed = false;
+  for (const std::string& isa : only.empty() ? SupportedIsas() : std::vector<std::string>{only}) {
+    Kernels::Of(isa);  // its self-test
+    Tally tally;
+    std::vector<NamedFingerprint> fingerprints = KernelFingerprints(isa, tally);
+    if (models) {
+      for (const char* model : {"gpt2", "qwen3"}) {
+        const std::filesystem::path directory = project / "models" / model;
+        const Engine engine(directory, EngineOptions{isa, 2});
+        const std::vector<NamedFingerprint> more = ModelFingerprints(engine, directory, isa, tally);
+        fingerprints.insert(fingerprints.end(), more.begin(), more.end());
+      }
+    }
+    size_t equal = 0, wrong = 0;
+    for (const NamedFingerprint& f : fingerprints) {
+      const auto [expected, added] = found.try_emplace(f.name, f.sha256);
+      if (committed.count(f.name) == 0 && !write) {
+        std::printf("FAILED %s: the table has no line for %s; add it with --write\n", isa.c_str(), f.name.c_str());
+        ++wrong;
+      } else if (expected->second != f.sha256) {
+        std::printf("FAILED %s: %s is %s instead of %s\n", isa.c_str(), f.name.c_str(), f.sha256.c_str(), expected->second.c_str());
+        ++wrong;
+      } else {
+        ++equal;
+      }
+    }
+    if (!tally.unequal.empty()) std::printf("FAILED %s\n", tally.unequal.c_str());
+    failed = failed || wrong != 0 || !tally.unequal.empty();
+    std::printf("%-12s %3zu of %zu fingerprints equal, of %llu values; %llu more compared across tiles, batches, threads and cuts\n",
+                isa.c_str(), equal, fingerprints.size(), static_cast<unsigned long long>(tally.values),
+                static_cast<unsigned long long>(tally.compared));
+    std::fflush(stdout);
+  }
+  if (write && !failed) WriteTable(path, found);
+  return failed ? 1 : 0;
+}
+
+}  // namespace
+}  // namespace invar::testing
+
+int main(int argc, char** argv) {
+  try {
+    return invar::testing::Run({argv + 1, argv + argc});
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "fingerprints: %s\n", e.what());
+    return 1;
+  }
+}
