@@ -10,7 +10,7 @@ import os
 import unicodedata
 
 import tokenizers
-from tokenizers import Regex, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 CODE_POINTS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "runtime", "text", "unicode_tables.h")
@@ -28,6 +28,30 @@ def matching(pattern):
             kept.update(range(begin, end))
         found += [c for k, c in enumerate(block) if k not in kept]
     return found
+
+
+def words():
+    """The code points beside which an added token that must be a single word is not one: another regex engine's \\w."""
+    tokenizer = Tokenizer(models.WordLevel({"?": 0}, unk_token="?"))
+    tokenizer.add_tokens([AddedToken("<w>", single_word=True, normalized=False)])
+    found = []
+    for at in range(0, len(CODE_POINTS), 65536):
+        block = CODE_POINTS[at:at + 65536]
+        before = tokenizer.encode_batch([chr(c) + "<w>" for c in block])
+        after = tokenizer.encode_batch(["<w>" + chr(c) for c in block])
+        for c, left, right in zip(block, before, after):
+            assert (1 in left.ids) == (1 in right.ids), hex(c)
+            if 1 not in left.ids:
+                found.append(c)
+    return found
+
+
+def stripped():
+    """The code points that an added token with rstrip takes with it: that engine's \\s, which must be the splitters'."""
+    tokenizer = Tokenizer(models.WordLevel({"?": 0}, unk_token="?"))
+    tokenizer.add_tokens([AddedToken("<r>", rstrip=True, normalized=False)])
+    encoded = tokenizer.encode_batch(["<r>" + chr(c) for c in CODE_POINTS])
+    return [c for c, e in zip(CODE_POINTS, encoded) if len(e.ids) == 1]
 
 
 def ranges(points):
@@ -77,6 +101,7 @@ def combining_classes(full):
 
 def main():
     letters, numbers, spaces = matching(r"\p{L}"), matching(r"\p{N}"), matching(r"\s")
+    assert spaces == stripped()
     full, pairs = decompositions()
     classes = combining_classes(full)
     lines = [
@@ -97,7 +122,7 @@ def main():
         lines.append(line)
         lines.extend(["};", ""])
 
-    for name, points in (("kLetters", letters), ("kNumbers", numbers), ("kSpaces", spaces)):
+    for name, points in (("kLetters", letters), ("kNumbers", numbers), ("kSpaces", spaces), ("kWords", words())):
         emit(f"Range {name}", [f"{{0x{a:X}, 0x{b:X}}}" for a, b in ranges(points)])
     by_class = []
     for c in sorted(classes):

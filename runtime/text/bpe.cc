@@ -1,91 +1,130 @@
 #include "runtime/text/bpe.h"
 
-#include <queue>
+#include <algorithm>
+#include <functional>
 
 namespace invar {
-namespace {
 
-struct Symbol {
-  int32_t id;  // -1: merged into its left neighbour
-  int32_t previous, next;
-};
-
-struct Candidate {
-  uint32_t rank;
-  int32_t left;      // position of the left symbol
-  int32_t left_id, right_id, merged;
-  bool operator<(const Candidate& other) const {  // the queue gives the greatest: least rank, then leftmost
-    return rank != other.rank ? rank > other.rank : left > other.left;
+void Bpe::Insert(const Slot& slot) {
+  size_t at = Home(slot.left, slot.right);
+  while (slots_[at].rank != kNone && (slots_[at].left != slot.left || slots_[at].right != slot.right)) {
+    at = (at + 1) & (slots_.size() - 1);
   }
-};
-
-}  // namespace
-
-void Bpe::Encode(std::string_view piece, std::vector<int32_t>* ids) const {
-  std::vector<int32_t> tokens;
-  tokens.reserve(piece.size());
-  for (const char c : piece) {
-    if (const int32_t id = bytes_[static_cast<uint8_t>(c)]; id >= 0) tokens.push_back(id);
-  }
-  Merged(tokens, ids);
+  used_ += slots_[at].rank == kNone ? 1 : 0;
+  slots_[at] = slot;
 }
 
-void Bpe::Merged(std::span<const int32_t> tokens, std::vector<int32_t>* ids) const {
-  std::vector<Symbol> symbols;
-  symbols.reserve(tokens.size());
-  for (const int32_t id : tokens) {
-    const int32_t at = static_cast<int32_t>(symbols.size());
-    symbols.push_back({id, at - 1, at + 1});
-  }
-  if (symbols.empty()) return;
-  symbols.back().next = -1;
-
-  // A short piece is quicker looked through again and again than kept in a queue.
-  constexpr size_t kShort = 24;
-  if (symbols.size() <= kShort) {
-    for (;;) {
-      const Merge* best = nullptr;
-      int32_t at = -1;
-      for (int32_t i = 0; symbols[static_cast<size_t>(i)].next >= 0; i = symbols[static_cast<size_t>(i)].next) {
-        const Symbol& s = symbols[static_cast<size_t>(i)];
-        const Merge* merge = Find(s.id, symbols[static_cast<size_t>(s.next)].id);
-        if (merge != nullptr && (best == nullptr || merge->rank < best->rank)) {
-          best = merge;
-          at = i;
-        }
-      }
-      if (best == nullptr) break;
-      Symbol& s = symbols[static_cast<size_t>(at)];
-      s.id = best->id;
-      s.next = symbols[static_cast<size_t>(s.next)].next;
+void Bpe::AddMerge(int32_t left, int32_t right, int32_t merged) {
+  if (used_ * 5 >= slots_.size() * 3) {
+    std::vector<Slot> old(slots_.size() * 2);
+    old.swap(slots_);
+    --shift_;
+    used_ = 0;
+    for (const Slot& slot : old) {
+      if (slot.rank != kNone) Insert(slot);
     }
-    for (int32_t i = 0; i >= 0; i = symbols[static_cast<size_t>(i)].next) ids->push_back(symbols[static_cast<size_t>(i)].id);
-    return;
   }
+  Insert({left, right, static_cast<uint32_t>(merged_.size())});
+  merged_.push_back(merged);
+}
 
-  std::priority_queue<Candidate> queue;
-  const auto offer = [&](int32_t left) {
-    if (left < 0) return;
-    const Symbol& l = symbols[static_cast<size_t>(left)];
-    if (l.next < 0) return;
-    const Symbol& r = symbols[static_cast<size_t>(l.next)];
-    if (const Merge* merge = Find(l.id, r.id)) queue.push({merge->rank, left, l.id, r.id, merge->id});
-  };
-  for (int32_t i = 0; i + 1 < static_cast<int32_t>(symbols.size()); ++i) offer(i);
-  while (!queue.empty()) {
-    const Candidate c = queue.top();
-    queue.pop();
-    Symbol& left = symbols[static_cast<size_t>(c.left)];
-    if (left.id != c.left_id || left.next < 0 || symbols[static_cast<size_t>(left.next)].id != c.right_id) continue;
-    Symbol& right = symbols[static_cast<size_t>(left.next)];
-    left.id = c.merged;
-    left.next = right.next;
-    if (right.next >= 0) symbols[static_cast<size_t>(right.next)].previous = c.left;
-    right.id = -1;
-    offer(left.previous);
-    offer(c.left);
+void Bpe::Encode(std::string_view piece, Scratch* scratch, std::vector<int32_t>* ids) const {
+  std::vector<int32_t>& tokens = scratch->tokens;
+  tokens.clear();
+  bool unknown_before = false;
+  for (const char c : piece) {
+    const int32_t id = bytes_[static_cast<uint8_t>(c)];
+    if (id >= 0) {
+      tokens.push_back(id);
+    } else if (unknown_ >= 0 && !(fuse_unknown_ && unknown_before)) {
+      tokens.push_back(unknown_);
+    }
+    unknown_before = id < 0;
   }
-  for (int32_t i = 0; i >= 0; i = symbols[static_cast<size_t>(i)].next) ids->push_back(symbols[static_cast<size_t>(i)].id);
+  Merge(scratch, ids);
+}
+
+void Bpe::Merge(Scratch* scratch, std::vector<int32_t>* ids) const {
+  // Ranks of a short piece are quicker looked through again and again than kept in a queue.
+  constexpr size_t kShort = 100;
+  if (scratch->tokens.size() < 2) {
+    ids->insert(ids->end(), scratch->tokens.begin(), scratch->tokens.end());
+  } else if (scratch->tokens.size() <= kShort) {
+    MergeShort(scratch, ids);
+  } else {
+    MergeLong(scratch, ids);
+  }
+}
+
+void Bpe::MergeShort(Scratch* scratch, std::vector<int32_t>* ids) const {
+  size_t size = scratch->tokens.size();
+  scratch->ranks.resize(size);
+  int32_t* tokens = scratch->tokens.data();
+  uint32_t* ranks = scratch->ranks.data();  // of each token with the next
+  for (size_t i = 0; i + 1 < size; ++i) ranks[i] = Rank(tokens[i], tokens[i + 1]);
+  ranks[size - 1] = kNone;
+  for (;;) {
+    uint32_t best = kNone;
+    size_t at = 0;
+    for (size_t i = 0; i + 1 < size; ++i) {
+      const bool better = ranks[i] < best;
+      at = better ? i : at;
+      best = better ? ranks[i] : best;
+    }
+    if (best == kNone) break;
+    tokens[at] = merged_[best];
+    --size;
+    for (size_t i = at + 1; i < size; ++i) {
+      tokens[i] = tokens[i + 1];
+      ranks[i] = ranks[i + 1];
+    }
+    if (at > 0) ranks[at - 1] = Rank(tokens[at - 1], tokens[at]);
+    ranks[at] = at + 1 < size ? Rank(tokens[at], tokens[at + 1]) : kNone;
+  }
+  ids->insert(ids->end(), tokens, tokens + size);
+}
+
+void Bpe::MergeLong(Scratch* scratch, std::vector<int32_t>* ids) const {
+  std::vector<int32_t>& tokens = scratch->tokens;
+  const int32_t size = static_cast<int32_t>(tokens.size());
+  scratch->ranks.assign(tokens.size(), kNone);
+  scratch->previous.resize(tokens.size());
+  scratch->next.resize(tokens.size());
+  std::vector<uint32_t>& ranks = scratch->ranks;
+  std::vector<int32_t>&previous = scratch->previous, &next = scratch->next;
+  // A heap with the least rank at the front, then the leftmost. An entry is stale once its position has another rank.
+  std::vector<uint64_t>& queue = scratch->queue;
+  queue.clear();
+  const auto at = [](auto& vector, int32_t i) -> auto& { return vector[static_cast<size_t>(i)]; };
+  const auto entry = [&](int32_t i) { return uint64_t{at(ranks, i)} << 32 | static_cast<uint32_t>(i); };
+  const auto offer = [&](int32_t i) {
+    at(ranks, i) = at(next, i) < size ? Rank(at(tokens, i), at(tokens, at(next, i))) : kNone;
+    if (at(ranks, i) == kNone) return;
+    queue.push_back(entry(i));
+    std::push_heap(queue.begin(), queue.end(), std::greater<>());
+  };
+  for (int32_t i = 0; i < size; ++i) {
+    at(previous, i) = i - 1;
+    at(next, i) = i + 1;
+    if (i + 1 < size) at(ranks, i) = Rank(at(tokens, i), at(tokens, i + 1));
+    if (at(ranks, i) != kNone) queue.push_back(entry(i));
+  }
+  std::make_heap(queue.begin(), queue.end(), std::greater<>());
+  while (!queue.empty()) {
+    const uint64_t top = queue.front();
+    std::pop_heap(queue.begin(), queue.end(), std::greater<>());
+    queue.pop_back();
+    const int32_t left = static_cast<int32_t>(top & UINT32_MAX);
+    if (at(ranks, left) != top >> 32) continue;
+    at(tokens, left) = at(merged_, static_cast<int32_t>(top >> 32));
+    const int32_t right = at(next, left), after = at(next, right);
+    at(ranks, right) = kNone;
+    at(next, left) = after;
+    if (after < size) at(previous, after) = left;
+    if (at(previous, left) >= 0) offer(at(previous, left));
+    offer(left);
+  }
+  for (int32_t i = 0; i < size; i = at(next, i)) ids->push_back(at(tokens, i));
 }
 
 }  // namespace invar

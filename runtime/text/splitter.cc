@@ -7,98 +7,101 @@
 namespace invar {
 namespace {
 
-struct Point {
+struct Char {
   uint32_t value;
-  CharClass type;
-  size_t offset;  // in bytes
+  uint8_t type;  // a CharClass, or kEnd
+  size_t end;    // in bytes, where the next begins
 };
+
+constexpr uint8_t kEnd = 0xFF;  // beyond the text: of no class
+constexpr uint8_t Type(CharClass type) { return static_cast<uint8_t>(type); }
+constexpr uint8_t kOther = Type(CharClass::kOther), kLetter = Type(CharClass::kLetter),
+                  kNumber = Type(CharClass::kNumber), kSpace = Type(CharClass::kSpace);
 
 class Scan {
  public:
-  explicit Scan(std::string_view text) : text_(text) {
-    points_.reserve(text.size());
-    for (size_t at = 0; at < text.size();) {
-      const size_t offset = at;
-      const uint32_t value = NextPoint(text, &at);
-      points_.push_back({value, ClassOf(value), offset});
-    }
-  }
+  explicit Scan(std::string_view text) : text_(text), properties_(PointProperties()) {}
 
-  size_t size() const { return points_.size(); }
-  bool Has(size_t i) const { return i < points_.size(); }
-  uint32_t At(size_t i) const { return i < points_.size() ? points_[i].value : 0; }
-  bool Is(size_t i, CharClass type) const { return i < points_.size() && points_[i].type == type; }
-  // \r or \n
-  bool LineEnd(size_t i) const { return At(i) == '\r' || At(i) == '\n'; }
-  size_t Run(size_t i, CharClass type) const {
-    while (Is(i, type)) ++i;
-    return i;
+  size_t size() const { return text_.size(); }
+  Char At(size_t at) const {
+    if (at >= text_.size()) return {0, kEnd, at};
+    const uint32_t value = NextValidPoint(text_, &at);
+    return {value, static_cast<uint8_t>(properties_[value] & kClassBits), at};
   }
-  std::string_view Piece(size_t begin, size_t end) const {
-    const size_t to = end < points_.size() ? points_[end].offset : text_.size();
-    return text_.substr(points_[begin].offset, to - points_[begin].offset);
+  bool Is(size_t at, char ascii) const { return at < text_.size() && text_[at] == ascii; }
+  bool LineEnd(size_t at) const { return Is(at, '\r') || Is(at, '\n'); }
+  size_t Run(size_t at, uint8_t type) const {
+    for (;;) {
+      const Char c = At(at);
+      if (c.type != type) return at;
+      at = c.end;
+    }
   }
 
  private:
   std::string_view text_;
-  std::vector<Point> points_;
+  const uint8_t* properties_;
 };
 
-// 's|'t|'re|'ve|'m|'ll|'d at i: the end of the match, or i. Without case, the long s is an s.
-size_t Contraction(const Scan& s, size_t i, bool any_case) {
-  if (s.At(i) != '\'') return i;
-  const auto letter = [&](size_t at) -> uint32_t {
-    const uint32_t p = s.At(at);
-    if (!any_case) return p;
-    if (p >= 'A' && p <= 'Z') return p + 32;
-    return p == 0x17F ? 's' : p;
+// 's|'t|'re|'ve|'m|'ll|'d at the apostrophe `at`: the end of the match, or `at`. Without case, the long s is an s.
+size_t Contraction(const Scan& s, size_t at, bool any_case) {
+  const auto letter = [&](const Char& c) -> uint32_t {
+    if (!any_case) return c.value;
+    if (c.value >= 'A' && c.value <= 'Z') return c.value + 32;
+    return c.value == 0x17F ? 's' : c.value;
   };
-  const uint32_t a = letter(i + 1), b = letter(i + 2);
-  if (a == 's' || a == 't') return i + 2;
-  if ((a == 'r' || a == 'v') && b == 'e') return i + 3;
-  if (a == 'm') return i + 2;
-  if (a == 'l' && b == 'l') return i + 3;
-  return a == 'd' ? i + 2 : i;
+  const Char first = s.At(at + 1);
+  const uint32_t a = letter(first);
+  if (a == 's' || a == 't' || a == 'm' || a == 'd') return first.end;
+  if (a != 'r' && a != 'v' && a != 'l') return at;
+  const Char second = s.At(first.end);
+  return letter(second) == (a == 'l' ? 'l' : 'e') ? second.end : at;
 }
 
-// \s+(?!\S)|\s+ at i, which is a space: all of a run at the end of the text or of one character, otherwise all but the
-// last, which may belong to what follows.
-size_t Spaces(const Scan& s, size_t i) {
-  const size_t end = s.Run(i, CharClass::kSpace);
-  return s.Has(end) && end > i + 1 ? end - 1 : end;
-}
-
-size_t Gpt2Match(const Scan& s, size_t i) {
-  if (const size_t end = Contraction(s, i, false); end > i) return end;
-  const size_t first = s.At(i) == ' ' ? i + 1 : i;
-  for (const CharClass type : {CharClass::kLetter, CharClass::kNumber, CharClass::kOther}) {
-    if (s.Is(first, type)) return s.Run(first, type);
+// \s+(?!\S)|\s+ at a space: all of a run at the end of the text or of one character, otherwise all but the last, which may
+// belong to what follows.
+size_t Spaces(const Scan& s, size_t at) {
+  size_t end = at, last = at;
+  for (Char c = s.At(at); c.type == kSpace; c = s.At(end)) {
+    last = end;
+    end = c.end;
   }
-  return Spaces(s, i);
+  return end < s.size() && last > at ? last : end;
 }
 
-size_t Qwen2Match(const Scan& s, size_t i, size_t most_digits) {
-  if (const size_t end = Contraction(s, i, true); end > i) return end;
-  const bool may_lead = !s.LineEnd(i) && !s.Is(i, CharClass::kLetter) && !s.Is(i, CharClass::kNumber);
-  const size_t letters = may_lead ? i + 1 : i;
-  if (s.Is(letters, CharClass::kLetter)) return s.Run(letters, CharClass::kLetter);
-  if (s.Is(i, CharClass::kNumber)) {
-    size_t end = i + 1;
-    while (end < i + most_digits && s.Is(end, CharClass::kNumber)) ++end;
+size_t Gpt2Match(const Scan& s, size_t at) {
+  if (s.Is(at, '\'')) {
+    if (const size_t end = Contraction(s, at, false); end > at) return end;
+  }
+  const Char c = s.At(s.Is(at, ' ') ? at + 1 : at);
+  if (c.type != kSpace && c.type != kEnd) return s.Run(c.end, c.type);
+  return Spaces(s, at);
+}
+
+size_t Qwen2Match(const Scan& s, size_t at, int most_digits) {
+  if (s.Is(at, '\'')) {
+    if (const size_t end = Contraction(s, at, true); end > at) return end;
+  }
+  const Char c = s.At(at);
+  if (c.type == kLetter) return s.Run(c.end, kLetter);
+  if (c.type == kNumber) {
+    size_t end = c.end;
+    for (Char next = s.At(end); --most_digits > 0 && next.type == kNumber; next = s.At(end)) end = next.end;
     return end;
   }
-  const size_t first = s.At(i) == ' ' ? i + 1 : i;
-  if (s.Is(first, CharClass::kOther)) {
-    size_t end = s.Run(first, CharClass::kOther);
+  const Char next = s.At(c.end);
+  if (next.type == kLetter && c.value != '\r' && c.value != '\n') return s.Run(next.end, kLetter);
+  if (c.type == kOther || (c.value == ' ' && next.type == kOther)) {
+    size_t end = s.Run(c.type == kOther ? c.end : next.end, kOther);
     while (s.LineEnd(end)) ++end;
     return end;
   }
   // \s*[\r\n]+ : up to the last line end of the run.
-  const size_t run = s.Run(i, CharClass::kSpace);
-  for (size_t end = run; end > i; --end) {
-    if (s.LineEnd(end - 1)) return end;
+  size_t line_end = at;
+  for (Char space = c; space.type == kSpace; space = s.At(space.end)) {
+    if (space.value == '\r' || space.value == '\n') line_end = space.end;
   }
-  return Spaces(s, i);
+  return line_end > at ? line_end : Spaces(s, at);
 }
 
 }  // namespace
@@ -116,20 +119,17 @@ std::optional<Splitter> SplitterOf(std::string_view pattern) {
   return std::nullopt;
 }
 
-std::vector<std::string_view> Split(Splitter splitter, std::string_view text) {
-  std::vector<std::string_view> pieces;
-  if (text.empty()) return pieces;
-  if (splitter == Splitter::kNone) return {text};
+size_t PieceEnd(Splitter splitter, std::string_view text, size_t at) {
   const Scan scan(text);
-  // A run of spaces is looked at once for each piece that begins in it; only its end and its last line end matter, and
-  // a piece takes all of it but one, so the whole stays linear.
-  for (size_t i = 0; i < scan.size();) {
-    const size_t end = splitter == Splitter::kGpt2 ? Gpt2Match(scan, i)
-                                                   : Qwen2Match(scan, i, splitter == Splitter::kQwen2 ? 1 : 3);
-    pieces.push_back(scan.Piece(i, end));
-    i = end;
+  // A run of spaces is looked at once for each piece that begins in it, and a piece takes all of it but one, or all up to
+  // its last line end: so the whole stays linear.
+  switch (splitter) {
+    case Splitter::kNone: break;
+    case Splitter::kGpt2: return Gpt2Match(scan, at);
+    case Splitter::kQwen2: return Qwen2Match(scan, at, 1);
+    case Splitter::kLlama3: return Qwen2Match(scan, at, 3);
   }
-  return pieces;
+  return text.size();
 }
 
 }  // namespace invar

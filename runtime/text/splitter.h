@@ -1,10 +1,9 @@
 // The published splitters of byte-level BPE, written out from their patterns: linear in the text, no regex engine.
 #pragma once
 
+#include <cstddef>
 #include <optional>
-#include <string>
 #include <string_view>
-#include <vector>
 
 namespace invar {
 
@@ -18,7 +17,8 @@ enum class Splitter {
 // The splitter whose pattern this is, character for character.
 std::optional<Splitter> SplitterOf(std::string_view pattern);
 
-// The pieces of valid UTF-8, in order; together they are the text.
-std::vector<std::string_view> Split(Splitter splitter, std::string_view text);
+// Where the piece ends that begins at text[at]; `text` is valid UTF-8, `at` the end of a piece or 0, and less than its size.
+// All pieces together are the text.
+size_t PieceEnd(Splitter splitter, std::string_view text, size_t at);
 
 }  // namespace invar

@@ -5,7 +5,6 @@
 #include <string>
 
 #include "runtime/text/tokenizer.h"
-#include "runtime/text/unicode.h"
 
 namespace invar {
 
@@ -13,32 +12,26 @@ class StreamDecoder {
  public:
   // `continues`: the tokens follow a text that was given out already.
   explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special = true, bool continues = false)
-      : tokenizer_(&tokenizer), skip_special_(skip_special), strip_blank_(!continues && tokenizer.strips_first_blank()) {}
+      : tokenizer_(&tokenizer), skip_special_(skip_special), begins_(!continues) {}
 
-  // The text that is certain once this token is known.
-  std::string Push(int32_t id) {
-    if (!skip_special_ || !tokenizer_->IsSpecial(id)) pending_ += tokenizer_->TokenBytes(id);
-    if (strip_blank_ && !pending_.empty()) {
-      strip_blank_ = false;
-      if (pending_[0] == ' ') pending_.erase(0, 1);
-    }
-    const size_t keep = IncompleteSuffix(pending_);
-    std::string text = ValidUtf8(std::string_view(pending_).substr(0, pending_.size() - keep));
-    pending_.erase(0, pending_.size() - keep);
-    return text;
-  }
+  // The text that is certain once this token is known. A row of single bytes that stand for characters which the vocabulary
+  // lacks is held until it ends: only then is it certain whether it is UTF-8.
+  std::string Push(int32_t id);
 
   // What is left when no more tokens come: a character that never ended is U+FFFD.
-  std::string Flush() {
-    std::string text = ValidUtf8(pending_);
-    pending_.clear();
-    return text;
-  }
+  std::string Flush();
 
  private:
+  // Drops the blank that encoding put before the text.
+  std::string Begun(std::string text);
+  // The row of single bytes, which has ended.
+  std::string Row();
+
   const Tokenizer* tokenizer_;
-  bool skip_special_, strip_blank_;
-  std::string pending_;
+  bool skip_special_;
+  bool begins_;          // nothing was given out yet
+  std::string pending_;  // bytes of a character that has begun
+  std::string row_;      // single bytes in a row
 };
 
 }  // namespace invar

@@ -1,7 +1,9 @@
 // Reading a tokenizer's files. Anything whose meaning is not known is refused by name: a wrong id is worse than none.
 #include <algorithm>
-#include <array>
 #include <charconv>
+#include <cstdio>
+#include <map>
+#include <unordered_map>
 
 #include "invar/float_env.h"
 #include "runtime/base/error.h"
@@ -13,7 +15,6 @@ namespace invar {
 namespace {
 
 constexpr size_t kLargestFile = size_t{256} << 20;
-constexpr int64_t kLargestId = (1 << 26) - 1;
 
 // Byte-level BPE writes each byte as a printable character: itself where it has one, otherwise U+0100 and on, in order
 // of the byte (GPT-2's bytes_to_unicode).
@@ -41,20 +42,25 @@ std::optional<std::string> BytesOf(const std::string& entry) {
   return bytes;
 }
 
-// What a SentencePiece-style entry stands for: blanks for U+2581, a byte for <0xAB>.
-std::string CharacterBytes(const std::string& entry, bool byte_fallback) {
+// The byte that an entry such as <0xAB> stands for; -1 where it is none.
+int FallbackByte(const std::string& entry) {
   unsigned byte = 0;
-  if (byte_fallback && entry.size() == 6 && entry.starts_with("<0x") && entry[5] == '>' &&
-      std::from_chars(entry.data() + 3, entry.data() + 5, byte, 16).ptr == entry.data() + 5) {
-    return std::string(1, static_cast<char>(byte));
-  }
-  std::string bytes;
+  const char* begin = entry.data() + 3;
+  const bool is = entry.size() == 6 && entry.starts_with("<0x") && entry[5] == '>' &&
+                  std::from_chars(begin, begin + 2, byte, 16).ptr == begin + 2;
+  return is ? static_cast<int>(byte) : -1;
+}
+
+constexpr std::string_view kBlank = "\xE2\x96\x81";  // U+2581
+
+std::string WithSpaces(const std::string& entry) {
+  std::string text;
   for (size_t at = 0; at < entry.size();) {
-    const bool blank = entry.compare(at, 3, "\xE2\x96\x81") == 0;
-    bytes += blank ? ' ' : entry[at];
-    at += blank ? 3 : 1;
+    const bool blank = entry.compare(at, kBlank.size(), kBlank) == 0;
+    text += blank ? ' ' : entry[at];
+    at += blank ? kBlank.size() : 1;
   }
-  return bytes;
+  return text;
 }
 
 std::string TypeOf(const nlohmann::json& part, const std::string& where) {
@@ -69,6 +75,29 @@ bool FlagOf(const JsonFields& fields, const char* name, bool fallback) {
 
 [[noreturn]] void Unsupported(const std::string& where, const std::string& what) {
   throw Error(where + " asks for " + what + ", which is not supported");
+}
+
+// The steps of a part that may be a Sequence of others, in order.
+void Flatten(const nlohmann::json& part, const char* list, const std::string& where, std::vector<const nlohmann::json*>* steps) {
+  if (TypeOf(part, where) != "Sequence") return steps->push_back(&part);
+  const JsonFields fields(part, where);
+  const nlohmann::json* parts = fields.Find(list);
+  if (parts == nullptr || !parts->is_array()) fields.Reject(list, "a list");
+  for (const nlohmann::json& inner : *parts) Flatten(inner, list, where, steps);
+}
+
+std::string Scheme(const JsonFields& metaspace) {
+  if (!metaspace.IsNull("replacement") && metaspace.String("replacement") != kBlank) {
+    Unsupported(metaspace.where(), "a replacement other than U+2581");
+  }
+  const std::string scheme = metaspace.IsNull("prepend_scheme") ? "always" : metaspace.String("prepend_scheme").value();
+  if (scheme != "always" && scheme != "first" && scheme != "never") {
+    metaspace.Reject("prepend_scheme", "always, first or never");
+  }
+  if (!FlagOf(metaspace, "add_prefix_space", true) && scheme != "never") {
+    metaspace.Reject("add_prefix_space", "true beside that prepend_scheme");
+  }
+  return scheme;
 }
 
 }  // namespace
@@ -89,69 +118,128 @@ Tokenizer Tokenizer::Load(const std::filesystem::path& directory) {
   return tokenizer;
 }
 
-void Tokenizer::SetVocabulary(const std::map<std::string, int32_t>& vocabulary, const std::string& where) {
-  for (const auto& [entry, id] : vocabulary) {
-    if (static_cast<size_t>(id) >= bytes_.size()) bytes_.resize(static_cast<size_t>(id) + 1);
-    if (characters_) {
-      bytes_[static_cast<size_t>(id)] = CharacterBytes(entry, byte_fallback_);
-      ids_.emplace(entry, id);
-      continue;
-    }
-    const std::string bytes = BytesOf(entry).value_or(entry);
-    bytes_[static_cast<size_t>(id)] = bytes;
-    ids_.emplace(bytes, id);
+void Tokenizer::SetToken(int32_t id, const std::string& entry) {
+  const size_t at = static_cast<size_t>(id);
+  if (at >= bytes_.size()) {
+    bytes_.resize(at + 1);
+    flags_.resize(at + 1);
   }
+  const int byte = decodes_fallback_ ? FallbackByte(entry) : -1;
+  flags_[at] = byte >= 0 ? kFallbackByte : 0;
+  if (byte >= 0) {
+    bytes_[at] = std::string(1, static_cast<char>(byte));
+  } else {
+    bytes_[at] = characters_ ? WithSpaces(entry) : BytesOf(entry).value_or(entry);
+  }
+}
+
+void Tokenizer::SetVocabulary(const nlohmann::json& vocabulary, const std::string& where) {
   if (vocabulary.empty()) throw Error(where + ": the vocabulary is empty");
-  for (int b = 0; b < 256; ++b) {
-    const auto found = ids_.find(std::string(1, static_cast<char>(b)));
-    bpe_.SetByte(static_cast<uint8_t>(b), found == ids_.end() ? -1 : found->second);
-  }
-  special_.assign(bytes_.size(), false);
-}
-
-void Tokenizer::AddMerge(const std::string& left, const std::string& right, uint32_t rank, const std::string& where) {
-  const auto id_of = [&](const std::string& bytes) {
-    const auto found = ids_.find(bytes);
-    if (found == ids_.end()) {
-      throw Error(where + ": merge " + std::to_string(rank) + " uses a token that the vocabulary lacks");
+  // Memory is taken for every id up to the greatest; published vocabularies have hardly a gap.
+  const int64_t limit = static_cast<int64_t>(std::min(vocabulary.size() * 4 + 65536, size_t{INT32_MAX}));
+  bytes_.reserve(vocabulary.size());
+  for (const auto& [entry, id] : vocabulary.items()) {
+    if (!id.is_number_integer() || id < 0 || id >= limit) {
+      throw Error(where + ": the id of " + Quoted(entry) + " is not a whole number below " + std::to_string(limit) +
+                  ", the most for a vocabulary of " + std::to_string(vocabulary.size()) + " tokens");
     }
-    return found->second;
-  };
-  const std::string l = characters_ ? left : BytesOf(left).value_or(left), r = characters_ ? right : BytesOf(right).value_or(right);
-  bpe_.AddMerge(id_of(l), id_of(r), {rank, id_of(l + r)});
+    entries_.Add(entry, id.get<int32_t>());
+    SetToken(id.get<int32_t>(), entry);
+  }
+  vocabulary_size_ = vocabulary.size();
+  if (characters_) {
+    char name[8];
+    for (unsigned byte = 0; byte < 256; ++byte) {
+      std::snprintf(name, sizeof(name), "<0x%02X>", byte);
+      fallback_ids_.push_back(entries_.Find(name));
+    }
+    return;
+  }
+  for (const auto& [character, byte] : ByteOfCharacter()) {
+    std::string entry;
+    AppendUtf8(character, &entry);
+    bpe_.SetByte(byte, entries_.Find(entry));
+  }
 }
 
+void Tokenizer::AddMerge(const std::string& left, const std::string& right, const std::string& where) {
+  const auto id_of = [&](const std::string& entry) {
+    const int32_t id = entries_.Find(entry);
+    if (id < 0) throw Error(where + ": a merge uses the token " + Quoted(entry) + ", which the vocabulary lacks");
+    return id;
+  };
+  bpe_.AddMerge(id_of(left), id_of(right), id_of(left + right));
+}
+
+void Tokenizer::FindWholeTokens() {
+  if (characters_) return;
+  Bpe::Scratch scratch;
+  std::vector<int32_t> ids;
+  for (size_t id = 0; id < bytes_.size(); ++id) {
+    const std::string& bytes = bytes_[id];
+    if (bytes.empty()) continue;
+    ids.clear();
+    // A token as long as a line is looked up no more often than it is worth.
+    if (!ignore_merges_ && bytes.size() <= 256) bpe_.Encode(bytes, &scratch, &ids);
+    if (ignore_merges_ || (ids.size() == 1 && ids[0] == static_cast<int32_t>(id))) whole_.Add(bytes, static_cast<int32_t>(id));
+  }
+}
+
+// What beside vocab.json and merges.txt says how text is cut, and which tokens were added: tokenizer_config.json, if any.
 void Tokenizer::ReadVocabAndMerges(const std::filesystem::path& vocab, const std::filesystem::path& merges) {
   const nlohmann::json json = ParseJsonFile(vocab, kLargestFile);
   if (!json.is_object()) throw Error(vocab.string() + " must hold a JSON object of tokens and ids");
-  std::map<std::string, int32_t> vocabulary;
-  for (const auto& [entry, id] : json.items()) {
-    if (!id.is_number_integer() || id < 0 || id > kLargestId) {
-      throw Error(vocab.string() + ": the id of " + Quoted(entry) + " is not a whole number below 2^26");
-    }
-    vocabulary[entry] = id.get<int32_t>();
-  }
-  SetVocabulary(vocabulary, vocab.string());
+  SetVocabulary(json, vocab.string());
   const std::string text = ReadWholeFile(merges, kLargestFile);
-  uint32_t rank = 0;
   for (size_t begin = 0; begin < text.size();) {
-    size_t end = text.find('\n', begin);
-    if (end == std::string::npos) end = text.size();
+    const size_t end = std::min(text.find('\n', begin), text.size());
     std::string line = text.substr(begin, end - begin);
     begin = end + 1;
     if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (line.empty() || line.rfind("#version", 0) == 0) continue;
+    if (line.empty() || line.starts_with("#version")) continue;
     const size_t space = line.find(' ');
     if (space == std::string::npos) throw Error(merges.string() + ": " + Quoted(line) + " is not a pair of tokens");
-    AddMerge(line.substr(0, space), line.substr(space + 1), rank++, merges.string());
+    AddMerge(line.substr(0, space), line.substr(space + 1), merges.string());
   }
+  FindWholeTokens();
+
   splitter_ = Splitter::kGpt2;
-  // The one special token of GPT-2, which these two files do not mark.
-  const auto end_of_text = vocabulary.find("<|endoftext|>");
-  if (end_of_text != vocabulary.end()) {
-    special_[static_cast<size_t>(end_of_text->second)] = true;
-    added_[0]['<'].push_back({"<|endoftext|>", end_of_text->second, true, false, false, false, false});
+  nlohmann::json added = nlohmann::json::array();
+  const std::filesystem::path beside = vocab.parent_path() / "tokenizer_config.json";
+  std::error_code error;
+  if (std::filesystem::exists(beside, error)) {
+    const nlohmann::json config = ParseJsonFile(beside, kLargestFile);
+    const JsonFields fields(config, beside.string());
+    std::string kind = fields.IsNull("tokenizer_class") ? "GPT2Tokenizer" : fields.String("tokenizer_class").value();
+    if (kind.ends_with("Fast")) kind.resize(kind.size() - 4);
+    if (kind == "Qwen2Tokenizer") {
+      splitter_ = Splitter::kQwen2;
+      nfc_ = true;
+    } else if (kind != "GPT2Tokenizer") {
+      throw Error(beside.string() + ": how the tokenizer_class " + Quoted(kind) +
+                  " cuts text is not known; put the model's tokenizer.json into the directory");
+    }
+    add_prefix_space_ = FlagOf(fields, "add_prefix_space", false);
+    if (!fields.IsNull("added_tokens_decoder")) {
+      const nlohmann::json& tokens = *fields.Find("added_tokens_decoder");
+      if (!tokens.is_object()) fields.Reject("added_tokens_decoder", "an object of ids and tokens");
+      for (const auto& [id, token] : tokens.items()) {
+        int32_t number = -1;
+        if (std::from_chars(id.data(), id.data() + id.size(), number).ptr != id.data() + id.size() || !token.is_object()) {
+          fields.Reject("added_tokens_decoder", "an object of ids and tokens");
+        }
+        added.push_back(token);
+        added.back()["id"] = number;
+      }
+      std::sort(added.begin(), added.end(), [](const auto& a, const auto& b) { return a["id"] < b["id"]; });
+    }
   }
+  // The one special token of GPT-2, which those two files do not mark.
+  const char* end_of_text = "<|endoftext|>";
+  if (added.empty() && entries_.Find(end_of_text) >= 0) {
+    added.push_back({{"content", end_of_text}, {"id", entries_.Find(end_of_text)}, {"special", true}});
+  }
+  ReadAddedTokens(added, beside.string() + ": added_tokens_decoder");
 }
 
 void Tokenizer::ReadJson(const std::filesystem::path& path) {
@@ -163,37 +251,43 @@ void Tokenizer::ReadJson(const std::filesystem::path& path) {
   ReadDecoder(*fields.Find("decoder"), where + ": decoder");  // says whether tokens are of bytes or of characters
   ReadModel(JsonFields(*fields.Find("model"), where + ": model"));
   if (!fields.IsNull("normalizer")) ReadNormalizer(*fields.Find("normalizer"), where + ": normalizer");
-  if (!fields.IsNull("pre_tokenizer")) ReadPreTokenizer(*fields.Find("pre_tokenizer"), where + ": pre_tokenizer");
+  ReadPreTokenizer(fields.IsNull("pre_tokenizer") ? nlohmann::json() : *fields.Find("pre_tokenizer"), where + ": pre_tokenizer");
   if (!fields.IsNull("added_tokens")) ReadAddedTokens(*fields.Find("added_tokens"), where + ": added_tokens");
   if (!fields.IsNull("post_processor")) ReadPostProcessor(*fields.Find("post_processor"), where + ": post_processor");
 }
 
-// ByteLevel; or Replace of U+2581 by a blank, ByteFallback, Fuse, and Strip of one blank at the start.
+// ByteLevel; or Metaspace; or Replace of U+2581 by a blank, then perhaps ByteFallback, Fuse, and Strip of one blank at the start.
 void Tokenizer::ReadDecoder(const nlohmann::json& decoder, const std::string& where) {
-  const std::string type = TypeOf(decoder, where);
-  const JsonFields fields(decoder, where);
-  if (type == "Sequence") {
-    const nlohmann::json* parts = fields.Find("decoders");
-    if (parts == nullptr || !parts->is_array()) fields.Reject("decoders", "a list");
-    for (const nlohmann::json& part : *parts) ReadDecoder(part, where);
-  } else if (type == "Replace") {
-    const nlohmann::json *pattern = fields.Find("pattern"), blank = {{"String", "\xE2\x96\x81"}};
-    if (pattern == nullptr || *pattern != blank || fields.IsNull("content") || fields.String("content") != " ") {
-      Unsupported(where, "a Replace other than of U+2581 by a blank");
+  std::vector<const nlohmann::json*> steps;
+  Flatten(decoder, "decoders", where, &steps);
+  if (steps.empty()) throw Error(where + " has no steps");
+  std::string before;  // the types so far
+  for (const nlohmann::json* step : steps) {
+    const std::string type = TypeOf(*step, where);
+    const JsonFields fields(*step, where);
+    if (type == "ByteLevel" && before.empty()) {
+    } else if (type == "Metaspace" && before.empty()) {
+      characters_ = true;
+      if (Scheme(fields) != "never") first_blanks_ = FirstBlanks::kDroppedFromFirstToken;
+    } else if (type == "Replace" && before.empty()) {
+      const nlohmann::json *pattern = fields.Find("pattern"), blank = {{"String", kBlank}};
+      if (pattern == nullptr || *pattern != blank || fields.IsNull("content") || fields.String("content") != " ") {
+        Unsupported(where, "a Replace other than of U+2581 by a blank");
+      }
+      characters_ = true;
+    } else if (type == "ByteFallback" && before == "Replace ") {
+      decodes_fallback_ = true;
+    } else if (type == "Fuse" && before.starts_with("Replace ")) {
+    } else if (type == "Strip" && before.ends_with("Fuse ")) {
+      if (fields.IsNull("content") || fields.String("content") != " " || fields.IsNull("start") ||
+          fields.Integer("start", 0, 9) != 1 || (!fields.IsNull("stop") && fields.Integer("stop", 0, 9) != 0)) {
+        Unsupported(where, "a Strip other than of one blank at the start");
+      }
+      first_blanks_ = FirstBlanks::kOneDropped;
+    } else {
+      Unsupported(where, Quoted(type) + (before.empty() ? "" : " after " + before.substr(0, before.size() - 1)));
     }
-    characters_ = true;
-  } else if (type == "Metaspace") {
-    characters_ = true;
-    const std::string scheme = fields.IsNull("prepend_scheme") ? "always" : fields.String("prepend_scheme").value();
-    strips_first_blank_ = scheme != "never";
-  } else if (type == "Strip") {
-    if (fields.IsNull("content") || fields.String("content") != " " || fields.IsNull("start") || fields.Integer("start", 0, 9) != 1 ||
-        (!fields.IsNull("stop") && fields.Integer("stop", 0, 9) != 0)) {
-      Unsupported(where, "a Strip other than of one blank at the start");
-    }
-    strips_first_blank_ = true;
-  } else if (type != "ByteLevel" && type != "ByteFallback" && type != "Fuse") {
-    Unsupported(where, Quoted(type));
+    before += type + " ";
   }
 }
 
@@ -209,31 +303,31 @@ void Tokenizer::ReadModel(const JsonFields& model) {
   ignore_merges_ = FlagOf(model, "ignore_merges", false);
   const nlohmann::json* vocab = model.Find("vocab");
   if (vocab == nullptr || !vocab->is_object()) model.Reject("vocab", "an object of tokens and ids");
-  std::map<std::string, int32_t> vocabulary;
-  for (const auto& [entry, id] : vocab->items()) {
-    if (!id.is_number_integer() || id < 0 || id > kLargestId) {
-      throw Error(model.where() + ": the id of " + Quoted(entry) + " is not a whole number below 2^26");
+  SetVocabulary(*vocab, model.where());
+  if (!model.IsNull("unk_token")) {
+    const std::string unknown = model.String("unk_token").value();
+    unknown_ = entries_.Find(unknown);
+    if (unknown_ < 0 && !unknown.empty()) {
+      throw Error(model.where() + ": the vocabulary lacks the unk_token " + Quoted(unknown));
     }
-    vocabulary[entry] = id.get<int32_t>();
+    bpe_.SetUnknown(unknown_, fuse_unknown_);
   }
-  SetVocabulary(vocabulary, model.where());
-  if (!model.IsNull("unk_token")) unknown_ = TokenToId(model.String("unk_token").value()).value_or(-1);
   const nlohmann::json* merges = model.Find("merges");
   if (merges == nullptr || !merges->is_array()) model.Reject("merges", "a list of pairs");
-  uint32_t rank = 0;
   for (const nlohmann::json& merge : *merges) {
     // "a b", or in newer files ["a", "b"].
     if (merge.is_string()) {
-      const std::string pair = merge.get<std::string>();
+      const std::string& pair = merge.get_ref<const std::string&>();
       const size_t space = pair.find(' ');
       if (space == std::string::npos) model.Reject("merges", "a list of pairs");
-      AddMerge(pair.substr(0, space), pair.substr(space + 1), rank++, model.where());
+      AddMerge(pair.substr(0, space), pair.substr(space + 1), model.where());
     } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
-      AddMerge(merge[0].get<std::string>(), merge[1].get<std::string>(), rank++, model.where());
+      AddMerge(merge[0].get_ref<const std::string&>(), merge[1].get_ref<const std::string&>(), model.where());
     } else {
       model.Reject("merges", "a list of pairs");
     }
   }
+  FindWholeTokens();
 }
 
 void Tokenizer::ReadNormalizer(const nlohmann::json& normalizer, const std::string& where) {
@@ -247,6 +341,7 @@ void Tokenizer::ReadNormalizer(const nlohmann::json& normalizer, const std::stri
                                          : fields.Find("pattern") != nullptr && *fields.Find("pattern") == blank &&
                                                !fields.IsNull("content") && fields.String("content") == "\xE2\x96\x81";
     if (!known || !characters_) Unsupported(where, "a " + type + " other than of U+2581");
+    if (type == "Prepend" && normalizer_prepends_) Unsupported(where, "two of Prepend");
     (type == "Prepend" ? normalizer_prepends_ : normalizer_replaces_) = true;
   } else if (type == "Sequence") {
     const nlohmann::json* parts = JsonFields(normalizer, where).Find("normalizers");
@@ -257,80 +352,89 @@ void Tokenizer::ReadNormalizer(const nlohmann::json& normalizer, const std::stri
   }
 }
 
+// ByteLevel, perhaps after a Split by a known pattern; for characters Metaspace, or nothing.
 void Tokenizer::ReadPreTokenizer(const nlohmann::json& pre_tokenizer, const std::string& where) {
-  const std::string type = TypeOf(pre_tokenizer, where);
-  const JsonFields fields(pre_tokenizer, where);
-  const auto split_by = [&](Splitter splitter) {
-    if (splitter_ != Splitter::kNone) Unsupported(where, "several splitters one after the other");
-    splitter_ = splitter;
-  };
-  if (type == "Sequence") {
-    const nlohmann::json* parts = fields.Find("pretokenizers");
-    if (parts == nullptr || !parts->is_array()) fields.Reject("pretokenizers", "a list");
-    for (const nlohmann::json& part : *parts) ReadPreTokenizer(part, where);
-  } else if (type == "Metaspace" && characters_) {
-    if (!fields.IsNull("replacement") && fields.String("replacement") != "\xE2\x96\x81") Unsupported(where, "a replacement other than U+2581");
-    if (FlagOf(fields, "split", true)) Unsupported(where, "Metaspace that splits");
-    const std::string scheme = fields.IsNull("prepend_scheme") ? "always" : fields.String("prepend_scheme").value();
-    if (scheme != "always" && scheme != "first" && scheme != "never") fields.Reject("prepend_scheme", "always, first or never");
-    pre_tokenizer_replaces_ = true;
-    prepend_ = scheme == "always" ? Prepend::kAlways : scheme == "first" ? Prepend::kFirst : Prepend::kNever;
-  } else if (type == "ByteLevel") {
-    add_prefix_space_ = FlagOf(fields, "add_prefix_space", true);
-    if (FlagOf(fields, "use_regex", true)) split_by(Splitter::kGpt2);
-  } else if (type == "Split") {
-    if (fields.IsNull("behavior") || fields.String("behavior") != "Isolated" || FlagOf(fields, "invert", false)) {
-      Unsupported(where, "a Split that is not Isolated");
+  std::vector<const nlohmann::json*> steps;
+  if (!pre_tokenizer.is_null()) Flatten(pre_tokenizer, "pretokenizers", where, &steps);
+  std::string last;
+  for (const nlohmann::json* step : steps) {
+    const std::string type = TypeOf(*step, where);
+    const JsonFields fields(*step, where);
+    if (type == "Metaspace" && characters_ && last.empty()) {
+      const std::string scheme = Scheme(fields);
+      pre_tokenizer_replaces_ = true;
+      pre_tokenizer_splits_ = FlagOf(fields, "split", true);
+      prepend_ = scheme == "always" ? Prepend::kAlways : scheme == "first" ? Prepend::kFirst : Prepend::kNever;
+    } else if (type == "ByteLevel" && !characters_ && last != "ByteLevel") {
+      add_prefix_space_ = FlagOf(fields, "add_prefix_space", true);
+      if (last == "Split" && add_prefix_space_) Unsupported(where, "add_prefix_space after a Split");
+      if (FlagOf(fields, "use_regex", true)) {
+        if (last == "Split") Unsupported(where, "several splitters one after the other");
+        splitter_ = Splitter::kGpt2;
+      }
+    } else if (type == "Split" && !characters_ && last.empty()) {
+      if (fields.IsNull("behavior") || fields.String("behavior") != "Isolated" || FlagOf(fields, "invert", false)) {
+        Unsupported(where, "a Split that is not Isolated");
+      }
+      const nlohmann::json* pattern = fields.Find("pattern");
+      if (pattern == nullptr || !pattern->is_object() || !pattern->contains("Regex") || !(*pattern)["Regex"].is_string()) {
+        Unsupported(where, "a Split by something other than a Regex");
+      }
+      const std::string regex = (*pattern)["Regex"].get<std::string>();
+      const std::optional<Splitter> splitter = SplitterOf(regex);
+      if (!splitter) Unsupported(where, "the pattern " + Quoted(regex));
+      splitter_ = *splitter;
+    } else {
+      Unsupported(where, Quoted(type) + (last.empty() ? "" : " after " + last));
     }
-    const nlohmann::json* pattern = fields.Find("pattern");
-    if (pattern == nullptr || !pattern->is_object() || !pattern->contains("Regex") || !(*pattern)["Regex"].is_string()) {
-      Unsupported(where, "a Split by something other than a Regex");
-    }
-    const std::string regex = (*pattern)["Regex"].get<std::string>();
-    const std::optional<Splitter> splitter = SplitterOf(regex);
-    if (!splitter) Unsupported(where, "the pattern " + Quoted(regex));
-    split_by(*splitter);
-  } else {
-    Unsupported(where, Quoted(type));
+    last = type;
   }
+  if (!characters_ && last != "ByteLevel") Unsupported(where, "text that ByteLevel does not cut into bytes");
 }
 
+// In the reference an added token's id follows from the vocabulary and the tokens before it, whatever the file says; a file
+// that says something else is refused.
 void Tokenizer::ReadAddedTokens(const nlohmann::json& tokens, const std::string& where) {
   if (!tokens.is_array()) throw Error(where + " must be a list");
+  struct Flagged {
+    AddedToken token;
+    bool normalized;
+  };
+  std::map<std::string, Flagged> by_content;
+  int32_t next = static_cast<int32_t>(vocabulary_size_);
   for (const nlohmann::json& token : tokens) {
     const JsonFields fields(token, where);
     if (fields.IsNull("content") || fields.IsNull("id")) throw Error(where + ": a token lacks its content or id");
     AddedToken added;
     added.content = fields.String("content").value();
-    added.id = static_cast<int32_t>(fields.Integer("id", 0, kLargestId).value());
-    added.special = FlagOf(fields, "special", false);
-    added.normalized = FlagOf(fields, "normalized", !added.special);
+    if (added.content.empty()) continue;
+    added.id = static_cast<int32_t>(fields.Integer("id", 0, INT32_MAX).value());
     added.single_word = FlagOf(fields, "single_word", false);
     added.lstrip = FlagOf(fields, "lstrip", false);
     added.rstrip = FlagOf(fields, "rstrip", false);
-    if (added.content.empty()) continue;
-    const size_t id = static_cast<size_t>(added.id);
-    if (id >= bytes_.size()) {
-      bytes_.resize(id + 1);
-      special_.resize(id + 1, false);
+    const bool special = FlagOf(fields, "special", false), normalized = FlagOf(fields, "normalized", !special);
+
+    const auto before = by_content.find(added.content);
+    const int32_t listed = before != by_content.end() ? before->second.token.id : entries_.Find(added.content);
+    const int32_t expected = listed >= 0 ? listed : next++;
+    if (added.id != expected) {
+      throw Error(where + ": the token " + Quoted(added.content) + " has the id " + std::to_string(added.id) + ", but " +
+                  (listed >= 0 ? "the vocabulary gives it " : "the next free id after the vocabulary is ") +
+                  std::to_string(expected));
     }
-    bytes_[id] = added.content;
-    special_[id] = added.special;
-    ids_.emplace(added.content, added.id);
-    if (added.normalized) {
-      added.content = Normalized(added.content);
-      // The reference decodes such a token with the blank that its normalizer put there.
-      if (normalizer_prepends_) bytes_[id] = CharacterBytes(added.content, false);
-    }
-    added_[added.normalized ? 1 : 0][added.content[0]].push_back(added);
+    std::string storage;
+    const std::string written(normalized ? Normalized(added.content, &storage) : std::string_view(added.content));
+    SetToken(added.id, written);
+    // The reference knows a special token by its content, so one that is decoded in another form is not skipped.
+    if (special && written == added.content) flags_[static_cast<size_t>(added.id)] |= kSpecial;
+    const std::string content = added.content;
+    added.content = written;
+    by_content[content] = {std::move(added), normalized};
   }
-  for (auto& by_byte : added_) {
-    for (auto& [byte, list] : by_byte) {
-      std::stable_sort(list.begin(), list.end(), [](const AddedToken& a, const AddedToken& b) {
-        return a.content.size() > b.content.size();
-      });
-    }
-  }
+  std::vector<AddedToken> raw, normal;
+  for (auto& [content, flagged] : by_content) (flagged.normalized ? normal : raw).push_back(std::move(flagged.token));
+  raw_added_ = AddedTokens(std::move(raw));
+  normalized_added_ = AddedTokens(std::move(normal));
 }
 
 void Tokenizer::ReadPostProcessor(const nlohmann::json& post_processor, const std::string& where) {
@@ -344,22 +448,33 @@ void Tokenizer::ReadPostProcessor(const nlohmann::json& post_processor, const st
     return;
   }
   if (type != "TemplateProcessing") Unsupported(where, Quoted(type));
-  const nlohmann::json* single = fields.Find("single");
+  const nlohmann::json *single = fields.Find("single"), *special = fields.Find("special_tokens");
   if (single == nullptr || !single->is_array()) fields.Reject("single", "a list");
-  bool after = false;
+  std::vector<int32_t> before, after;
+  bool text = false;
   for (const nlohmann::json& part : *single) {
-    if (part.is_object() && part.contains("Sequence")) {
-      after = true;
-    } else if (part.is_object() && part.contains("SpecialToken") && part["SpecialToken"].contains("id") &&
-               part["SpecialToken"]["id"].is_string()) {
+    if (part.is_object() && part.contains("Sequence") && !text) {
+      text = true;
+    } else if (part.is_object() && part.contains("SpecialToken") && part["SpecialToken"].is_object() &&
+               part["SpecialToken"].contains("id") && part["SpecialToken"]["id"].is_string()) {
       const std::string name = part["SpecialToken"]["id"].get<std::string>();
-      const std::optional<int32_t> id = TokenToId(name);
-      if (!id) throw Error(where + ": the token " + Quoted(name) + " is not in the vocabulary");
-      (after ? suffix_ : prefix_).push_back(*id);
+      if (special == nullptr || !special->is_object() || !special->contains(name) || !(*special)[name].is_object() ||
+          !(*special)[name].contains("ids") || !(*special)[name]["ids"].is_array()) {
+        throw Error(where + ": special_tokens gives no ids of " + Quoted(name));
+      }
+      for (const nlohmann::json& id : (*special)[name]["ids"]) {
+        if (!id.is_number_integer() || id < 0 || id >= bytes_.size()) {
+          throw Error(where + ": an id of " + Quoted(name) + " is not in the vocabulary");
+        }
+        (text ? after : before).push_back(id.get<int32_t>());
+      }
     } else {
-      fields.Reject("single", "a list of Sequence and SpecialToken");
+      fields.Reject("single", "a list of one Sequence and SpecialToken");
     }
   }
+  // A later one goes around what an earlier one made.
+  prefix_.insert(prefix_.begin(), before.begin(), before.end());
+  suffix_.insert(suffix_.end(), after.begin(), after.end());
 }
 
 }  // namespace invar

@@ -1,10 +1,10 @@
 #include "runtime/text/unicode.h"
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "runtime/text/unicode_tables.h"
 
@@ -12,30 +12,6 @@ namespace invar {
 namespace {
 
 namespace table = unicode_tables;
-
-template <size_t kCount>
-bool Contains(const table::Range (&ranges)[kCount], uint32_t point) {
-  const auto* found = std::upper_bound(std::begin(ranges), std::end(ranges), point,
-                                       [](uint32_t p, const table::Range& r) { return p < r.first; });
-  return found != std::begin(ranges) && point <= std::prev(found)->last;
-}
-
-CharClass Search(uint32_t point) {
-  if (Contains(table::kLetters, point)) return CharClass::kLetter;
-  if (Contains(table::kSpaces, point)) return CharClass::kSpace;
-  if (Contains(table::kNumbers, point)) return CharClass::kNumber;
-  return CharClass::kOther;
-}
-
-// Classes of the plane where almost all text lives, looked up instead of searched.
-const std::array<CharClass, 0x10000>& BasicPlane() {
-  static const std::array<CharClass, 0x10000> classes = [] {
-    std::array<CharClass, 0x10000> c{};
-    for (uint32_t p = 0; p < c.size(); ++p) c[p] = Search(p);
-    return c;
-  }();
-  return classes;
-}
 
 uint8_t CombiningClass(uint32_t point) {
   const auto* found = std::upper_bound(std::begin(table::kCombiningClasses), std::end(table::kCombiningClasses), point,
@@ -88,9 +64,78 @@ uint32_t Compose(uint32_t first, uint32_t second) {
                                                                                                       : 0;
 }
 
+// Normalizes a part that nothing before or after can change.
+void AppendNfc(std::string_view text, std::string* out) {
+  std::vector<uint32_t> points;
+  for (size_t at = 0; at < text.size();) AppendDecomposed(NextValidPoint(text, &at), &points);
+  std::vector<uint8_t> classes(points.size());
+  for (size_t i = 0; i < points.size(); ++i) classes[i] = CombiningClass(points[i]);
+  // Canonical order: marks between two starters, stably by class.
+  std::vector<std::pair<uint8_t, uint32_t>> marks;
+  for (size_t i = 0; i < points.size();) {
+    if (classes[i] == 0) {
+      ++i;
+      continue;
+    }
+    size_t end = i;
+    marks.clear();
+    for (; end < points.size() && classes[end] != 0; ++end) marks.emplace_back(classes[end], points[end]);
+    std::stable_sort(marks.begin(), marks.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (size_t k = i; k < end; ++k) std::tie(classes[k], points[k]) = marks[k - i];
+    i = end;
+  }
+  // Composition: each point with the last starter, unless something of its class or more stands between.
+  std::vector<uint32_t> composed;
+  size_t starter = SIZE_MAX;
+  int last_class = -1;  // of what follows the starter; -1: nothing yet
+  for (size_t i = 0; i < points.size(); ++i) {
+    if (starter != SIZE_MAX && (last_class == -1 || (last_class != 0 && last_class < classes[i]))) {
+      if (const uint32_t c = Compose(composed[starter], points[i])) {
+        composed[starter] = c;
+        continue;
+      }
+    }
+    composed.push_back(points[i]);
+    if (classes[i] == 0) {
+      starter = composed.size() - 1;
+      last_class = -1;
+    } else {
+      last_class = classes[i];
+    }
+  }
+  for (const uint32_t point : composed) AppendUtf8(point, out);
+}
+
 }  // namespace
 
-CharClass ClassOf(uint32_t point) { return point < 0x10000 ? BasicPlane()[point] : Search(point); }
+const uint8_t* PointProperties() {
+  static const std::vector<uint8_t> properties = [] {
+    std::vector<uint8_t> p(0x110000);
+    const auto mark = [&p](const auto& ranges, uint8_t bits) {
+      for (const auto& r : ranges) {
+        for (uint32_t c = r.first; c <= r.last; ++c) p[c] |= bits;
+      }
+    };
+    mark(table::kLetters, static_cast<uint8_t>(CharClass::kLetter));
+    mark(table::kNumbers, static_cast<uint8_t>(CharClass::kNumber));
+    mark(table::kSpaces, static_cast<uint8_t>(CharClass::kSpace));
+    mark(table::kWords, kWordBit);
+    mark(table::kCombiningClasses, kMovesBit);
+    for (const auto& c : table::kCompositions) p[c.second] |= kMovesBit;
+    for (uint32_t c = kVowels; c < kVowels + kVowelCount; ++c) p[c] |= kMovesBit;
+    for (uint32_t c = kTails + 1; c < kTails + kTailCount; ++c) p[c] |= kMovesBit;
+    // What decomposes is stable only where it composes again, and nothing before it can join what it begins with.
+    std::string text, normal;
+    for (const auto& d : table::kDecompositions) {
+      text.clear(), normal.clear();
+      AppendUtf8(d.point, &text);
+      AppendNfc(text, &normal);
+      if (normal != text || (p[table::kDecomposed[d.offset]] & kMovesBit) != 0) p[d.point] |= kMovesBit;
+    }
+    return p;
+  }();
+  return properties.data();
+}
 
 uint32_t NextPoint(std::string_view text, size_t* at) {
   constexpr uint32_t kReplacement = 0xFFFD;
@@ -145,60 +190,52 @@ void AppendUtf8(uint32_t point, std::string* to) {
   }
 }
 
+bool IsValidUtf8(std::string_view text) {
+  for (size_t at = 0;;) {
+    at = SkipAscii(text, at);
+    if (at >= text.size()) return true;
+    const size_t begin = at;
+    // U+FFFD is in order where it is what was written.
+    if (NextPoint(text, &at) == 0xFFFD && text.substr(begin, at - begin) != "\uFFFD") return false;
+  }
+}
+
 std::string ValidUtf8(std::string_view text) {
+  if (IsValidUtf8(text)) return std::string(text);
   std::string valid;
   valid.reserve(text.size());
   for (size_t at = 0; at < text.size();) AppendUtf8(NextPoint(text, &at), &valid);
   return valid;
 }
 
-std::string Nfc(std::string_view text) {
-  // Below U+0300 nothing combines and everything is composed already.
-  bool plain = true;
-  for (size_t at = 0; plain && at < text.size();) plain = NextPoint(text, &at) < 0x300;
-  if (plain) return std::string(text);
+bool IsPlainNfc(std::string_view text) {
+  const uint8_t* properties = PointProperties();
+  for (size_t at = 0;;) {
+    at = SkipAscii(text, at);
+    if (at >= text.size()) return true;
+    if ((properties[NextValidPoint(text, &at)] & kMovesBit) != 0) return false;
+  }
+}
 
-  std::vector<uint32_t> points;
-  for (size_t at = 0; at < text.size();) AppendDecomposed(NextPoint(text, &at), &points);
-  std::vector<uint8_t> classes(points.size());
-  for (size_t i = 0; i < points.size(); ++i) classes[i] = CombiningClass(points[i]);
-  // Canonical order: marks between two starters, stably by class.
-  for (size_t i = 0; i < points.size();) {
-    if (classes[i] == 0) {
-      ++i;
-      continue;
-    }
-    size_t end = i;
-    while (end < points.size() && classes[end] != 0) ++end;
-    std::vector<std::pair<uint8_t, uint32_t>> marks;
-    for (size_t k = i; k < end; ++k) marks.emplace_back(classes[k], points[k]);
-    std::stable_sort(marks.begin(), marks.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    for (size_t k = i; k < end; ++k) std::tie(classes[k], points[k]) = marks[k - i];
-    i = end;
-  }
-  // Composition: each point with the last starter, unless something of its class or more stands between.
-  std::vector<uint32_t> composed;
-  size_t starter = SIZE_MAX;
-  int last_class = -1;  // of what follows the starter; -1: nothing yet
-  for (size_t i = 0; i < points.size(); ++i) {
-    if (starter != SIZE_MAX && (last_class == -1 || (last_class != 0 && last_class < classes[i]))) {
-      if (const uint32_t c = Compose(composed[starter], points[i])) {
-        composed[starter] = c;
-        continue;
-      }
-    }
-    composed.push_back(points[i]);
-    if (classes[i] == 0) {
-      starter = composed.size() - 1;
-      last_class = -1;
-    } else {
-      last_class = classes[i];
-    }
-  }
+std::string Nfc(std::string_view text) {
+  const uint8_t* properties = PointProperties();
   std::string out;
   out.reserve(text.size());
-  for (const uint32_t point : composed) AppendUtf8(point, &out);
-  return out;
+  // Only from the character before one that may move to the next that stays is there anything to do.
+  size_t done = 0, last = 0;
+  for (size_t at = 0; at < text.size();) {
+    const size_t begin = at;
+    if ((properties[NextValidPoint(text, &at)] & kMovesBit) == 0) {
+      last = begin;
+      continue;
+    }
+    size_t end = at;
+    while (at < text.size() && (properties[NextValidPoint(text, &at)] & kMovesBit) != 0) end = at;
+    out.append(text, done, last - done);
+    AppendNfc(text.substr(last, end - last), &out);
+    done = last = at = end;
+  }
+  return out.append(text, done);
 }
 
 size_t IncompleteSuffix(std::string_view text) {
