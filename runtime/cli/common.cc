@@ -1,11 +1,15 @@
 #include "runtime/cli/common.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
 #include <iterator>
-#include <sstream>
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <unistd.h>
+#endif
 
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
@@ -13,37 +17,42 @@
 namespace invar::cli {
 namespace {
 
-std::vector<int32_t> ParseIdList(const std::string& text) {
+// Whole numbers separated by commas or blanks; `source` is what messages call the text.
+std::vector<int32_t> ParseIdList(const std::string& text, const std::string& source) {
+  const auto between = [](char c) { return c == ',' || c == ' ' || c == '\t' || c == '\n' || c == '\r'; };
   std::vector<int32_t> ids;
-  std::stringstream stream(text);
-  std::string item;
-  while (std::getline(stream, item, ',')) {
-    size_t used = 0;
-    long long id = -1;
-    try {
-      id = std::stoll(item, &used);
-    } catch (const std::exception&) {
-      used = 0;
+  for (size_t at = 0; at < text.size();) {
+    if (between(text[at])) {
+      ++at;
+      continue;
     }
-    const size_t end = item.find_last_not_of(" \t\n") + 1;
-    if (used == 0 || used < end || id < 0 || id > INT32_MAX) {
-      throw UsageError("--ids: '" + item + "' is not a token id; give whole numbers separated by commas");
+    size_t end = at;
+    while (end < text.size() && !between(text[end])) ++end;
+    int32_t id = -1;
+    const auto [stop, error] = std::from_chars(text.data() + at, text.data() + end, id);
+    if (error != std::errc() || stop != text.data() + end || id < 0) {
+      throw UsageError(source + ": " + Quoted(text.substr(at, std::min<size_t>(end - at, 40))) +
+                       " is not a token id; give whole numbers separated by commas");
     }
-    ids.push_back(static_cast<int32_t>(id));
+    ids.push_back(id);
+    at = end;
   }
-  if (ids.empty()) throw UsageError("--ids: no token id given; give whole numbers separated by commas");
+  if (ids.empty()) throw UsageError(source + ": no token id given; give whole numbers separated by commas");
   return ids;
 }
 
-std::vector<int32_t> ParseIdJson(const std::string& path) {
-  const nlohmann::json json = ParseJson(ReadText(path), "--ids-file " + Quoted(path));
+// A JSON array of ids, or a list of them.
+std::vector<int32_t> ParseIdText(const std::string& text, const std::string& source) {
+  const size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string::npos || (text[first] != '[' && text[first] != '{')) return ParseIdList(text, source);
+  const nlohmann::json json = ParseJson(text, source);
   if (!json.is_array() || json.empty()) {
-    throw UsageError("--ids-file: " + path + " does not hold a JSON array of token ids, such as [1, 2, 3]");
+    throw UsageError(source + " does not hold a JSON array of token ids, such as [1, 2, 3]");
   }
   std::vector<int32_t> ids;
   for (const nlohmann::json& id : json) {
     if (!id.is_number_integer() || id < 0 || id > INT32_MAX) {
-      throw UsageError("--ids-file: " + path + " holds " + Quoted(id.dump().substr(0, 40)) + ", which is not a token id");
+      throw UsageError(source + " holds " + Quoted(id.dump().substr(0, 40)) + ", which is not a token id");
     }
     ids.push_back(id.get<int32_t>());
   }
@@ -87,12 +96,12 @@ std::vector<std::string> PromptFlags::Read() const {
 
 void IdsFlags::Add(CLI::App& app) {
   app.add_option("--ids", ids, "token ids, separated by commas");
-  app.add_option("--ids-file", file, "file with a JSON array of token ids");
+  app.add_option("--ids-file", file, "file with a JSON array of token ids or a list of them, or - for standard input");
 }
 
 std::vector<int32_t> IdsFlags::Read() const {
   if (!ids.empty() && !file.empty()) throw UsageError("--ids and --ids-file exclude each other; give one of them");
-  return ids.empty() ? ParseIdJson(file) : ParseIdList(ids);
+  return ids.empty() ? ParseIdText(ReadText(file), "--ids-file " + Quoted(file)) : ParseIdList(ids, "--ids");
 }
 
 std::string CheckInteger(const std::string& text) {
@@ -100,6 +109,13 @@ std::string CheckInteger(const std::string& text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error == std::errc() && end == text.data() + text.size()) return "";
   return Quoted(text) + " is not a whole number that fits 64 bits";
+}
+
+bool InputWaits() {
+#if defined(__unix__) || defined(__APPLE__)
+  if (isatty(STDIN_FILENO) != 0) return false;
+#endif
+  return std::cin.peek() != std::istream::traits_type::eof();
 }
 
 std::string ReadText(const std::string& path) {

@@ -37,7 +37,7 @@ struct PromptFlags {
   std::vector<std::string> Read() const;
 };
 
-// A text given as tokens: --ids 1,2,3 or --ids-file F.
+// A text given as tokens: --ids 1,2,3 or --ids-file F, which holds a JSON array or such a list.
 struct IdsFlags {
   std::string ids;
   std::string file;
@@ -46,6 +46,9 @@ struct IdsFlags {
   bool given() const { return !ids.empty() || !file.empty(); }
   std::vector<int32_t> Read() const;
 };
+
+// Whether something is piped into the program: standard input is no terminal, and not empty.
+bool InputWaits();
 
 // A whole file, or standard input where the path is "-".
 std::string ReadText(const std::string& path);

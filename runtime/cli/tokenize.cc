@@ -20,14 +20,17 @@ struct Flags {
   }
 };
 
-int RunTokenize(const Flags& flags) {
-  if (!flags.prompt.given()) throw UsageError("give a text: -p TEXT or -f FILE (- for standard input)");
+int RunTokenize(Flags flags) {
+  if (!flags.prompt.given()) {
+    if (!InputWaits()) throw UsageError("give a text: -p TEXT, -f FILE, or standard input");
+    flags.prompt.files = {"-"};
+  }
   const Tokenizer tokenizer = flags.Load();
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   for (const std::string& text : flags.prompt.Read()) {
     const std::vector<int32_t> ids = tokenizer.Encode(text, !flags.no_special);
     if (flags.json) {
-      nlohmann::ordered_json one = {{"ids", ids}};
+      nlohmann::ordered_json one = {{"ids", ids}, {"tokens", nlohmann::json::array()}};
       for (const int32_t id : ids) one["tokens"].push_back(tokenizer.TokenBytes(id));
       json.push_back(std::move(one));
       continue;
@@ -39,7 +42,11 @@ int RunTokenize(const Flags& flags) {
   return 0;
 }
 
-int RunDetokenize(const Flags& flags) {
+int RunDetokenize(Flags flags) {
+  if (!flags.ids.given()) {
+    if (!InputWaits()) throw UsageError("give tokens: --ids 1,2,3, --ids-file FILE, or standard input");
+    flags.ids.file = "-";
+  }
   const Tokenizer tokenizer = flags.Load();
   const std::vector<int32_t> ids = flags.ids.Read();
   for (const int32_t id : ids) {
@@ -65,22 +72,17 @@ void AddTokenize(CLI::App& app, Action& action) {
     command->add_option("-m,--model", flags->model, "directory that holds a tokenizer")->envname("INVAR_MODEL")->required();
     command->add_flag("--json", flags->json, "print JSON");
   };
-  CLI::App* tokenize = app.add_subcommand("tokenize", "token ids of a text");
+  CLI::App* tokenize = app.add_subcommand("tokenize", "token ids of a text, from -p, -f or standard input");
   add_model(tokenize);
   flags->prompt.Add(*tokenize);
   tokenize->add_flag("--no-special", flags->no_special, "without the tokens that the tokenizer puts around every text");
   tokenize->callback([&action, flags] { action = [flags] { return RunTokenize(*flags); }; });
 
-  CLI::App* detokenize = app.add_subcommand("detokenize", "the text of token ids, as it is: no line end is added");
+  CLI::App* detokenize = app.add_subcommand("detokenize", "the text of token ids, from --ids, --ids-file or standard input, as it is: no line end is added");
   add_model(detokenize);
   flags->ids.Add(*detokenize);
   detokenize->add_flag("--skip-special", flags->skip_special, "without special tokens");
-  detokenize->callback([&action, flags] {
-    action = [flags] {
-      if (!flags->ids.given()) throw UsageError("give tokens: --ids 1,2,3 or --ids-file FILE");
-      return RunDetokenize(*flags);
-    };
-  });
+  detokenize->callback([&action, flags] { action = [flags] { return RunDetokenize(*flags); }; });
 }
 
 }  // namespace invar::cli

@@ -56,8 +56,11 @@ def random_texts(count, seed):
 def tokenizer_cases(path, count):
     tokenizer = tokenizers.Tokenizer.from_file(os.path.join(path, "tokenizer.json"))
     cases = []
-    for text in TEXTS + MORE_TEXTS + random_texts(count, 5):
-        ids = tokenizer.encode(text).ids
+    rng = random.Random(6)
+    # Rows of ids that no text gives, many of single bytes.
+    rows = [[rng.randrange(rng.choice([280, tokenizer.get_vocab_size()])) for _ in range(rng.randint(1, 16))] for _ in range(60)]
+    for text in TEXTS + MORE_TEXTS + random_texts(count, 5) + [None] * len(rows):
+        ids = rows.pop() if text is None else tokenizer.encode(text).ids
         cases.append({"text": text, "ids": ids, "decoded": tokenizer.decode(ids, skip_special_tokens=False),
                       "decoded_without_special": tokenizer.decode(ids, skip_special_tokens=True)})
     return cases
@@ -107,7 +110,11 @@ def small_tokenizers(root, folder):
         finish(trained, name, ["<unk>", "<s>", "</s>"])
 
 
-MORE_TEXTS = ["<word> a<word> <word>b x <word>.", "a <left> b <left>", "a <right>  b<right> ", "</s>x</s> y", "<s>", " <|eot_id|> x", "<0x41>", "\u2581x \u2581"]
+MORE_TEXTS = ["<word> a<word> <word>b x <word>.", "a <left> b <left>", "a <right>  b<right> ", "</s>x</s> y", "<s>", " <|eot_id|> x", "<0x41>", "\u2581x \u2581",
+              # What touches <word> and is or is not a part of a word, as the reference's other regex engine has it.
+              "\u0301<word>", "<word>\u0301", "\u00b2<word>", "<word>\u2460", "\u200d<word>", "<word>\u203f", "\u24d0<word>", "<word>\u2160", "_<word>",
+              "'\u017f '\u017ft 'LL 'lL 'Re 'vE", "\u1100\u1161\u11a7\u11a8 \uac00\u11a7 \uac01\u11a8", "\u09c7\u09be \u0cc6\u0cc2\u0cd5 \u0dd9\u0dcf\u0dca",
+              "\u0f71\u0f72\u0f74\u0f71 \u0344\u0345\u0323 a\u0345\u0323\u0301", " \n \r\n\u2028\u0085\n x", "\x1c\x1d\x1e\x1fx", "a" * 130 + " " * 120 + "\n" * 110]
 
 CHATS = [
     [{"role": "user", "content": "Hi"}],
