@@ -95,11 +95,12 @@ class ColdWeights {
 };
 ColdWeights& TheWeights();
 
-// The four files of benchmarks.
+// The files of benchmarks.
 void RegisterCeilings();
 void RegisterKernels();
 void RegisterMatmul();
 void RegisterAttention();
 void RegisterModels();
+void RegisterTokenizers();
 
 }  // namespace invar::bench

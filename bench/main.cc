@@ -138,6 +138,7 @@ int Main(int argc, char** argv) {
   RegisterMatmul();
   RegisterAttention();
   RegisterModels();
+  RegisterTokenizers();
   RegisterKernels();
 
   const std::vector<std::string> supported = SupportedIsas();
