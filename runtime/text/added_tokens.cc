@@ -64,6 +64,7 @@ const AddedToken* AddedTokens::LongestAt(std::string_view text, size_t at) const
 }
 
 void AddedTokens::Split(std::string_view text, std::vector<Part>* parts) const {
+  if (text.empty()) return;
   size_t done = 0;
   size_t spaces_begin = 0, spaces_end = 0;  // a run of spaces seen already: looking through it again would be quadratic
   for (size_t at = tokens_.empty() ? text.size() : NextStart(text, 0); at < text.size(); at = NextStart(text, at)) {
