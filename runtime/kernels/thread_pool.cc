@@ -2,6 +2,12 @@
 
 #define EIGEN_USE_THREADS
 #include <algorithm>
+#include <exception>
+#include <functional>
+#include <future>
+#include <mutex>
+#include <new>
+#include <system_error>
 #include <unsupported/Eigen/CXX11/ThreadPool>
 
 #if defined(__linux__)
@@ -31,14 +37,76 @@ constexpr int kSpins = 2000;
 
 }  // namespace
 
-struct ThreadPool::Workers {
-  explicit Workers(int count) : idle(count), pool(count, /*allow_spinning=*/false) {}
-  std::atomic<int> idle;  // workers that no team has taken
-  Eigen::ThreadPool pool;
+namespace {
+
+// A thread that waits to be told what to run.
+class WaitingThread {
+ public:
+  WaitingThread() : thread_([work = work_.get_future()]() mutable {
+    if (const std::function<void()> run = work.get()) run();
+  }) {}
+  ~WaitingThread() {
+    if (!told_) work_.set_value({});
+    thread_.join();
+  }
+  void Tell(std::function<void()> run) {
+    told_ = true;
+    work_.set_value(std::move(run));
+  }
+
+ private:
+  std::promise<std::function<void()>> work_;
+  bool told_ = false;
+  std::thread thread_;  // last: it uses what is above
 };
 
-ThreadPool::ThreadPool(int threads) : threads_(kHasThreads ? std::max(1, threads) : 1) {
-  if (threads_ > 1) workers_ = std::make_unique<Workers>(threads_ - 1);
+// As many as the system starts, at most `count`: a limit on processes or on memory may stop it early.
+std::vector<std::unique_ptr<WaitingThread>> StartThreads(int count) {
+  std::vector<std::unique_ptr<WaitingThread>> started;
+  try {
+    for (int i = 0; i < count; ++i) started.push_back(std::make_unique<WaitingThread>());
+  } catch (const std::system_error&) {
+  } catch (const std::bad_alloc&) {
+  }
+  return started;
+}
+
+// Gives Eigen's pool threads that run already. Were the system to refuse one in the pool's constructor, the pool would
+// wait for ever for those before it.
+struct StartedThreads {
+  struct Task {
+    std::function<void()> f;
+  };
+  using EnvThread = WaitingThread;
+
+  explicit StartedThreads(std::vector<std::unique_ptr<WaitingThread>>* threads) : waiting(threads) {}
+  EnvThread* CreateThread(std::function<void()> run) {
+    std::unique_ptr<WaitingThread> thread = std::move(waiting->back());
+    waiting->pop_back();
+    thread->Tell(std::move(run));
+    return thread.release();
+  }
+  static Task CreateTask(std::function<void()> f) { return {std::move(f)}; }
+  static void ExecuteTask(const Task& task) { task.f(); }
+
+  std::vector<std::unique_ptr<WaitingThread>>* waiting;  // used by the pool's constructor alone
+};
+
+}  // namespace
+
+struct ThreadPool::Workers {
+  explicit Workers(std::vector<std::unique_ptr<WaitingThread>> threads)
+      : idle(static_cast<int>(threads.size())),
+        pool(static_cast<int>(threads.size()), /*allow_spinning=*/false, StartedThreads(&threads)) {}
+  std::atomic<int> idle;  // workers that no team has taken
+  Eigen::ThreadPoolTempl<StartedThreads> pool;
+};
+
+ThreadPool::ThreadPool(int threads) : threads_(1) {
+  std::vector<std::unique_ptr<WaitingThread>> started = StartThreads(kHasThreads ? threads - 1 : 0);
+  if (started.empty()) return;
+  threads_ = static_cast<int>(started.size()) + 1;
+  workers_ = std::make_unique<Workers>(std::move(started));
 }
 
 ThreadPool::~ThreadPool() = default;
@@ -66,6 +134,25 @@ struct Team::State {
   std::atomic<size_t> unfinished{0};
   std::atomic<bool> ended{false};
 
+  // Of a task that threw: the first of the round, by number, so that a failure is the same whoever ran what.
+  std::atomic<bool> failed{false};
+  std::mutex failure_mutex;
+  std::exception_ptr failure;
+  size_t failed_task = 0;
+
+  void RunTask(Task run, const void* with, size_t i) {
+    try {
+      run(with, i);
+    } catch (...) {
+      const std::lock_guard<std::mutex> lock(failure_mutex);
+      if (failure == nullptr || i < failed_task) {
+        failure = std::current_exception();
+        failed_task = i;
+      }
+      failed.store(true, std::memory_order_relaxed);  // released with the count of unfinished tasks
+    }
+  }
+
   static uint64_t Round(uint64_t ticket) { return ticket >> 32; }
   static size_t Next(uint64_t ticket) { return static_cast<size_t>(ticket & 0xFFFFFFFFu); }
 
@@ -80,7 +167,7 @@ struct Team::State {
       // Success means that the round had not ended: then what was read above is its own, for the owner ends a round
       // before it describes the next.
       if (ticket.compare_exchange_weak(seen, seen + 1, std::memory_order_acq_rel, std::memory_order_acquire)) {
-        run(with, Next(seen));
+        RunTask(run, with, Next(seen));
         if (unfinished.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished.notify_one();
         seen = ticket.load(std::memory_order_acquire);
       }
@@ -117,16 +204,22 @@ Team::Team(ThreadPool& pool, int limit) {
     if (idle.compare_exchange_weak(free, free - want)) taken += want;
   }
   if (taken == 0) return;
-  threads_ = taken + 1;
-  state_ = std::make_shared<State>();
-  const std::thread::id owner = std::this_thread::get_id();
-  for (int i = 0; i < taken; ++i) {
-    pool.workers_->pool.Schedule([state = state_, owner, &idle] {
-      // A pool whose queue is full runs the closure in place: the owner cannot serve itself.
-      if (std::this_thread::get_id() != owner) state->Serve();
-      idle.fetch_add(1);
-    });
+  int lent = 0;
+  try {
+    state_ = std::make_shared<State>();
+    const std::thread::id owner = std::this_thread::get_id();
+    for (; lent < taken; ++lent) {
+      pool.workers_->pool.Schedule([state = state_, owner, &idle] {
+        // A pool whose queue is full runs the closure in place: the owner cannot serve itself.
+        if (std::this_thread::get_id() != owner) state->Serve();
+        idle.fetch_add(1);
+      });
+    }
+  } catch (const std::bad_alloc&) {
+    // Those that came will do.
   }
+  idle.fetch_add(taken - lent);
+  threads_ = lent + 1;
 }
 
 Team::~Team() {
@@ -159,6 +252,9 @@ void Team::Run(size_t tasks, Task task, const void* context) {
     s.unfinished.wait(left, std::memory_order_acquire);
     left = s.unfinished.load(std::memory_order_acquire);
   }
+  if (!s.failed.load(std::memory_order_relaxed)) return;
+  s.failed.store(false, std::memory_order_relaxed);
+  std::rethrow_exception(std::exchange(s.failure, nullptr));
 }
 
 }  // namespace invar

@@ -18,7 +18,7 @@ namespace invar {
 
 class ThreadPool {
  public:
-  // `threads` counts the caller: threads - 1 workers are started. At least 1.
+  // `threads` counts the caller: threads - 1 workers are started, or as many as the system lets; threads() says.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -48,7 +48,8 @@ class Team {
   int threads() const { return threads_; }
 
   // Calls f(i) once for each i in [0, tasks), on any thread of the team, and returns when all are done. Only the
-  // thread that made the team may call it, and not from within a task. f must not throw.
+  // thread that made the team may call it, and not from within a task. Where tasks throw, what the first of them by
+  // number threw is thrown here, once no task runs any more; others may or may not have run.
   template <class F>
   void For(size_t tasks, const F& f) {
     static_assert(std::is_invocable_v<const F&, size_t>);

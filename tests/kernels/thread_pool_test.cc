@@ -1,15 +1,20 @@
 // The pool: every task runs once, teams of different callers do not meet, and no worker is kept by who is done.
 #include <gtest/gtest.h>
 
+#include <pthread.h>
+
 #include <atomic>
 #include <memory>
+#include <new>
 #include <numeric>
 #include <set>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "runtime/base/error.h"
 #include "runtime/kernels/thread_pool.h"
+#include "tests/support/sanitized.h"
 
 namespace invar::testing {
 namespace {
@@ -86,6 +91,52 @@ TEST(ThreadPool, WorkersComeBackWhenATeamEnds) {
     }
   }
 }
+
+// What the first failing task threw, by number: the same whoever ran what; and the team goes on.
+TEST(ThreadPool, WhatATaskThrowsReachesTheCaller) {
+  for (const int threads : {1, 2, 4, 16}) {
+    ThreadPool pool(threads);
+    Team team(pool, threads);
+    for (int round = 0; round < 200; ++round) {
+      std::string said;
+      try {
+        team.For(50, [&](size_t i) {
+          if (i % 10 == 7) throw Error("task " + std::to_string(i));
+        });
+      } catch (const Error& e) {
+        said = e.what();
+      }
+      ASSERT_EQ(said, "task 7");
+      std::atomic<size_t> ran{0};
+      team.For(50, [&](size_t) { ran.fetch_add(1); });
+      ASSERT_EQ(ran.load(), 50u);
+    }
+    EXPECT_THROW(team.For(3, [&](size_t) { throw std::bad_alloc(); }), std::bad_alloc);
+  }
+}
+
+#if defined(__GLIBC__)
+// Threads whose stacks do not fit the address space: the system refuses to start them.
+TEST(ThreadPool, GoesOnWithTheThreadsThatTheSystemStarts) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer ends the process where a thread does not start";
+  pthread_attr_t found, huge;
+  ASSERT_EQ(pthread_getattr_default_np(&found), 0);
+  pthread_attr_init(&huge);
+  pthread_attr_setstacksize(&huge, size_t{1} << 45);  // the address space has room for three
+  ASSERT_EQ(pthread_setattr_default_np(&huge), 0);
+  {
+    ThreadPool pool(16);
+    EXPECT_LT(pool.threads(), 5);
+    EXPECT_GE(pool.threads(), 1);
+    std::printf("%d threads of 16\n", pool.threads());
+    Team team(pool, 16);
+    std::atomic<size_t> ran{0};
+    team.For(100, [&](size_t) { ran.fetch_add(1); });
+    EXPECT_EQ(ran.load(), 100u);
+  }
+  pthread_setattr_default_np(&found);
+}
+#endif
 
 }  // namespace
 }  // namespace invar::testing
