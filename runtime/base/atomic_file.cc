@@ -61,7 +61,8 @@ void SyncDirectory(const std::filesystem::path& directory) {
 std::filesystem::path Target(const std::filesystem::path& path) {
   std::error_code error;
   const std::filesystem::file_status status = std::filesystem::status(path, error);
-  if (!std::filesystem::exists(status)) return path;
+  if (status.type() == std::filesystem::file_type::not_found) return path;
+  if (!std::filesystem::exists(status)) Fail(path, error);  // a link in a circle, a directory that may not be searched
   if (!std::filesystem::is_regular_file(status)) {
     throw Error("cannot write " + path.string() + ": it exists and is not a regular file; name another");
   }

@@ -6,7 +6,8 @@
 
 #include "invar/float_env.h"
 #include "runtime/base/error.h"
-#include "runtime/base/mapped_file.h"
+#include "runtime/base/file.h"
+#include "runtime/base/memory.h"
 
 namespace invar {
 namespace {
@@ -32,9 +33,18 @@ class RoundToNearest {
   int found_;
 };
 
-// Brackets outside strings, before the text is known to be JSON: unbalanced ones are the parser's to refuse.
-size_t DepthOf(std::string_view text) {
-  size_t depth = 0, deepest = 0;
+// "line 3, column 14", as editors count, of a byte.
+std::string Place(std::string_view text, size_t at) {
+  const std::string_view before = text.substr(0, at);
+  const size_t lines = static_cast<size_t>(std::count(before.begin(), before.end(), '\n'));
+  const size_t line_begin = before.rfind('\n') + 1;  // npos + 1 is 0
+  return "line " + std::to_string(lines + 1) + ", column " + std::to_string(at - line_begin + 1);
+}
+
+// The first bracket that lies deeper than is read, or npos. Brackets outside strings, before the text is known to be JSON:
+// unbalanced ones are the parser's to refuse.
+size_t FirstTooDeep(std::string_view text) {
+  size_t depth = 0;
   bool in_string = false;
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -44,12 +54,12 @@ size_t DepthOf(std::string_view text) {
     } else if (c == '"') {
       in_string = true;
     } else if (c == '{' || c == '[') {
-      deepest = std::max(deepest, ++depth);
+      if (++depth > kMaxDepth) return i;
     } else if ((c == '}' || c == ']') && depth > 0) {
       --depth;
     }
   }
-  return deepest;
+  return text.npos;
 }
 
 std::string Printable(std::string_view text, size_t limit) {
@@ -82,23 +92,37 @@ std::string NumberText(double value) {
   return text;
 }
 
+[[noreturn]] void FailNotJson(const std::string& source, const std::string& why) {
+  throw Error(source + " is not valid JSON (" + why + "); mend it or restore it from where it came");
+}
+
 template <class Json>
 Json Parse(std::string_view text, const std::string& source) {
   // The parser takes a NUL for the end of its input, and would accept whatever follows.
-  if (text.find('\0') != std::string_view::npos) {
-    throw Error(source + " holds a zero byte, so it is not JSON; restore it from where it came");
+  if (const size_t zero = text.find('\0'); zero != text.npos) {
+    throw Error(source + " holds a zero byte (" + Place(text, zero) + "), so it is not JSON; restore it from where it came");
   }
-  if (DepthOf(text) > kMaxDepth) {
-    throw Error(source + " nests JSON deeper than " + std::to_string(kMaxDepth) + " levels; it is damaged or hostile");
+  if (const size_t deep = FirstTooDeep(text); deep != text.npos) {
+    throw Error(source + " nests JSON deeper than " + std::to_string(kMaxDepth) + " levels (" + Place(text, deep) +
+                "); it is damaged or hostile");
+  }
+  // A list of small numbers is two bytes of text each and sixteen of memory, twice while it grows.
+  if (text.size() > kLittleMemory / 16) {
+    RequireMemory(uint64_t{24} * text.size(), "reading " + source + " may need", "check that it is the file you mean");
   }
   const RoundToNearest rounding;
   try {
     return Json::parse(text.begin(), text.end());
+  } catch (const nlohmann::json::parse_error& e) {
+    // "[json.exception.parse_error.101] parse error at line 1, column 0: syntax error ...": its bytes are right, but a
+    // column after a number at the end of a line is not.
+    std::string_view what = e.what();
+    if (const size_t end = what.find(": "); end != what.npos) what.remove_prefix(end + 2);
+    FailNotJson(source, Place(text, e.byte == 0 ? 0 : e.byte - 1) + ": " + Printable(what, 240));
   } catch (const nlohmann::json::exception& e) {
     std::string_view what = e.what();
-    // "[json.exception.parse_error.101] parse error at line 1, ...": the name in brackets helps nobody here.
     if (const size_t end = what.find("] "); what.starts_with('[') && end != what.npos) what.remove_prefix(end + 2);
-    throw Error(source + " is not valid JSON (" + Printable(what, 240) + "); mend it or restore it from where it came");
+    FailNotJson(source, Printable(what, 240));
   }
 }
 

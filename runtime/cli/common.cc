@@ -1,9 +1,9 @@
 #include "runtime/cli/common.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
-#include <cstdio>
-#include <fstream>
+#include <cstdlib>
 #include <iostream>
 #include <iterator>
 
@@ -12,10 +12,14 @@
 #endif
 
 #include "runtime/base/error.h"
+#include "runtime/base/file.h"
 #include "runtime/base/json.h"
 
 namespace invar::cli {
 namespace {
+
+// A prompt of this size is far beyond what any model reads, and what is read to the end may have none.
+constexpr size_t kLargestText = size_t{256} << 20;
 
 // Whole numbers separated by commas or blanks; `source` is what messages call the text.
 std::vector<int32_t> ParseIdList(const std::string& text, const std::string& source) {
@@ -73,10 +77,7 @@ void EngineFlags::Add(CLI::App& app, bool isa_flag, bool threads_flag) {
 }
 
 std::filesystem::path EngineFlags::directory() const {
-  std::error_code error;
-  if (!std::filesystem::is_directory(model, error)) {
-    throw Error("-m " + Quoted(model) + " is no directory; give the one that holds config.json");
-  }
+  RequireDirectory(model, "-m " + Quoted(model), "give the one that holds config.json");
   return model;
 }
 
@@ -119,14 +120,32 @@ bool InputWaits() {
 }
 
 std::string ReadText(const std::string& path) {
-  if (path == "-") return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) throw Error("cannot read " + path + ": it is a directory");
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw Error("cannot read " + path + "; check that it exists and may be read");
-  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (file.bad()) throw Error("reading " + path + " failed half-way; check the disk");
+  if (path != "-") return ReadWholeStream(path, kLargestText);
+  std::string text;
+  std::vector<char> piece(1 << 16);
+  while (std::cin.read(piece.data(), static_cast<std::streamsize>(piece.size())) || std::cin.gcount() > 0) {
+    text.append(piece.data(), static_cast<size_t>(std::cin.gcount()));
+    if (text.size() > kLargestText) {
+      throw Error("standard input holds more than the " + std::to_string(kLargestText) + " bytes that a text may have");
+    }
+  }
+  if (std::cin.bad()) throw Error("standard input could not be read to its end; check where it comes from");
   return text;
+}
+
+std::optional<double> ParseNumber(const std::string& text) {
+  if (text.empty() || std::isspace(static_cast<unsigned char>(text[0])) != 0) return std::nullopt;
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  return end == text.c_str() + text.size() ? std::optional<double>(value) : std::nullopt;
+}
+
+CLI::Option* AddNumber(CLI::App& app, const std::string& names, std::optional<double>& value, const std::string& help) {
+  const auto set = [&value, name = names.substr(0, names.find(','))](const std::string& text) {
+    value = ParseNumber(text);
+    if (!value) throw CLI::ValidationError(name, Quoted(text) + " is not a number");
+  };
+  return app.add_option_function<std::string>(names, set, help)->type_name("FLOAT");
 }
 
 void PrintJson(const nlohmann::ordered_json& json) {

@@ -63,6 +63,11 @@ void FlushOutput();
 // greatest.
 std::string CheckInteger(const std::string& text);
 
+// A decimal number as the binary64 nearest to it, or an infinity or NaN by name; nothing where the text is something else.
+// The parser itself would round it to long double first, and so twice.
+std::optional<double> ParseNumber(const std::string& text);
+CLI::Option* AddNumber(CLI::App& app, const std::string& names, std::optional<double>& value, const std::string& help);
+
 // Every subcommand adds itself and, when chosen, sets the function to run.
 using Action = std::function<int()>;
 void AddGenerate(CLI::App& app, Action& action);

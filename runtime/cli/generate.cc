@@ -79,15 +79,14 @@ std::map<int32_t, double> ParseLogitBias(const std::vector<std::string>& given) 
   std::map<int32_t, double> bias;
   for (const std::string& item : given) {
     int32_t id = -1;
-    double value = 0;
-    int used = 0;
     const char* end = item.data() + item.size();
     const auto [at, error] = std::from_chars(item.data(), end, id);
-    if (error != std::errc() || id < 0 || at == end || *at != '=' || std::sscanf(at + 1, "%lf%n", &value, &used) != 1 ||
-        at + 1 + used != end) {
+    std::optional<double> value;
+    if (error == std::errc() && id >= 0 && at != end && *at == '=') value = ParseNumber(std::string(at + 1, end));
+    if (!value) {
       throw UsageError("--logit-bias " + item + " is not of the form id=value, such as 50256=-5");
     }
-    bias[id] = value;
+    bias[id] = *value;
   }
   return bias;
 }
@@ -144,6 +143,7 @@ class GenerateCommand {
           return !streams_[i].stopped();
         },
         &times);
+    if (results.size() == 1 && results[0].ids.empty() && !results[0].error.empty()) throw Error(results[0].error);
     begin();
     for (size_t i = 0; i < results.size(); ++i) {
       const std::string rest = streams_[i].Finish();
@@ -161,7 +161,7 @@ class GenerateCommand {
     }
     FlushOutput();
     if (!flags_.quiet) PrintTimes(times);
-    return 0;
+    return ReportFailures(results);
   }
 
  private:
@@ -265,6 +265,18 @@ class GenerateCommand {
     return p;
   }
 
+  // Prompts that ended in an error; those beside them are as good as without them.
+  static int ReportFailures(const std::vector<GenerateResult>& results) {
+    int code = 0;
+    for (size_t i = 0; i < results.size(); ++i) {
+      if (results[i].reason != FinishReason::kError) continue;
+      const std::string which = "prompt " + std::to_string(i + 1) + " of " + std::to_string(results.size()) + ": ";
+      std::cerr << "invar: " << (results.size() > 1 ? which : "") << results[i].error << "\n";
+      code = 1;
+    }
+    return code;
+  }
+
   static const char* ReasonName(const GenerateResult& result) {
     switch (result.reason) {
       case FinishReason::kEndToken:
@@ -273,6 +285,8 @@ class GenerateCommand {
         return "stop";
       case FinishReason::kLength:
         return "length";
+      case FinishReason::kError:
+        return "error";
     }
     return "";
   }
@@ -285,6 +299,7 @@ class GenerateCommand {
                                     {"text", streams_[i].text()},
                                     {"ids", results[i].ids},
                                     {"finish_reason", ReasonName(results[i])}};
+      if (!results[i].error.empty()) one["error"] = results[i].error;
       if (flags_.log_probabilities) one["logprobs"] = results[i].log_probabilities;
       json["results"].push_back(std::move(one));
     }
@@ -330,16 +345,16 @@ void AddGenerate(CLI::App& app, Action& action) {
       ->capture_default_str()
       ->check(CLI::Validator(CheckSeed, ""))
       ->envname("INVAR_SEED");
-  generate->add_option("--temp,--temperature", f.temperature, "temperature; 0: greedy")->envname("INVAR_TEMP");
+  AddNumber(*generate, "--temp,--temperature", f.temperature, "temperature; 0: greedy")->envname("INVAR_TEMP");
   generate->add_option("--top-k", f.top_k, "draw from the k likeliest tokens; 0: off")
       ->check(CLI::Validator(CheckInteger, ""))->envname("INVAR_TOP_K");
-  generate->add_option("--top-p", f.top_p, "draw from the likeliest tokens that make up this share; 1: off")
+  AddNumber(*generate, "--top-p", f.top_p, "draw from the likeliest tokens that make up this share; 1: off")
       ->envname("INVAR_TOP_P");
-  generate->add_option("--min-p", f.min_p, "drop tokens less likely than this share of the likeliest; 0: off")
+  AddNumber(*generate, "--min-p", f.min_p, "drop tokens less likely than this share of the likeliest; 0: off")
       ->envname("INVAR_MIN_P");
-  generate->add_option("--repeat-penalty", f.repetition_penalty, "divide the logits of tokens seen; 1: off");
-  generate->add_option("--frequency-penalty", f.frequency_penalty, "subtract this for each time a token was generated");
-  generate->add_option("--presence-penalty", f.presence_penalty, "subtract this where a token was generated");
+  AddNumber(*generate, "--repeat-penalty", f.repetition_penalty, "divide the logits of tokens seen; 1: off");
+  AddNumber(*generate, "--frequency-penalty", f.frequency_penalty, "subtract this for each time a token was generated");
+  AddNumber(*generate, "--presence-penalty", f.presence_penalty, "subtract this where a token was generated");
   generate->add_option("--logit-bias", f.logit_bias, "id=value: add to the logit of a token; may be repeated")
       ->allow_extra_args(false);
   generate->add_option("--stop", f.stop, "stop before this text; may be repeated")->allow_extra_args(false);

@@ -5,6 +5,7 @@
 #include <exception>
 #include <iostream>
 #include <new>
+#include <stdexcept>
 
 #include "runtime/base/error.h"
 #include "runtime/base/version.h"
@@ -54,12 +55,18 @@ int main(int argc, char** argv) {
 #ifdef SIGPIPE
   std::signal(SIGPIPE, SIG_IGN);  // a reader that left is an error to report, not a reason to die silently
 #endif
+#ifdef SIGXFSZ
+  std::signal(SIGXFSZ, SIG_IGN);  // so is a file that grows beyond the limit for files
+#endif
   try {
     return Run(argc, argv);
   } catch (const invar::UsageError& e) {
     std::cerr << "invar: " << OneLine(e.what()) << "\n";
     return 2;
   } catch (const std::bad_alloc&) {
+    std::cerr << "invar: there is not enough memory for this model or request\n";
+    return 1;
+  } catch (const std::length_error&) {
     std::cerr << "invar: there is not enough memory for this model or request\n";
     return 1;
   } catch (const std::exception& e) {

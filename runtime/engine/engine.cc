@@ -44,7 +44,8 @@ void Engine::Forward(const std::vector<SequenceInput>& batch, float* logits, con
   std::unique_ptr<ForwardBuffers> buffers = Borrow();
   {
     Team team(pool_, run.threads == 0 ? pool_.threads() : run.threads);
-    model_->Forward(run.kernels == nullptr ? *kernels_ : *run.kernels, team, batch, *buffers, logits, run.observer);
+    model_->Forward(run.kernels == nullptr ? *kernels_ : *run.kernels, team, batch, *buffers, logits, run.observer,
+                    run.failures);
   }
   GiveBack(std::move(buffers));
 }

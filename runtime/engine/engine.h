@@ -34,6 +34,7 @@ class Engine {
     const Kernels* kernels = nullptr;  // null: the engine's
     int threads = 0;                   // 0: the engine's
     Observer* observer = nullptr;
+    std::vector<std::string>* failures = nullptr;  // of sequences that fail on their own (Model::Forward)
   };
 
   // logits: [wanted rows of all inputs][vocab_size].

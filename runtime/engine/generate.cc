@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "runtime/base/error.h"
+#include "runtime/base/memory.h"
 #include "runtime/engine/score.h"
 
 namespace invar {
@@ -46,6 +47,11 @@ class Generation {
                             r.max_tokens == 0 ? room : std::min(room, r.max_tokens)});
       for (const int32_t id : r.prompt) sequences_.back().counts.AddPrompt(id);
     }
+    // What is certain to be needed; whether there is room for more is asked as texts grow.
+    uint64_t bytes = SaturatingMultiply(requests.size(), engine.vocab_size() * sizeof(float));
+    for (const Sequence& s : sequences_) bytes = SaturatingAdd(bytes, s.cache.MissingBytes(s.request->prompt.size()));
+    RequireMemory(bytes, "the keys and values of " + std::to_string(requests.size()) + " prompts need",
+                  "give fewer or shorter prompts at once");
   }
 
   void Prefill() {
@@ -54,17 +60,19 @@ class Generation {
     std::vector<Sequence*> ready;
     for (size_t begin = 0; begin < longest; begin += kPrefillChunk) {
       std::vector<SequenceInput> batch;
+      std::vector<Sequence*> fed;
       ready.clear();
       for (Sequence& s : sequences_) {
         const std::vector<int32_t>& prompt = s.request->prompt;
-        if (begin >= prompt.size()) continue;
+        if (begin >= prompt.size() || s.done) continue;
         const size_t count = std::min(kPrefillChunk, prompt.size() - begin);
         const bool last = begin + count == prompt.size();
         batch.push_back({&s.cache, prompt.data() + begin, count, last ? count - 1 : count});
+        fed.push_back(&s);
         if (last) ready.push_back(&s);
       }
       logits_.resize(ready.size() * engine_.vocab_size());
-      engine_.Forward(batch, logits_.data());
+      Forward(batch, fed);
       Choose(ready);
     }
   }
@@ -80,7 +88,7 @@ class Generation {
     }
     if (active.empty()) return false;
     logits_.resize(active.size() * engine_.vocab_size());
-    engine_.Forward(batch, logits_.data());
+    Forward(batch, active);
     Choose(active);
     return true;
   }
@@ -103,13 +111,38 @@ class Generation {
   }
 
  private:
+  static void Fail(Sequence& s, const std::string& why) {
+    s.result.reason = FinishReason::kError;
+    s.result.error = why;
+    s.done = true;
+  }
+
+  void Forward(const std::vector<SequenceInput>& batch, const std::vector<Sequence*>& sequences) {
+    std::vector<std::string> failures;
+    Engine::Run run;
+    run.failures = &failures;
+    engine_.Forward(batch, logits_.data(), run);
+    for (size_t i = 0; i < failures.size(); ++i) {
+      if (!failures[i].empty()) Fail(*sequences[i], failures[i]);
+    }
+  }
+
   void Choose(const std::vector<Sequence*>& sequences) {
     const size_t vocab = engine_.vocab_size();
     for (size_t i = 0; i < sequences.size(); ++i) {
       Sequence& s = *sequences[i];
+      if (s.done) continue;  // it has failed
       const float* row = logits_.data() + i * vocab;
       const uint32_t position = static_cast<uint32_t>(s.cache.length());
-      const int32_t id = SampleToken(engine_.kernels(), s.request->sampling, row, vocab, s.counts, position);
+      int32_t id = -1;
+      try {
+        id = SampleToken(engine_.kernels(), s.request->sampling, row, vocab, s.counts, position);
+      } catch (const UsageError&) {
+        throw;  // of the request: nothing was generated yet
+      } catch (const Error& e) {
+        Fail(s, e.what());
+        continue;
+      }
       const std::vector<int32_t>& ends = s.request->end_tokens;
       if (std::find(ends.begin(), ends.end(), id) != ends.end()) {
         s.result.reason = FinishReason::kEndToken;

@@ -18,12 +18,13 @@ struct GenerateRequest {
   std::vector<int32_t> end_tokens;  // generation stops at any of these; the end token itself is not returned
 };
 
-enum class FinishReason { kEndToken, kLength, kStopped };
+enum class FinishReason { kEndToken, kLength, kStopped, kError };
 
 struct GenerateResult {
   std::vector<int32_t> ids;                // generated, without the end token
   std::vector<float> log_probabilities;    // of each of ids, under the unmodified logits
   FinishReason reason = FinishReason::kLength;
+  std::string error;                       // with kError: why there is no next token, in one sentence
 };
 
 // In integers: the caller's floating-point mode is none of their business.
@@ -36,7 +37,8 @@ struct GenerateTimes {
 using OnToken = std::function<bool(size_t request, int32_t id, float log_probability)>;
 
 // All requests proceed together, a batch of rows a step; a request's tokens depend on its own prompt and parameters
-// alone. Throws Error or UsageError before anything is generated where a request cannot be served.
+// alone. Throws Error or UsageError before anything is generated where a request cannot be served. A sequence that comes
+// to a NaN ends with kError; the others go on as they would without it.
 std::vector<GenerateResult> Generate(const Engine& engine, const std::vector<GenerateRequest>& requests,
                                      const OnToken& on_token, GenerateTimes* times = nullptr);
 

@@ -4,6 +4,7 @@
 
 #include "invar/float_env.h"
 #include "runtime/base/error.h"
+#include "runtime/base/memory.h"
 #include "runtime/engine/score.h"
 #include "runtime/model/exact.h"
 
@@ -29,6 +30,8 @@ Perplexity ComputePerplexity(const Engine& engine, const std::vector<int32_t>& i
     KvCache cache = engine.model().NewCache();
     // Token t is predicted by the row of t - 1.
     const size_t from = counted - 1 - begin;
+    RequireMemory(SaturatingMultiply(part.size() - from, vocab * sizeof(float)), "the logits of a window need",
+                  "use a shorter window");
     std::vector<float> logits((part.size() - from) * vocab);
     engine.Forward({{&cache, part.data(), part.size(), from}}, logits.data());
     for (; counted < end; ++counted) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/base/error.h"
+#include "runtime/base/memory.h"
 
 namespace invar {
 namespace {
@@ -51,6 +52,9 @@ std::vector<float> Logits(const Engine& engine, const std::vector<int32_t>& ids,
   if (feeding.batch == 0) throw UsageError("--batch must be at least 1");
   const Model& model = engine.model();
   const size_t vocab = engine.vocab_size(), positions = model.config().max_positions;
+  model.RequirePositions(ids.size());
+  RequireMemory(SaturatingMultiply(ids.size(), vocab * sizeof(float)), "the logits of " + std::to_string(ids.size()) +
+                " tokens need", "score a shorter text");
   const size_t chunk = feeding.chunk == 0 ? ids.size() : feeding.chunk;
 
   // The text rides in the middle of the batch; each neighbour begins with a history of its own and ends when it will.
@@ -75,9 +79,10 @@ std::vector<float> Logits(const Engine& engine, const std::vector<int32_t>& ids,
   for (size_t begin = 0; begin < ids.size(); begin += chunk) {
     const size_t count = std::min(chunk, ids.size() - begin);
     std::vector<SequenceInput> batch;
-    size_t wanted = 0, own_row = 0, own_wanted = 0, rows = 0;
+    size_t wanted = 0, own_sequence = 0, own_row = 0, own_wanted = 0, rows = 0;
     for (size_t i = 0; i <= neighbours.size(); ++i) {
       if (i == slot) {
+        own_sequence = batch.size();
         own_row = rows;
         own_wanted = wanted;
         batch.push_back({&cache, ids.data() + begin, count, 0});
@@ -94,7 +99,8 @@ std::vector<float> Logits(const Engine& engine, const std::vector<int32_t>& ids,
       wanted += 1;
     }
     RowsOfOne own(feeding.observer, own_row, count);
-    const Engine::Run run = {feeding.kernels, feeding.threads, feeding.observer == nullptr ? nullptr : &own};
+    std::vector<std::string> failures;
+    const Engine::Run run = {feeding.kernels, feeding.threads, feeding.observer == nullptr ? nullptr : &own, &failures};
     if (batch.size() == 1) {
       engine.Forward(batch, logits.data() + begin * vocab, run);
     } else {
@@ -103,6 +109,8 @@ std::vector<float> Logits(const Engine& engine, const std::vector<int32_t>& ids,
       std::copy_n(all.begin() + static_cast<ptrdiff_t>(own_wanted * vocab), count * vocab,
                   logits.begin() + static_cast<ptrdiff_t>(begin * vocab));
     }
+    // A neighbour's failure is its own.
+    if (!failures[own_sequence].empty()) throw Error(failures[own_sequence]);
   }
   return logits;
 }

@@ -10,7 +10,8 @@
 
 namespace invar {
 
-std::unique_ptr<Model> LoadGpt2(ModelConfig config, SafetensorsCheckpoint checkpoint, ThreadPool& pool);
-std::unique_ptr<Model> LoadDecoder(ModelConfig config, SafetensorsCheckpoint checkpoint, ThreadPool& pool);
+// Nothing of the checkpoint is needed afterwards.
+std::unique_ptr<Model> LoadGpt2(ModelConfig config, const SafetensorsCheckpoint& checkpoint, ThreadPool& pool);
+std::unique_ptr<Model> LoadDecoder(ModelConfig config, const SafetensorsCheckpoint& checkpoint, ThreadPool& pool);
 
 }  // namespace invar

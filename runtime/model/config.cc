@@ -1,17 +1,19 @@
 #include "runtime/model/config.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/file.h"
 #include "runtime/model/config_fields.h"
 
 namespace invar {
 namespace {
 
 constexpr size_t kLargestConfig = 16 << 20;
+
 void ReadGpt2(const JsonFields& f, ModelConfig& c) {
   c.architecture = Architecture::kGpt2;
   c.vocab_size = Size(f, "vocab_size", 50257);
   c.hidden_size = Size(f, "n_embd", 768);
-  c.layers = Size(f, "n_layer", 12);
+  c.layers = Count(f, "n_layer", 12);
   c.heads = Size(f, "n_head", 12);
   c.kv_heads = c.heads;
   if (c.hidden_size % c.heads != 0) f.Reject("n_head", "a divisor of n_embd, " + std::to_string(c.hidden_size));
@@ -45,15 +47,19 @@ std::vector<int32_t> TokenIds(const JsonFields& fields, const char* name) {
 
 ModelConfig ModelConfig::Load(const std::filesystem::path& directory) {
   const std::filesystem::path path = directory / "config.json";
-  const nlohmann::json json = ParseJsonFile(path, kLargestConfig);
-  const JsonFields fields(json, path.string());
+  return Parse(ReadWholeFile(path, kLargestConfig), path.string());
+}
+
+ModelConfig ModelConfig::Parse(std::string_view text, const std::string& source) {
+  const nlohmann::json json = ParseJson(text, source);
+  const JsonFields fields(json, source);
   ModelConfig config;
   if (fields.IsNull("model_type")) fields.Reject("model_type", "the name of a model family, such as gpt2 or qwen3");
   const std::string type = fields.String("model_type").value();
   if (type == "gpt2") {
     ReadGpt2(fields, config);
   } else if (!ReadDecoder(type, fields, config)) {
-    throw Error(path.string() + ": model_type " + Quoted(type) + " is not supported; gpt2, " + DecoderTypes() + " are");
+    throw Error(source + ": model_type " + Quoted(type) + " is not supported; gpt2, " + DecoderTypes() + " are");
   }
   config.eos_token_ids = TokenIds(fields, "eos_token_id");
   return config;

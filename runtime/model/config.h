@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "runtime/model/exact.h"
@@ -57,6 +58,8 @@ struct ModelConfig {
 
   // Reads and checks directory/config.json. Throws Error naming the file, the field and what would be right.
   static ModelConfig Load(const std::filesystem::path& directory);
+  // The same of config.json's text; messages call it `source`.
+  static ModelConfig Parse(std::string_view text, const std::string& source);
 };
 
 // Token ids of a field that is one integer, a list of them, null or absent.

@@ -5,14 +5,20 @@
 namespace invar {
 namespace {
 
-// Beyond any model there is; keeps every product of two sizes within 64 bits.
-constexpr int64_t kLargestSize = 1 << 25;  // the longest sum of a matmul kernel (invar/kernels.h)
+constexpr int64_t kLargestCount = 1 << 16;
 
 }  // namespace
 
 size_t Size(const JsonFields& fields, const char* name, int64_t fallback) {
-  if (fields.IsNull(name)) return static_cast<size_t>(fallback);
+  // A default made of another field can be too large as well.
+  if (fields.IsNull(name) && fallback >= 1 && fallback <= kLargestSize) return static_cast<size_t>(fallback);
+  if (fields.IsNull(name)) fields.Reject(name, "given and at most " + std::to_string(kLargestSize));
   return static_cast<size_t>(fields.Integer(name, 1, kLargestSize).value());
+}
+
+size_t Count(const JsonFields& fields, const char* name, int64_t fallback) {
+  if (fields.IsNull(name)) return static_cast<size_t>(fallback);
+  return static_cast<size_t>(fields.Integer(name, 1, kLargestCount).value());
 }
 
 bool Flag(const JsonFields& fields, const char* name, bool fallback) {

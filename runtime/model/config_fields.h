@@ -9,8 +9,14 @@
 
 namespace invar {
 
+// Beyond any model there is, and the longest sum of a matmul kernel (invar/kernels.h); keeps every product of two sizes
+// within 64 bits.
+inline constexpr int64_t kLargestSize = 1 << 25;
+
 // A size of at least 1; `fallback` where the field is absent or null.
 size_t Size(const JsonFields& fields, const char* name, int64_t fallback);
+// A number of parts, such as layers: each costs memory before any tensor is looked for.
+size_t Count(const JsonFields& fields, const char* name, int64_t fallback);
 bool Flag(const JsonFields& fields, const char* name, bool fallback);
 double Epsilon(const JsonFields& fields, const char* name, double fallback);
 Activation ActivationOf(const JsonFields& fields, const char* name, const char* fallback);

@@ -14,14 +14,33 @@ namespace {
 
 class Decoder final : public Model {
  public:
-  Decoder(ModelConfig config, SafetensorsCheckpoint checkpoint, ThreadPool& pool)
-      : Model(std::move(config)), checkpoint_(std::move(checkpoint)) {
-    WeightLoader load(checkpoint_, "model.", pool, arena_);
+  Decoder(ModelConfig config, const SafetensorsCheckpoint& checkpoint, ThreadPool& pool) : Model(std::move(config)) {
+    WeightLoader load(checkpoint, "model.", pool, arena_);
+    LoadWeights(load);
+    load.Begin();
+    LoadWeights(load);
+    epsilon_ = static_cast<float>(config_.norm_epsilon);
+    scale_ = AttentionScale(static_cast<uint32_t>(config_.head_dim));
+    frequencies_ = RopeFrequencies(config_.rope);
+    attention_factor_ = RopeAttentionFactor(config_.rope);
+    weight_bytes_ = arena_.bytes();
+    parameters_ = load.parameters();
+  }
+
+ private:
+  struct Layer {
+    const float *input_norm, *post_norm, *q_norm, *k_norm;
+    Linear q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj;
+    std::unique_ptr<Experts> experts;  // in place of gate, up and down
+  };
+
+  void LoadWeights(WeightLoader& load) {
     const size_t width = config_.hidden_size, inner = config_.intermediate_size, d = config_.head_dim;
     const size_t q_width = config_.heads * d, kv_width = config_.kv_heads * d;
     const bool tied = config_.tie_word_embeddings;
     head_ = load.LoadLinear(tied ? "embed_tokens.weight" : "lm_head.weight", "", config_.vocab_size, width, false);
-    tokens_ = tied ? WeightLoader::TableOf(head_) : load.MapTable("embed_tokens.weight", config_.vocab_size, width);
+    tokens_ = tied ? WeightLoader::TableOf(head_) : load.LoadTable("embed_tokens.weight", config_.vocab_size, width);
+    layers_.clear();
     for (size_t i = 0; i < config_.layers; ++i) {
       const std::string at = "layers." + std::to_string(i) + ".";
       const auto linear = [&](const std::string& name, bool bias, size_t n, size_t k) {
@@ -49,21 +68,7 @@ class Decoder final : public Model {
       layers_.push_back(std::move(layer));
     }
     norm_ = load.LoadVector("norm.weight", width);
-    epsilon_ = static_cast<float>(config_.norm_epsilon);
-    scale_ = AttentionScale(static_cast<uint32_t>(d));
-    frequencies_ = RopeFrequencies(config_.rope);
-    attention_factor_ = RopeAttentionFactor(config_.rope);
-    weight_bytes_ = arena_.bytes();
-    parameters_ = load.parameters();
-    if (tied) checkpoint_ = SafetensorsCheckpoint();  // everything was packed or copied: no second copy stays mapped
   }
-
- private:
-  struct Layer {
-    const float *input_norm, *post_norm, *q_norm, *k_norm;
-    Linear q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj;
-    std::unique_ptr<Experts> experts;  // in place of gate, up and down
-  };
 
   // cos(angle) and sin(angle), angle = position * frequency in binary32, of each row; times yarn's attention factor.
   void Angles(const Context& context, const Batch& batch, const Rows& cosine, const Rows& sine) const {
@@ -154,7 +159,6 @@ class Decoder final : public Model {
     Matmul(context, head_, batch.wanted.size(), picked, {logits, static_cast<int64_t>(config_.vocab_size)});
   }
 
-  SafetensorsCheckpoint checkpoint_;
   Arena arena_;
   EmbeddingTable tokens_;
   std::vector<Layer> layers_;
@@ -168,8 +172,8 @@ class Decoder final : public Model {
 
 }  // namespace
 
-std::unique_ptr<Model> LoadDecoder(ModelConfig config, SafetensorsCheckpoint checkpoint, ThreadPool& pool) {
-  return std::make_unique<Decoder>(std::move(config), std::move(checkpoint), pool);
+std::unique_ptr<Model> LoadDecoder(ModelConfig config, const SafetensorsCheckpoint& checkpoint, ThreadPool& pool) {
+  return std::make_unique<Decoder>(std::move(config), checkpoint, pool);
 }
 
 }  // namespace invar

@@ -90,7 +90,6 @@ RopeParameters Rope(const JsonFields& fields, ModelConfig& config, double defaul
   return rope;
 }
 
-
 // What each layer's queries see. Mistral's window is on unless its field is null; Qwen's is on where use_sliding_window is.
 std::vector<size_t> Windows(const JsonFields& f, const ModelConfig& c, const Family& family) {
   std::vector<size_t> windows(c.layers, 0);
@@ -120,7 +119,7 @@ std::vector<size_t> Windows(const JsonFields& f, const ModelConfig& c, const Fam
 ExpertsConfig Experts(const JsonFields& f, const ModelConfig& c) {
   ExpertsConfig e;
   // The older and the newer name.
-  e.experts = Size(f, !f.IsNull("num_experts") ? "num_experts" : "num_local_experts", 128);
+  e.experts = Count(f, !f.IsNull("num_experts") ? "num_experts" : "num_local_experts", 128);
   e.per_token = Size(f, "num_experts_per_tok", 8);
   e.intermediate_size = Size(f, "moe_intermediate_size", 768);
   e.normalize = Flag(f, "norm_topk_prob", false);
@@ -148,7 +147,7 @@ bool ReadDecoder(const std::string& type, const JsonFields& f, ModelConfig& c) {
   c.architecture = Architecture::kDecoder;
   c.vocab_size = Size(f, "vocab_size", family->vocab_size);
   c.hidden_size = Size(f, "hidden_size", family->hidden_size);
-  c.layers = Size(f, "num_hidden_layers", family->layers);
+  c.layers = Count(f, "num_hidden_layers", family->layers);
   c.heads = Size(f, "num_attention_heads", family->heads);
   const bool as_many = family->kv_heads == 0 || f.Find("num_key_value_heads") != nullptr;  // null says so too
   c.kv_heads = Size(f, "num_key_value_heads", as_many ? static_cast<int64_t>(c.heads) : family->kv_heads);
@@ -159,6 +158,9 @@ bool ReadDecoder(const std::string& type, const JsonFields& f, ModelConfig& c) {
     f.Reject("num_attention_heads", "a divisor of hidden_size, " + std::to_string(c.hidden_size));
   }
   c.head_dim = Size(f, "head_dim", family->head_dim != 0 ? family->head_dim : static_cast<int64_t>(c.hidden_size / c.heads));
+  if (c.heads * c.head_dim > static_cast<size_t>(kLargestSize)) {
+    f.Reject("num_attention_heads", "at most " + std::to_string(kLargestSize) + " / head_dim, " + std::to_string(c.head_dim));
+  }
   if (c.head_dim % 2 != 0) f.Reject("head_dim", "even, for rotary position embeddings");
   c.intermediate_size = Size(f, "intermediate_size", family->intermediate_size);
   c.max_positions = Size(f, "max_position_embeddings", family->positions);

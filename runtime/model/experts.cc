@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
-#include "runtime/base/error.h"
 #include "runtime/model/forward.h"
 
 namespace invar {
@@ -23,9 +23,14 @@ Experts::Experts(WeightLoader& load, const std::string& prefix, const ExpertsCon
 
 Experts::Choice Experts::Choose(const float* p) const {
   std::vector<uint32_t> order(config_.experts);
+  bool nan = false;
   for (uint32_t e = 0; e < config_.experts; ++e) {
     order[e] = e;
-    if (p[e] != p[e]) throw Error("a router's probabilities hold a NaN, so no experts can be chosen; check the checkpoint");
+    nan = nan || p[e] != p[e];
+  }
+  if (nan) {
+    order.resize(config_.per_token);  // any will do
+    return {std::move(order), std::vector<float>(config_.per_token, std::numeric_limits<float>::quiet_NaN())};
   }
   std::partial_sort(order.begin(), order.begin() + static_cast<ptrdiff_t>(config_.per_token), order.end(),
                     [p](uint32_t a, uint32_t b) { return p[a] != p[b] ? p[a] > p[b] : a < b; });
@@ -48,6 +53,7 @@ void Experts::Add(const Context& context, size_t rows, const Rows& x, ForwardBuf
   std::vector<std::vector<std::pair<size_t, size_t>>> rows_of(config_.experts);  // row, and which of its k this is
   for (size_t r = 0; r < rows; ++r) {
     choices.push_back(Choose(p.row(r)));
+    if (choices[r].weights[0] != choices[r].weights[0]) buffers.failed_rows.push_back(r);
     for (size_t j = 0; j < k; ++j) rows_of[choices[r].ids[j]].emplace_back(r, j);
   }
 

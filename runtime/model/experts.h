@@ -20,7 +20,8 @@ class Experts {
   // Tensors <prefix>gate.weight (the router) and <prefix>experts.<id>.{gate,up,down}_proj.weight.
   Experts(WeightLoader& load, const std::string& prefix, const ExpertsConfig& config, size_t width);
 
-  // h = h + out(x), rows of `width`. Throws Error where a router's row holds a NaN.
+  // h = h + out(x), rows of `width`. A row whose probabilities hold a NaN has no choice of experts, which is an error
+  // (contract, section 3): it is noted in buffers.failed_rows, and all of its h becomes NaN.
   void Add(const Context& context, size_t rows, const Rows& x, ForwardBuffers& buffers, const Rows& h) const;
 
  private:
@@ -32,6 +33,7 @@ class Experts {
     std::vector<uint32_t> ids;
     std::vector<float> weights;
   };
+  // Weights are NaN where there is no choice.
   Choice Choose(const float* p) const;
 
   ExpertsConfig config_;

@@ -1,17 +1,20 @@
 #include "runtime/model/generation_config.h"
 
+#include "runtime/base/file.h"
 #include "runtime/base/json.h"
 #include "runtime/model/config.h"
 
 namespace invar {
 
 GenerationConfig GenerationConfig::Load(const std::filesystem::path& directory) {
-  GenerationConfig config;
   const std::filesystem::path path = directory / "generation_config.json";
-  std::error_code error;
-  if (!std::filesystem::exists(path, error)) return config;
-  const nlohmann::json json = ParseJsonFile(path, 1 << 20);
-  const JsonFields fields(json, path.string());
+  return NameExists(path) ? Parse(ReadWholeFile(path, 1 << 20), path.string()) : GenerationConfig();
+}
+
+GenerationConfig GenerationConfig::Parse(std::string_view text, const std::string& source) {
+  const nlohmann::json json = ParseJson(text, source);
+  const JsonFields fields(json, source);
+  GenerationConfig config;
   const auto number = [&](const char* name, double min, double max) {
     return fields.IsNull(name) ? std::nullopt : fields.Number(name, min, max);
   };

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace invar {
@@ -19,6 +21,8 @@ struct GenerationConfig {
 
   // Throws Error for a file that is there but wrong.
   static GenerationConfig Load(const std::filesystem::path& directory);
+  // Of the file's text; messages call it `source`.
+  static GenerationConfig Parse(std::string_view text, const std::string& source);
 };
 
 }  // namespace invar

@@ -10,14 +10,35 @@ namespace {
 
 class Gpt2 final : public Model {
  public:
-  Gpt2(ModelConfig config, SafetensorsCheckpoint checkpoint, ThreadPool& pool)
-      : Model(std::move(config)), checkpoint_(std::move(checkpoint)) {
-    WeightLoader load(checkpoint_, "transformer.", pool, arena_);
+  Gpt2(ModelConfig config, const SafetensorsCheckpoint& checkpoint, ThreadPool& pool) : Model(std::move(config)) {
+    WeightLoader load(checkpoint, "transformer.", pool, arena_);
+    LoadWeights(load);
+    load.Begin();
+    LoadWeights(load);
+    epsilon_ = static_cast<float>(config_.norm_epsilon);
+    activation_ = KernelActivation(config_.activation);
+    weight_bytes_ = arena_.bytes();
+    parameters_ = load.parameters();
+  }
+
+ private:
+  struct LayerNorm {
+    const float* gain;
+    const float* bias;
+  };
+  struct Layer {
+    LayerNorm ln_1, ln_2;
+    Linear c_attn, attn_c_proj, c_fc, mlp_c_proj;
+    float scale;
+  };
+
+  void LoadWeights(WeightLoader& load) {
     const size_t width = config_.hidden_size, inner = config_.intermediate_size;
     const bool tied = config_.tie_word_embeddings || !load.Has("lm_head.weight");
     head_ = load.LoadLinear(tied ? "wte.weight" : "lm_head.weight", "", config_.vocab_size, width, false);
-    tokens_ = tied ? WeightLoader::TableOf(head_) : load.MapTable("wte.weight", config_.vocab_size, width);
+    tokens_ = tied ? WeightLoader::TableOf(head_) : load.LoadTable("wte.weight", config_.vocab_size, width);
     positions_ = load.LoadMatrix("wpe.weight", config_.max_positions, width);
+    layers_.clear();
     for (size_t i = 0; i < config_.layers; ++i) {
       const std::string at = "h." + std::to_string(i) + ".";
       Layer layer;
@@ -32,23 +53,7 @@ class Gpt2 final : public Model {
       layers_.push_back(layer);
     }
     ln_f_ = {load.LoadVector("ln_f.weight", width), load.LoadVector("ln_f.bias", width)};
-    epsilon_ = static_cast<float>(config_.norm_epsilon);
-    activation_ = KernelActivation(config_.activation);
-    weight_bytes_ = arena_.bytes();
-    parameters_ = load.parameters();
-    if (tied) checkpoint_ = SafetensorsCheckpoint();  // everything was packed or copied: no second copy stays mapped
   }
-
- private:
-  struct LayerNorm {
-    const float* gain;
-    const float* bias;
-  };
-  struct Layer {
-    LayerNorm ln_1, ln_2;
-    Linear c_attn, attn_c_proj, c_fc, mlp_c_proj;
-    float scale;
-  };
 
   void Run(const Context& context, Batch& batch, ForwardBuffers& buffers, float* logits,
            Observer* observer) const override {
@@ -94,7 +99,6 @@ class Gpt2 final : public Model {
     Matmul(context, head_, batch.wanted.size(), picked, {logits, vocabulary});
   }
 
-  SafetensorsCheckpoint checkpoint_;
   Arena arena_;
   EmbeddingTable tokens_;
   const float* positions_ = nullptr;
@@ -107,8 +111,8 @@ class Gpt2 final : public Model {
 
 }  // namespace
 
-std::unique_ptr<Model> LoadGpt2(ModelConfig config, SafetensorsCheckpoint checkpoint, ThreadPool& pool) {
-  return std::make_unique<Gpt2>(std::move(config), std::move(checkpoint), pool);
+std::unique_ptr<Model> LoadGpt2(ModelConfig config, const SafetensorsCheckpoint& checkpoint, ThreadPool& pool) {
+  return std::make_unique<Gpt2>(std::move(config), checkpoint, pool);
 }
 
 }  // namespace invar

@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <new>
 
+#include "runtime/base/memory.h"
+
 namespace invar {
 namespace {
 
@@ -19,6 +21,14 @@ void KvCache::Free::operator()(float* p) const { std::free(p); }
 KvCache::KvCache(size_t layers, size_t kv_heads, size_t d) : kv_heads_(kv_heads), d_(d), blocks_(layers) {}
 
 KvCache::~KvCache() = default;
+
+uint64_t KvCache::MissingBytes(size_t length) const {
+  const uint64_t leaves = (length + INVAR_LEAF - 1) / INVAR_LEAF;
+  const uint64_t block = sizeof(float) * (KeyFloats(kv_heads_, d_) + ValueFloats(kv_heads_, d_));
+  uint64_t missing = 0;
+  for (const std::vector<KvBlock>& layer : blocks_) missing += leaves > layer.size() ? leaves - layer.size() : 0;
+  return SaturatingMultiply(missing, block);
+}
 
 void KvCache::Reserve(size_t length) {
   const size_t leaves = (length + INVAR_LEAF - 1) / INVAR_LEAF;

@@ -23,7 +23,9 @@ class KvCache {
   // Positions held.
   size_t length() const { return length_; }
 
-  // Makes room for `length` positions. Throws std::bad_alloc, and then nothing has changed.
+  // Bytes that Reserve would allocate.
+  uint64_t MissingBytes(size_t length) const;
+  // Makes room for `length` positions. Throws std::bad_alloc, and then what is held is as it was.
   void Reserve(size_t length);
   // The positions [0, length) are written; length may also shrink, which forgets what follows.
   void SetLength(size_t length) { length_ = length; }

@@ -5,6 +5,7 @@
 
 #include "invar/float_env.h"
 #include "runtime/base/error.h"
+#include "runtime/base/memory.h"
 #include "runtime/model/architectures.h"
 #include "runtime/weights/safetensors.h"
 
@@ -13,26 +14,48 @@ namespace invar {
 std::unique_ptr<Model> Model::Load(const std::filesystem::path& directory, ThreadPool& pool) {
   const ScopedFloatEnv env;
   ModelConfig config = ModelConfig::Load(directory);
-  SafetensorsCheckpoint checkpoint = SafetensorsCheckpoint::Open(directory);
+  const SafetensorsCheckpoint checkpoint = SafetensorsCheckpoint::Open(directory);
   switch (config.architecture) {
     case Architecture::kGpt2:
-      return LoadGpt2(std::move(config), std::move(checkpoint), pool);
+      return LoadGpt2(std::move(config), checkpoint, pool);
     case Architecture::kDecoder:
-      return LoadDecoder(std::move(config), std::move(checkpoint), pool);
+      return LoadDecoder(std::move(config), checkpoint, pool);
   }
   throw Error("config.json of " + directory.string() + " names an architecture that is not supported");
 }
 
-void Model::Forward(const Kernels& kernels, Team& team, const std::vector<SequenceInput>& inputs,
-                    ForwardBuffers& buffers, float* logits, Observer* observer) const {
+void Model::RequirePositions(size_t length) const {
+  if (length <= config_.max_positions) return;
+  throw Error("a sequence of " + std::to_string(length) + " tokens is longer than the " +
+              std::to_string(config_.max_positions) + " positions of the model" +
+              (config_.positions_reason.empty() ? "" : " (" + config_.positions_reason + ")") +
+              "; shorten the prompt or generate fewer tokens");
+}
+
+void Model::RequireBatchMemory(const std::vector<SequenceInput>& inputs, const ForwardBuffers& buffers) const {
+  uint64_t bytes = 0, rows = 0;
   for (const SequenceInput& input : inputs) {
-    if (input.cache->length() + input.count > config_.max_positions) {
-      throw Error("a sequence of " + std::to_string(input.cache->length() + input.count) +
-                  " tokens is longer than the " + std::to_string(config_.max_positions) +
-                  " positions of the model" +
-                  (config_.positions_reason.empty() ? "" : " (" + config_.positions_reason + ")") +
-                  "; shorten the prompt or generate fewer tokens");
-    }
+    bytes = SaturatingAdd(bytes, input.cache->MissingBytes(input.cache->length() + input.count));
+    rows += input.count;
+  }
+  if (rows > buffers.most_rows) {
+    // The buffers of a row, and matmul's copy of the widest.
+    const uint64_t q = config_.heads * config_.head_dim, kv = config_.kv_heads * config_.head_dim;
+    const uint64_t inner = std::max(config_.intermediate_size, config_.experts.intermediate_size);
+    const uint64_t floats = 4 * config_.hidden_size + 4 * q + 2 * kv + 3 * inner + 2 * config_.head_dim +
+                            config_.experts.experts + 3 * config_.experts.per_token * config_.hidden_size;
+    bytes = SaturatingAdd(bytes, SaturatingMultiply(rows, sizeof(float) * floats));
+  }
+  RequireMemory(bytes, "the keys, values and buffers of " + std::to_string(rows) + " tokens in " +
+                std::to_string(inputs.size()) + " sequences need", "use a shorter text, fewer sequences or smaller chunks");
+}
+
+void Model::Forward(const Kernels& kernels, Team& team, const std::vector<SequenceInput>& inputs,
+                    ForwardBuffers& buffers, float* logits, Observer* observer,
+                    std::vector<std::string>* failures) const {
+  if (failures != nullptr) failures->assign(inputs.size(), "");
+  for (const SequenceInput& input : inputs) {
+    RequirePositions(input.cache->length() + input.count);
     for (size_t i = 0; i < input.count; ++i) {
       if (input.ids[i] < 0 || static_cast<size_t>(input.ids[i]) >= config_.vocab_size) {
         throw Error("token id " + std::to_string(input.ids[i]) + " is outside the model's vocabulary of " +
@@ -40,6 +63,7 @@ void Model::Forward(const Kernels& kernels, Team& team, const std::vector<Sequen
       }
     }
   }
+  RequireBatchMemory(inputs, buffers);
   const ScopedFloatEnv env;
   Batch batch = {inputs, {}, {}, {}, {}};
   for (const SequenceInput& input : inputs) {
@@ -54,7 +78,16 @@ void Model::Forward(const Kernels& kernels, Team& team, const std::vector<Sequen
   }
   if (batch.rows() == 0) return;
   const Context context = {kernels, team, buffers.packed_rows};
+  buffers.failed_rows.clear();
   Run(context, batch, buffers, logits, observer);
+  buffers.most_rows = std::max(buffers.most_rows, batch.rows());
+  for (const size_t row : buffers.failed_rows) {
+    const std::string failure = "a router's probabilities hold a NaN, so no experts can be chosen; check the checkpoint";
+    if (failures == nullptr) throw Error(failure);
+    const auto after = [](size_t r, const AttentionSequence& s) { return r < s.first_row; };
+    const auto next = std::upper_bound(batch.sequences.begin(), batch.sequences.end(), row, after);
+    (*failures)[static_cast<size_t>(next - batch.sequences.begin()) - 1] = failure;
+  }
   for (const SequenceInput& input : inputs) input.cache->SetLength(input.cache->length() + input.count);
 }
 

@@ -37,6 +37,8 @@ class Observer {
 struct ForwardBuffers {
   Scratch packed_rows, hidden, normed, query, key, value, attended, gate, up, picked, cosine, sine;
   Scratch router, expert_rows, expert_out, expert_packed;
+  size_t most_rows = 0;             // that any pass had
+  std::vector<size_t> failed_rows;  // of this pass: rows that can have no logits
 };
 
 class Model {
@@ -54,11 +56,18 @@ class Model {
 
   KvCache NewCache() const { return KvCache(config_.layers, config_.kv_heads, config_.head_dim); }
 
+  // Throws Error for a text that is longer than the model's positions.
+  void RequirePositions(size_t length) const;
+
   // Runs all sequences' tokens through the model as one batch, appends to their caches, and writes the wanted logits,
-  // sequence after sequence, to logits[wanted rows][vocab_size]. Throws Error for an id outside the vocabulary or a
-  // sequence longer than the model's positions, before anything is changed.
+  // sequence after sequence, to logits[wanted rows][vocab_size]. Throws Error for an id outside the vocabulary, a
+  // sequence longer than the model's positions, or too little memory, before anything is changed.
+  //
+  // A sequence may fail on its own, where the contract calls what happens to it an error. With `failures` it then has a
+  // sentence there, which is empty for the others, and theirs are the bits that they have without it; otherwise it is
+  // thrown.
   void Forward(const Kernels& kernels, Team& team, const std::vector<SequenceInput>& batch, ForwardBuffers& buffers,
-               float* logits, Observer* observer = nullptr) const;
+               float* logits, Observer* observer = nullptr, std::vector<std::string>* failures = nullptr) const;
 
  protected:
   // One row for each token of the batch.
@@ -72,6 +81,9 @@ class Model {
   };
 
   explicit Model(ModelConfig config) : config_(std::move(config)) {}
+
+  // Throws Error where the batch would need more memory than there is.
+  void RequireBatchMemory(const std::vector<SequenceInput>& inputs, const ForwardBuffers& buffers) const;
 
   // Leaves the final norm's rows of `wanted` in x and computes the head into logits.
   virtual void Run(const Context&, Batch&, ForwardBuffers&, float* logits, Observer*) const = 0;

@@ -6,12 +6,78 @@
 #include <new>
 
 #include "runtime/base/error.h"
+#include "runtime/base/memory.h"
 #include "runtime/kernels/selection.h"
 
 namespace invar {
 namespace {
 
+// Of a file, read at once by one thread: larger than what a call costs, smaller than the second-level cache.
+constexpr size_t kPieceBytes = size_t{1} << 20;
+
+size_t CeilDiv(size_t a, size_t b) { return (a + b - 1) / b; }
 size_t ElementSize(invar_type type) { return type == INVAR_F32 ? 4 : 2; }
+
+// Memory for a piece, left as it is found.
+class Piece {
+ public:
+  explicit Piece(size_t bytes) : data_(new char[bytes]) {}
+  char* get() const { return data_.get(); }
+
+ private:
+  std::unique_ptr<char[]> data_;
+};
+
+// The bits of an exponent: all set in a NaN and an infinity, and in no other.
+uint32_t ExponentMask(invar_type type) {
+  return type == INVAR_F32 ? 0x7F800000u : type == INVAR_BF16 ? 0x7F80u : 0x7C00u;
+}
+
+template <class Element>
+Element ElementAt(const char* data, size_t i) {
+  Element x;
+  std::memcpy(&x, data + i * sizeof(Element), sizeof(Element));
+  return x;
+}
+
+template <class Element>
+size_t FirstWithAll(Element mask, const char* data, size_t count) {
+  constexpr size_t kBlock = 64;  // a constant number, which compilers make vectors of
+  size_t i = 0;
+  for (; i + kBlock <= count; i += kBlock) {
+    Element found = 0;
+    for (size_t j = 0; j < kBlock; ++j) {
+      found = static_cast<Element>(found | ((ElementAt<Element>(data, i + j) & mask) == mask ? 1 : 0));
+    }
+    if (found != 0) break;
+  }
+  while (i < count && (ElementAt<Element>(data, i) & mask) != mask) ++i;
+  return i;
+}
+
+// `count` where every element is finite.
+size_t FirstNotFinite(invar_type type, const void* data, size_t count) {
+  const char* bytes = static_cast<const char*>(data);
+  if (type == INVAR_F32) return FirstWithAll<uint32_t>(ExponentMask(type), bytes, count);
+  return FirstWithAll<uint16_t>(static_cast<uint16_t>(ExponentMask(type)), bytes, count);
+}
+
+bool IsNan(invar_type type, const void* data, size_t i) {
+  const char* bytes = static_cast<const char*>(data);
+  const uint32_t bits = type == INVAR_F32 ? ElementAt<uint32_t>(bytes, i) : ElementAt<uint16_t>(bytes, i);
+  const uint32_t sign = type == INVAR_F32 ? 0x80000000u : 0x8000u;
+  return (bits & ~sign) != ExponentMask(type);
+}
+
+// "[3, 5]", of an element by its place in the whole.
+std::string IndexText(const std::vector<uint64_t>& shape, uint64_t at) {
+  std::vector<uint64_t> index(shape.size());
+  for (size_t i = shape.size(); i-- > 0;) {
+    index[i] = at % shape[i];
+    at /= shape[i];
+  }
+  return ShapeText(index);
+}
 
 invar_type StorageType(const TensorView& tensor) {
   switch (tensor.dtype) {
@@ -74,6 +140,61 @@ const TensorView& WeightLoader::Tensor(const std::string& name, const std::vecto
   return tensor;
 }
 
+void WeightLoader::Begin() {
+  RequireMemory(counted_, "the weights of " + checkpoint_.directory().string() + " need",
+                "use a smaller model or one stored as BF16 or F16, or give it more memory");
+  loading_ = true;
+  parameters_ = 0;
+}
+
+void* WeightLoader::Allocate(uint64_t elements, size_t element) {
+  const uint64_t bytes = SaturatingMultiply(elements, element);
+  counted_ = SaturatingAdd(counted_, bytes);
+  return loading_ ? arena_.Allocate(static_cast<size_t>(bytes)) : nullptr;
+}
+
+void WeightLoader::Read(const TensorView& tensor, uint64_t first, size_t count, void* to) const {
+  const invar_type type = StorageType(tensor);
+  const size_t element = ElementSize(type);
+  tensor.Read(first * element, count * element, to);
+  const size_t at = FirstNotFinite(type, to, count);
+  if (at == count) return;
+  throw Error("tensor " + tensor.name + " of " + checkpoint_.directory().string() + " holds " +
+              (IsNan(type, to, at) ? "a NaN" : "an infinity") + " at " + IndexText(tensor.shape, first + at) +
+              "; the checkpoint is damaged, download or convert it again");
+}
+
+// Rows of the file become panels; a piece is a few whole panels.
+void WeightLoader::Pack(const TensorView& tensor, size_t n, size_t k, char* packed) const {
+  const invar_type type = StorageType(tensor);
+  const size_t element = ElementSize(type), panel_bytes = k * INVAR_PANEL * element;
+  const size_t panels = CeilDiv(n, INVAR_PANEL), step = std::clamp<size_t>(kPieceBytes / panel_bytes, 1, panels);
+  Team team(pool_, pool_.threads());
+  team.For(CeilDiv(panels, step), [&](size_t task) {
+    const size_t begin = task * step, end = std::min(begin + step, panels);
+    const size_t first = begin * INVAR_PANEL, rows = std::min(end * INVAR_PANEL, n) - first;
+    const Piece piece(rows * k * element);
+    Read(tensor, uint64_t{first} * k, rows * k, piece.get());
+    invar_pack_panels(type, rows, k, piece.get(), static_cast<int64_t>(k), 1, 0, end - begin, packed + begin * panel_bytes);
+  });
+}
+
+// Rows of the file go along the panels; a piece is a stretch of every panel.
+void WeightLoader::PackTransposed(const TensorView& tensor, size_t n, size_t k, char* packed) const {
+  const invar_type type = StorageType(tensor);
+  const size_t element = ElementSize(type), step = std::clamp<size_t>(kPieceBytes / (n * element), 1, k);
+  Team team(pool_, pool_.threads());
+  team.For(CeilDiv(k, step), [&](size_t task) {
+    const size_t begin = task * step, depth = std::min(step, k - begin);
+    const Piece piece(depth * n * element);
+    Read(tensor, uint64_t{begin} * n, depth * n, piece.get());
+    for (size_t first = 0; first < n; first += INVAR_PANEL) {
+      invar_pack_panels(type, n - first, depth, piece.get() + first * element, 1, static_cast<int64_t>(n), 0, 1,
+                        packed + (first * k + begin * INVAR_PANEL) * element);
+    }
+  });
+}
+
 Linear WeightLoader::LoadLinear(const std::string& weight, const std::string& bias, size_t n, size_t k,
                                 bool transposed) {
   const TensorView& tensor =
@@ -82,27 +203,29 @@ Linear WeightLoader::LoadLinear(const std::string& weight, const std::string& bi
   linear.type = StorageType(tensor);
   linear.n = n;
   linear.k = k;
-  void* packed = arena_.Allocate(invar_packed_size(n, k) * ElementSize(linear.type));
-  const int64_t row_stride = transposed ? 1 : static_cast<int64_t>(k);
-  const int64_t column_stride = transposed ? static_cast<int64_t>(n) : 1;
-  const size_t panels = (n + INVAR_PANEL - 1) / INVAR_PANEL;
-  constexpr size_t kPanelsPerTask = 8;
-  Team team(pool_, pool_.threads());
-  team.For((panels + kPanelsPerTask - 1) / kPanelsPerTask, [&](size_t task) {
-    const size_t begin = task * kPanelsPerTask;
-    invar_pack_panels(linear.type, n, k, tensor.data, row_stride, column_stride, begin,
-                      std::min(begin + kPanelsPerTask, panels), packed);
-  });
+  void* packed = Allocate(invar_packed_size(n, k), ElementSize(linear.type));
+  if (loading_ && transposed) {
+    PackTransposed(tensor, n, k, static_cast<char*>(packed));
+  } else if (loading_) {
+    Pack(tensor, n, k, static_cast<char*>(packed));
+  }
   linear.packed = packed;
   if (!bias.empty()) linear.bias = LoadVector(bias, n);
   return linear;
 }
 
 const float* WeightLoader::Widen(const TensorView& tensor, size_t count) {
-  float* values = static_cast<float*>(arena_.Allocate(count * sizeof(float)));
   const invar_type type = StorageType(tensor);
-  const invar_embedding_args args = {count, tensor.data, 1, nullptr, values};
-  Kernels::Of("").embedding[type](&args);
+  float* values = static_cast<float*>(Allocate(count, sizeof(float)));
+  if (!loading_) return nullptr;
+  const Piece piece(std::min(count * ElementSize(type), kPieceBytes));
+  const size_t step = kPieceBytes / ElementSize(type);
+  for (size_t begin = 0; begin < count; begin += step) {
+    const size_t n = std::min(step, count - begin);
+    Read(tensor, begin, n, piece.get());
+    const invar_embedding_args args = {n, piece.get(), 1, nullptr, values + begin};
+    Kernels::Of("").embedding[type](&args);
+  }
   return values;
 }
 
@@ -112,9 +235,19 @@ const float* WeightLoader::LoadMatrix(const std::string& name, size_t rows, size
   return Widen(Tensor(name, {rows, columns}), rows * columns);
 }
 
-EmbeddingTable WeightLoader::MapTable(const std::string& name, size_t rows, size_t width) {
+EmbeddingTable WeightLoader::LoadTable(const std::string& name, size_t rows, size_t width) {
   const TensorView& tensor = Tensor(name, {rows, width});
-  return {StorageType(tensor), tensor.data, width, false};
+  const invar_type type = StorageType(tensor);
+  const size_t element = ElementSize(type), count = rows * width, step = kPieceBytes / element;
+  char* table = static_cast<char*>(Allocate(count, element));
+  if (loading_) {
+    Team team(pool_, pool_.threads());
+    team.For(CeilDiv(count, step), [&](size_t task) {
+      const size_t begin = task * step;
+      Read(tensor, begin, std::min(step, count - begin), table + begin * element);
+    });
+  }
+  return {type, table, width, false};
 }
 
 EmbeddingTable WeightLoader::TableOf(const Linear& head) { return {head.type, head.packed, head.k, true}; }

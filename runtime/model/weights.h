@@ -1,5 +1,6 @@
-// A checkpoint's tensors as the kernels want them: projections packed once into panels, parameters widened, and
-// embedding tables that are read where they lie.
+// A checkpoint's tensors as the kernels want them: projections packed once into panels, parameters widened, embedding
+// tables as they are. They are read piece by piece, so that beside them next to no memory is needed, and nothing of the
+// file is needed once they are loaded.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +29,7 @@ class Arena {
   size_t bytes_ = 0;
 };
 
-// Rows to look up by id: rows of the checkpoint's mapped file, or columns of packed panels where the head is tied.
+// Rows to look up by id: of a table, or columns of packed panels where the head is tied.
 struct EmbeddingTable {
   invar_type type = INVAR_F32;
   const void* data = nullptr;
@@ -41,10 +42,18 @@ struct EmbeddingTable {
 };
 
 // Finds tensors by name, checks type and shape, packs and widens.
+//
+// A model asks for all its tensors twice. The first time they are only looked for and counted, and what is returned has
+// null for its data: a tensor that is missing or misshapen, and memory that is not there, are told before anything is
+// read. After Begin they are loaded. A NaN or an infinity in a tensor is an Error that names it: nothing that the tensor
+// takes part in would mean anything.
 class WeightLoader {
  public:
   // Names are looked up as prefix + name, then as name alone.
   WeightLoader(const SafetensorsCheckpoint& checkpoint, std::string prefix, ThreadPool& pool, Arena& arena);
+
+  // Throws Error where there is too little memory for what has been asked for; from now on tensors are loaded.
+  void Begin();
 
   bool Has(const std::string& name) const;
 
@@ -56,8 +65,8 @@ class WeightLoader {
   // A matrix [rows][columns] of parameters, widened to binary32.
   const float* LoadMatrix(const std::string& name, size_t rows, size_t columns);
 
-  // A table left where it lies in the mapped file, which must outlive it.
-  EmbeddingTable MapTable(const std::string& name, size_t rows, size_t width);
+  // A table in the type it is stored in.
+  EmbeddingTable LoadTable(const std::string& name, size_t rows, size_t width);
   // The same table seen through the packed panels of the head that is tied to it.
   static EmbeddingTable TableOf(const Linear& head);
 
@@ -67,11 +76,18 @@ class WeightLoader {
   const TensorView& Tensor(const std::string& name) const;
   const TensorView& Tensor(const std::string& name, const std::vector<uint64_t>& shape);
   const float* Widen(const TensorView& tensor, size_t count);
+  void* Allocate(uint64_t elements, size_t element);
+  // Reads elements [first, first + count) and checks them.
+  void Read(const TensorView& tensor, uint64_t first, size_t count, void* to) const;
+  void Pack(const TensorView& tensor, size_t n, size_t k, char* packed) const;
+  void PackTransposed(const TensorView& tensor, size_t n, size_t k, char* packed) const;
 
   const SafetensorsCheckpoint& checkpoint_;
   std::string prefix_;
   ThreadPool& pool_;
   Arena& arena_;
+  bool loading_ = false;
+  uint64_t counted_ = 0;  // bytes asked for
   size_t parameters_ = 0;
 };
 

@@ -2,7 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
-#include "runtime/base/mapped_file.h"
+#include "runtime/base/file.h"
 #include "runtime/text/unicode.h"
 
 namespace invar {
@@ -20,11 +20,10 @@ ChatTemplate ChatTemplate::Parse(const std::string& source, const std::string& n
 }
 
 std::optional<ChatTemplate> ChatTemplate::Load(const std::filesystem::path& directory) {
-  std::error_code error;
   const std::filesystem::path file = directory / "chat_template.jinja", config = directory / "tokenizer_config.json";
   std::optional<ChatTemplate> chat;
-  if (std::filesystem::exists(file, error)) chat = Parse(ReadWholeFile(file, kLargestFile), file.string());
-  if (!std::filesystem::exists(config, error)) return chat;
+  if (NameExists(file)) chat = Parse(ReadWholeFile(file, kLargestFile), file.string());
+  if (!NameExists(config)) return chat;
   const nlohmann::json json = ParseJsonFile(config, kLargestFile);
   const JsonFields fields(json, config.string());
   if (!chat && !fields.IsNull("chat_template")) {
@@ -64,7 +63,7 @@ std::string ChatTemplate::Render(const nlohmann::ordered_json& messages, const C
   for (const char* name : {"tools", "documents"}) {
     if (jinja::Find(variables, name) == nullptr) jinja::Set(variables, name, jinja::None{});
   }
-  return jinja::Render(*root_, name_, variables, options.today);
+  return jinja::Render(*root_, name_, variables, options.today, options.limits);
 }
 
 }  // namespace invar

@@ -21,6 +21,7 @@ struct ChatOptions {
   nlohmann::ordered_json variables;
   // What strftime_now writes; a template that asks for it is refused where there is none.
   std::optional<jinja::Date> today;
+  jinja::Limits limits;
 };
 
 class ChatTemplate {

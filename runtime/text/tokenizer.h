@@ -25,6 +25,8 @@ class Tokenizer {
  public:
   // From tokenizer.json, or vocab.json and merges.txt. Throws Error; what is not supported is named.
   static Tokenizer Load(const std::filesystem::path& directory);
+  // Of tokenizer.json's text; messages call it `source`.
+  static Tokenizer Parse(std::string_view text, const std::string& source);
 
   // Special tokens written in the text become their ids. `add_special` adds what the tokenizer puts around every text
   // (a beginning-of-text token, where it has one).
@@ -51,7 +53,7 @@ class Tokenizer {
   static constexpr uint8_t kSpecial = 1, kFallbackByte = 2;
   struct Work;  // what one call of Encode uses again and again
 
-  void ReadJson(const std::filesystem::path& path);
+  void ReadJson(std::string_view text, const std::string& where);
   void ReadVocabAndMerges(const std::filesystem::path& vocab, const std::filesystem::path& merges);
   void ReadModel(const JsonFields& model);
   void ReadNormalizer(const nlohmann::json& normalizer, const std::string& where);

@@ -7,7 +7,7 @@
 
 #include "invar/float_env.h"
 #include "runtime/base/error.h"
-#include "runtime/base/mapped_file.h"
+#include "runtime/base/file.h"
 #include "runtime/text/tokenizer.h"
 #include "runtime/text/unicode.h"
 
@@ -105,16 +105,22 @@ std::string Scheme(const JsonFields& metaspace) {
 Tokenizer Tokenizer::Load(const std::filesystem::path& directory) {
   const ScopedFloatEnv env;
   Tokenizer tokenizer;
-  std::error_code error;
   const std::filesystem::path json = directory / "tokenizer.json", vocab = directory / "vocab.json",
                               merges = directory / "merges.txt";
-  if (std::filesystem::exists(json, error)) {
-    tokenizer.ReadJson(json);
-  } else if (std::filesystem::exists(vocab, error) && std::filesystem::exists(merges, error)) {
+  if (NameExists(json)) {
+    tokenizer.ReadJson(ReadWholeFile(json, kLargestFile), json.string());
+  } else if (NameExists(vocab) && NameExists(merges)) {
     tokenizer.ReadVocabAndMerges(vocab, merges);
   } else {
     throw Error(directory.string() + " holds no tokenizer: neither tokenizer.json nor vocab.json with merges.txt");
   }
+  return tokenizer;
+}
+
+Tokenizer Tokenizer::Parse(std::string_view text, const std::string& source) {
+  const ScopedFloatEnv env;
+  Tokenizer tokenizer;
+  tokenizer.ReadJson(text, source);
   return tokenizer;
 }
 
@@ -242,9 +248,8 @@ void Tokenizer::ReadVocabAndMerges(const std::filesystem::path& vocab, const std
   ReadAddedTokens(added, beside.string() + ": added_tokens_decoder");
 }
 
-void Tokenizer::ReadJson(const std::filesystem::path& path) {
-  const nlohmann::json json = ParseJsonFile(path, kLargestFile);
-  const std::string where = path.string();
+void Tokenizer::ReadJson(std::string_view text, const std::string& where) {
+  const nlohmann::json json = ParseJson(text, where);
   const JsonFields fields(json, where);
   if (fields.IsNull("model")) fields.Reject("model", "an object");
   if (fields.IsNull("decoder")) fields.Reject("decoder", "an object");

@@ -61,25 +61,47 @@ void CopyLittleEndian(const std::byte* from, size_t bytes, size_t element, void*
   }
 }
 
-void TensorView::CopyTo(void* to) const { CopyLittleEndian(data, bytes, DTypeSize(dtype), to); }
+void TensorView::Read(uint64_t begin, size_t count, void* to) const {
+  if (count == 0) return;  // pointers may be null
+  if (begin > bytes || count > bytes - begin) throw Error("a read beyond the end of tensor " + Quoted(name));
+  if (file != nullptr) {
+    file->ReadAt(offset + begin, count, to);
+  } else {
+    std::memcpy(to, data + begin, count);
+  }
+}
+
+void TensorView::CopyTo(void* to) const {
+  Read(0, static_cast<size_t>(bytes), to);
+  if constexpr (std::endian::native == std::endian::little) return;
+  const std::vector<std::byte> file_order(static_cast<const std::byte*>(to), static_cast<const std::byte*>(to) + bytes);
+  CopyLittleEndian(file_order.data(), file_order.size(), DTypeSize(dtype), to);
+}
 
 SafetensorsFile SafetensorsFile::Open(const std::filesystem::path& path) {
   SafetensorsFile file;
-  file.file_ = MappedFile::Open(path);
   file.source_ = path.string();
-  file.Read(file.file_.bytes());
+  file.Read(FileReader::Open(path), {});
   return file;
 }
 
 SafetensorsFile SafetensorsFile::Parse(std::span<const std::byte> bytes, std::string source) {
   SafetensorsFile file;
   file.source_ = std::move(source);
-  file.Read(bytes);
+  file.Read(nullptr, bytes);
   return file;
 }
 
-void SafetensorsFile::Read(std::span<const std::byte> bytes) {
-  SafetensorsHeader header = ReadSafetensorsHeader(bytes, source_);
+void SafetensorsFile::Read(std::shared_ptr<const FileReader> file, std::span<const std::byte> bytes) {
+  file_ = std::move(file);
+  const auto read = [&](uint64_t offset, size_t count, void* to) {
+    if (file_ != nullptr) {
+      file_->ReadAt(offset, count, to);
+    } else if (count > 0) {
+      std::memcpy(to, bytes.data() + offset, count);
+    }
+  };
+  SafetensorsHeader header = ReadSafetensorsHeader(file_ != nullptr ? file_->size() : bytes.size(), read, source_);
   metadata_ = std::move(header.metadata);
   tensors_.reserve(header.tensors.size());
   names_.reserve(header.tensors.size());
@@ -87,8 +109,9 @@ void SafetensorsFile::Read(std::span<const std::byte> bytes) {
     const DType dtype = DTypeOf(tensor.dtype);
     if (dtype == DType::kUnknown) unknown_types_.emplace(tensor.name, tensor.dtype);
     names_.push_back(tensor.name);
-    tensors_.push_back({std::move(tensor.name), dtype, std::move(tensor.shape), header.data.data() + tensor.begin,
-                        static_cast<size_t>(tensor.end - tensor.begin)});
+    const uint64_t begin = header.data_begin + tensor.begin;
+    tensors_.push_back({std::move(tensor.name), dtype, std::move(tensor.shape), tensor.end - tensor.begin, file_.get(), begin,
+                        file_ != nullptr ? nullptr : bytes.data() + begin});
   }
 }
 
@@ -113,25 +136,23 @@ bool SafetensorsFile::Has(std::string_view name) const { return IndexOf(names_, 
 
 SafetensorsCheckpoint SafetensorsCheckpoint::Open(const std::filesystem::path& directory) {
   namespace fs = std::filesystem;
-  std::error_code error;
-  if (!fs::is_directory(directory, error)) {
-    throw Error("there is no directory " + directory.string() +
-                "; name the directory that holds the checkpoint's config.json and model.safetensors");
-  }
+  RequireDirectory(directory, directory.string(),
+                   "name the directory that holds the checkpoint's config.json and model.safetensors");
   SafetensorsCheckpoint checkpoint;
   checkpoint.directory_ = directory;
   const fs::path single = directory / "model.safetensors", index = directory / "model.safetensors.index.json";
-  if (fs::exists(single, error)) {
+  if (NameExists(single)) {
     checkpoint.files_.push_back(SafetensorsFile::Open(single));
     checkpoint.names_ = checkpoint.files_[0].names();
     checkpoint.file_of_name_.assign(checkpoint.names_.size(), 0);
     return checkpoint;
   }
-  if (fs::exists(index, error)) {
+  if (NameExists(index)) {
     checkpoint.OpenShards(index);
     return checkpoint;
   }
   std::string found;
+  std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) {
     const std::string extension = entry.path().extension().string();
     if (extension == ".bin" || extension == ".pt" || extension == ".pth") found = entry.path().filename().string();
@@ -159,8 +180,7 @@ void SafetensorsCheckpoint::OpenShards(const std::filesystem::path& index) {
     const auto [it, is_new] = file_by_name.emplace(shard, files_.size());
     if (is_new) {
       const std::filesystem::path path = directory_ / shard;
-      std::error_code error;
-      if (!std::filesystem::exists(path, error)) {
+      if (!NameExists(path)) {
         throw Error("the file " + Quoted(shard) + " that " + index.string() +
                     " names is missing; download it into the same directory");
       }

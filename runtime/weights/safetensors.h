@@ -8,12 +8,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "runtime/base/mapped_file.h"
+#include "runtime/base/file.h"
 
 namespace invar {
 
@@ -30,16 +31,20 @@ struct TensorView {
   std::string name;
   DType dtype = DType::kUnknown;
   std::vector<uint64_t> shape;
-  // Row-major, little-endian whatever the machine, and not necessarily aligned to the element's size.
+  uint64_t bytes = 0;
+  // Where the elements lie, row-major and little-endian whatever the machine: at `offset` of a file, or in memory.
+  const FileReader* file = nullptr;
+  uint64_t offset = 0;
   const std::byte* data = nullptr;
-  size_t bytes = 0;
 
   uint64_t elements() const { return bytes / DTypeSize(dtype); }
+  // Copies bytes [begin, begin + count) as they lie there. Throws Error where the file has become shorter.
+  void Read(uint64_t begin, size_t count, void* to) const;
   // Copies the elements in the machine's own byte order; `to` has room for `bytes` bytes.
   void CopyTo(void* to) const;
 };
 
-// One mapped file. Its views stay valid while the object lives, also when it is moved.
+// One open file, of which only the header is in memory. Its views stay valid while the object lives, also when it is moved.
 class SafetensorsFile {
  public:
   static SafetensorsFile Open(const std::filesystem::path& path);
@@ -57,9 +62,10 @@ class SafetensorsFile {
   const std::string& source() const { return source_; }
 
  private:
-  void Read(std::span<const std::byte> bytes);
+  // Views of `file`, or where there is none of `bytes`.
+  void Read(std::shared_ptr<const FileReader> file, std::span<const std::byte> bytes);
 
-  MappedFile file_;
+  std::shared_ptr<const FileReader> file_;
   std::string source_;
   std::vector<TensorView> tensors_;  // ascending by name, as names_
   std::vector<std::string> names_;

@@ -6,6 +6,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
+#include "runtime/base/memory.h"
 
 namespace invar {
 
@@ -159,12 +160,11 @@ class HeaderEvents {
 };
 
 // Ranges in ascending order must each begin where the one before ended, and the last must end the file.
-void CheckRanges(SafetensorsHeader& header, const std::string& source) {
+void CheckRanges(SafetensorsHeader& header, uint64_t size, const std::string& source) {
   std::vector<SafetensorsHeader::Tensor>& tensors = header.tensors;
   std::sort(tensors.begin(), tensors.end(), [](const auto& a, const auto& b) {
     return a.begin != b.begin ? a.begin < b.begin : a.end < b.end;
   });
-  const uint64_t size = header.data.size();
   uint64_t end = 0;
   for (const SafetensorsHeader::Tensor& tensor : tensors) {
     const std::string who = "tensor " + Quoted(tensor.name) + " of " + source;
@@ -214,34 +214,40 @@ bool TensorBytes(const std::vector<uint64_t>& shape, DType dtype, uint64_t* byte
   return true;
 }
 
-SafetensorsHeader ReadSafetensorsHeader(std::span<const std::byte> bytes, const std::string& source) {
-  const char* text = reinterpret_cast<const char*>(bytes.data());
-  if (std::string_view(text, bytes.size()).starts_with("version https://git-lfs")) {
+SafetensorsHeader ReadSafetensorsHeader(uint64_t size, const ReadBytes& read, const std::string& source) {
+  constexpr std::string_view kPointer = "version https://git-lfs";
+  char begin[kPointer.size()] = {};
+  read(0, static_cast<size_t>(std::min<uint64_t>(size, sizeof(begin))), begin);
+  if (std::string_view(begin, sizeof(begin)) == kPointer) {
     throw Error(source + " is a Git LFS pointer and not the weights; fetch them with git lfs pull");
   }
-  if (bytes.size() < 8) {
-    throw Error(source + " has only " + std::to_string(bytes.size()) +
-                " bytes, too few for a safetensors file; download it again");
+  if (size < 8) {
+    throw Error(source + " has only " + std::to_string(size) + " bytes, too few for a safetensors file; download it again");
   }
   uint64_t length = 0;
-  for (int i = 7; i >= 0; --i) length = length << 8 | std::to_integer<uint64_t>(bytes[i]);
+  for (int i = 7; i >= 0; --i) length = length << 8 | static_cast<uint8_t>(begin[i]);
   if (length > kMaxSafetensorsHeader) {
     throw Error(source + " claims a header of " + std::to_string(length) + " bytes where at most " +
                 std::to_string(kMaxSafetensorsHeader) + " are allowed; it is not a safetensors file or is damaged");
   }
-  if (length > bytes.size() - 8) {
+  if (length > size - 8) {
     throw Error(source + " ends within its header; it is incomplete, download it again");
   }
-  const std::string_view json(text + 8, static_cast<size_t>(length));
+  // The shortest entry of metadata, seven bytes, becomes a node of a map of about a hundred.
+  if (length > kLittleMemory / 16) {
+    RequireMemory(24 * length, "reading the header of " + source + " may need", "check that it is the file you mean");
+  }
+  std::string json(static_cast<size_t>(length), '\0');
+  read(8, json.size(), json.data());
   // The format asks for the brace first; and the parser would take a zero byte for the end and ignore what follows.
   if (!json.starts_with('{') || json.find('\0') != json.npos) {
     throw Error("the header of " + source + " is not a JSON object; it is not a safetensors file or is damaged");
   }
   SafetensorsHeader header;
-  header.data = bytes.subspan(8 + static_cast<size_t>(length));
+  header.data_begin = 8 + length;
   HeaderEvents events(header, source);
   nlohmann::json::sax_parse(json.begin(), json.end(), &events);
-  CheckRanges(header, source);
+  CheckRanges(header, size - header.data_begin, source);
   SortByName(header, source);
   return header;
 }

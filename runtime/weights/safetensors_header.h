@@ -3,8 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,12 +24,14 @@ struct SafetensorsHeader {
   };
   std::vector<Tensor> tensors;  // ascending by name
   std::map<std::string, std::string> metadata;
-  std::span<const std::byte> data;
+  uint64_t data_begin = 0;  // of the file
 };
 
-// `bytes` is the whole file. Afterwards the tensors' ranges cover the data without gap or overlap, and each range has
-// the size that its shape and type ask for, where the type is known. Throws Error, calling the file `source`.
-SafetensorsHeader ReadSafetensorsHeader(std::span<const std::byte> bytes, const std::string& source);
+// Of a file of `size` bytes of which `read` gives any part. Afterwards the tensors' ranges cover the data without gap or
+// overlap, and each range has the size that its shape and type ask for, where the type is known. Throws Error, calling
+// the file `source`.
+using ReadBytes = std::function<void(uint64_t offset, size_t bytes, void* to)>;
+SafetensorsHeader ReadSafetensorsHeader(uint64_t size, const ReadBytes& read, const std::string& source);
 
 // kUnknown where the name is none of ours.
 DType DTypeOf(std::string_view name);

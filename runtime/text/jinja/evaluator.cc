@@ -17,8 +17,6 @@ struct Macro {
 
 namespace {
 
-constexpr size_t kLongestText = size_t{64} << 20;
-constexpr size_t kMostSteps = 5'000'000;
 constexpr int kDeepestCalls = 60;
 constexpr int64_t kLargestInteger = int64_t{1} << 53;
 
@@ -26,7 +24,8 @@ enum class Flow { kNext, kBreak, kContinue };
 
 class Evaluator {
  public:
-  Evaluator(const std::string& name, const Dict& variables, const std::optional<Date>& today) : name_(name), today_(today) {
+  Evaluator(const std::string& name, const Dict& variables, const std::optional<Date>& today, const Limits& limits)
+      : name_(name), today_(today), limits_(limits) {
     scopes_.push_back(variables);
   }
 
@@ -37,11 +36,15 @@ class Evaluator {
 
  private:
   void Count(const Node& node, size_t steps = 1) {
-    if ((steps_ += steps) > kMostSteps) Fail(name_, node.line, "the template takes too many steps");
+    if ((steps_ += steps) > limits_.steps) Fail(name_, node.line, "the template takes too many steps");
+  }
+
+  [[noreturn]] void FailTooLong(const Node& node) const {
+    Fail(name_, node.line, "the text grows beyond " + std::to_string(limits_.text) + " bytes");
   }
 
   void Write(const std::string& text, const Node& node) {
-    if (out_.size() + text.size() > kLongestText) Fail(name_, node.line, "the text grows beyond 64 MiB");
+    if (out_.size() + text.size() > limits_.text) FailTooLong(node);
     out_ += text;
   }
 
@@ -338,8 +341,8 @@ class Evaluator {
     if (op == "*" && left.IsString() && right.IsInteger()) {
       std::string text;
       const int64_t times = std::clamp<int64_t>(right.integer(), 0, kLargestInteger);
-      if (!left.string().empty() && static_cast<uint64_t>(times) > kLongestText / left.string().size()) {
-        Fail(name_, node.line, "the text grows beyond 64 MiB");
+      if (!left.string().empty() && static_cast<uint64_t>(times) > limits_.text / left.string().size()) {
+        FailTooLong(node);
       }
       if (!left.string().empty()) {
         for (int64_t i = 0; i < times; ++i) text += left.string();
@@ -504,6 +507,7 @@ class Evaluator {
 
   const std::string& name_;
   const std::optional<Date>& today_;
+  const Limits limits_;
   std::vector<Dict> scopes_;
   std::string out_;
   const Node* caller_ = nullptr;
@@ -513,8 +517,9 @@ class Evaluator {
 
 }  // namespace
 
-std::string Render(const Node& root, const std::string& name, const Dict& variables, const std::optional<Date>& today) {
-  return Evaluator(name, variables, today).Whole(root);
+std::string Render(const Node& root, const std::string& name, const Dict& variables, const std::optional<Date>& today,
+                   const Limits& limits) {
+  return Evaluator(name, variables, today, limits).Whole(root);
 }
 
 }  // namespace invar::jinja

@@ -1,6 +1,7 @@
 // Renders a template.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 
@@ -14,7 +15,14 @@ struct Date {
   int year = 0, month = 0, day = 0;
 };
 
+// What a template may take: beyond it, it is refused.
+struct Limits {
+  size_t steps = 5'000'000;
+  size_t text = size_t{64} << 20;  // bytes, of what is written and of any text on the way
+};
+
 // `variables`: the template's globals. Throws Error where the template raises, or does what is not supported, with its line.
-std::string Render(const Node& root, const std::string& name, const Dict& variables, const std::optional<Date>& today);
+std::string Render(const Node& root, const std::string& name, const Dict& variables, const std::optional<Date>& today,
+                   const Limits& limits = {});
 
 }  // namespace invar::jinja
