@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <exception>
 #include <functional>
-#include <future>
 #include <mutex>
 #include <new>
 #include <system_error>
@@ -42,21 +41,26 @@ namespace {
 // A thread that waits to be told what to run.
 class WaitingThread {
  public:
-  WaitingThread() : thread_([work = work_.get_future()]() mutable {
-    if (const std::function<void()> run = work.get()) run();
+  WaitingThread() : thread_([this] {
+    told_.wait(false, std::memory_order_acquire);
+    if (run_) run_();
   }) {}
   ~WaitingThread() {
-    if (!told_) work_.set_value({});
+    if (!told_.load(std::memory_order_relaxed)) Tell(nullptr);
     thread_.join();
   }
+  WaitingThread(const WaitingThread&) = delete;
+  WaitingThread& operator=(const WaitingThread&) = delete;
+  // Once.
   void Tell(std::function<void()> run) {
-    told_ = true;
-    work_.set_value(std::move(run));
+    run_ = std::move(run);
+    told_.store(true, std::memory_order_release);
+    told_.notify_one();
   }
 
  private:
-  std::promise<std::function<void()>> work_;
-  bool told_ = false;
+  std::function<void()> run_;
+  std::atomic<bool> told_{false};
   std::thread thread_;  // last: it uses what is above
 };
 

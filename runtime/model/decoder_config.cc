@@ -9,6 +9,8 @@
 namespace invar {
 namespace {
 
+constexpr size_t kLargestHead = 1 << 14;
+
 enum class Sliding { kNever, kWhereUsed, kAlways };
 
 struct Family {
@@ -161,6 +163,8 @@ bool ReadDecoder(const std::string& type, const JsonFields& f, ModelConfig& c) {
   if (c.heads * c.head_dim > static_cast<size_t>(kLargestSize)) {
     f.Reject("num_attention_heads", "at most " + std::to_string(kLargestSize) + " / head_dim, " + std::to_string(c.head_dim));
   }
+  // Each pair of a head costs a frequency worked out exactly.
+  if (c.head_dim > kLargestHead) f.Reject("head_dim", "at most " + std::to_string(kLargestHead));
   if (c.head_dim % 2 != 0) f.Reject("head_dim", "even, for rotary position embeddings");
   c.intermediate_size = Size(f, "intermediate_size", family->intermediate_size);
   c.max_positions = Size(f, "max_position_embeddings", family->positions);

@@ -191,14 +191,24 @@ void SafetensorsCheckpoint::OpenShards(const std::filesystem::path& index) {
   }
   // Index and files must tell the same story, or which bytes a name means would depend on who reads the checkpoint.
   // Tensors that the index does not name are not part of the checkpoint.
+  std::vector<std::pair<std::string_view, size_t>> held;  // every tensor of every file
+  for (size_t f = 0; f < files_.size(); ++f) {
+    for (const std::string& name : files_[f].names()) held.emplace_back(name, f);
+  }
+  std::sort(held.begin(), held.end());
   for (size_t i = 0; i < names_.size(); ++i) {
-    for (size_t f = 0; f < files_.size(); ++f) {
-      const bool wanted = f == file_of_name_[i];
-      if (files_[f].Has(names_[i]) == wanted) continue;
-      throw Error("tensor " + Quoted(names_[i]) + (wanted ? " is not in " : " is also in ") + files_[f].source() +
-                  ", but " + index.string() + " places it in " + files_[file_of_name_[i]].source() +
-                  "; download the checkpoint again");
+    const size_t wanted = file_of_name_[i];
+    const auto fail = [&](const char* is, size_t f) {
+      throw Error("tensor " + Quoted(names_[i]) + is + files_[f].source() + ", but " + index.string() + " places it in " +
+                  files_[wanted].source() + "; download the checkpoint again");
+    };
+    bool found = false;
+    auto at = std::lower_bound(held.begin(), held.end(), std::pair<std::string_view, size_t>(names_[i], 0));
+    for (; at != held.end() && at->first == names_[i]; ++at) {
+      if (at->second != wanted) fail(" is also in ", at->second);
+      found = true;
     }
+    if (!found) fail(" is not in ", wanted);
   }
 }
 

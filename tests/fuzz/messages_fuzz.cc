@@ -17,9 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     options.variables["tools"] = value;
     Accepts([&] { chat.Render(value, options); });
     const nlohmann::json sorted = ParseJson(Text(data, size), "--messages");
-    Require(nlohmann::json::parse(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)) == sorted ||
-                value.dump() != sorted.dump(),
-            "both orders hold the same");
+    Require(ParseJson(value.dump(), "written") == sorted, "both orders hold the same, and what is written is read");
     if (!sorted.is_object()) return;
     const JsonFields fields(sorted, "input");
     for (const auto& [name, field] : sorted.items()) {
