@@ -106,7 +106,8 @@ void FileReader::ReadAt(uint64_t offset, size_t bytes, void* to) const {
   char* at = static_cast<char*>(to);
   while (bytes > 0) {
     // Systems cut or refuse reads of 2 GiB and more.
-    const ssize_t got = ::pread(handle_->descriptor, at, std::min<size_t>(bytes, size_t{1} << 30), static_cast<off_t>(offset));
+    const size_t most = std::min<size_t>(bytes, size_t{1} << 30);
+    const ssize_t got = ::pread(handle_->descriptor, at, most, static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) Fail("read", source_, errno);
     if (got == 0) FailShortened(source_);
