@@ -9,22 +9,31 @@ namespace {
 
 constexpr size_t kLargestConfig = 16 << 20;
 
+// GPT-2's own name of a field, or the one that other families have and Hugging Face's class takes for it.
+const char* Named(const JsonFields& f, const char* own, const char* common) {
+  return f.IsNull(own) && !f.IsNull(common) ? common : own;
+}
+
 void ReadGpt2(const JsonFields& f, ModelConfig& c) {
   c.architecture = Architecture::kGpt2;
   c.vocab_size = Size(f, "vocab_size", 50257);
-  c.hidden_size = Size(f, "n_embd", 768);
-  c.layers = Count(f, "n_layer", 12);
-  c.heads = Size(f, "n_head", 12);
+  c.hidden_size = Size(f, Named(f, "n_embd", "hidden_size"), 768);
+  c.layers = Count(f, Named(f, "n_layer", "num_hidden_layers"), 12);
+  const char* heads = Named(f, "n_head", "num_attention_heads");
+  c.heads = Size(f, heads, 12);
   c.kv_heads = c.heads;
-  if (c.hidden_size % c.heads != 0) f.Reject("n_head", "a divisor of n_embd, " + std::to_string(c.hidden_size));
+  if (c.hidden_size % c.heads != 0) f.Reject(heads, "a divisor of the width, " + std::to_string(c.hidden_size));
   c.head_dim = c.hidden_size / c.heads;
   c.intermediate_size = Size(f, "n_inner", static_cast<int64_t>(4 * c.hidden_size));
-  c.max_positions = Size(f, "n_positions", 1024);
+  c.max_positions = Size(f, Named(f, "n_positions", "max_position_embeddings"), 1024);
   c.norm_epsilon = Epsilon(f, "layer_norm_epsilon", 1e-5);
   c.activation = ActivationOf(f, "activation_function", "gelu_new");
   c.tie_word_embeddings = Flag(f, "tie_word_embeddings", true);
   c.scale_attn_weights = Flag(f, "scale_attn_weights", true);
   c.scale_attn_by_inverse_layer_idx = Flag(f, "scale_attn_by_inverse_layer_idx", false);
+  // reorder_and_upcast_attn asks half-precision arithmetic for a safer order; here everything is binary32 in the contract's
+  // own order, so it is read and changes nothing.
+  Flag(f, "reorder_and_upcast_attn", false);
   if (Flag(f, "add_cross_attention", false)) f.Reject("add_cross_attention", "false (it is not supported)");
 }
 

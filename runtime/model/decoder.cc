@@ -38,7 +38,7 @@ class Decoder final : public Model {
     const size_t width = config_.hidden_size, inner = config_.intermediate_size, d = config_.head_dim;
     const size_t q_width = config_.heads * d, kv_width = config_.kv_heads * d;
     const bool tied = config_.tie_word_embeddings;
-    head_ = load.LoadLinear(tied ? "embed_tokens.weight" : "lm_head.weight", "", config_.vocab_size, width, false);
+    head_ = load.LoadLinear(load.HeadName(tied, "embed_tokens.weight"), "", config_.vocab_size, width, false);
     tokens_ = tied ? WeightLoader::TableOf(head_) : load.LoadTable("embed_tokens.weight", config_.vocab_size, width);
     layers_.clear();
     for (size_t i = 0; i < config_.layers; ++i) {

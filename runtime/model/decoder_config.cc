@@ -39,20 +39,48 @@ std::vector<double> Factors(const JsonFields& scaling, const char* name) {
   return factors;
 }
 
-// rope_parameters (newer) or rope_scaling (older) beside rope_theta. A kind whose frequencies depend on the current length
-// bounds config.max_positions (contract, section 3, "rope's frequencies").
+// The parameters as the newer rope_parameters or the older rope_scaling beside rope_theta give them; where a config has both,
+// Hugging Face reads the older. An empty object says as little as null.
+const char* RopeSection(const JsonFields& fields) {
+  for (const char* section : {"rope_scaling", "rope_parameters"}) {
+    if (fields.IsNull(section)) continue;
+    const nlohmann::json& value = *fields.Find(section);
+    if (!value.is_object() || !value.empty()) return section;
+  }
+  return nullptr;
+}
+
+void RefusePartialRotation(const JsonFields& fields) {
+  if (const auto part = OptionalNumber(fields, "partial_rotary_factor"); part && *part != 1) {
+    fields.Reject("partial_rotary_factor", "1 (others are not supported)");
+  }
+}
+
+// A kind whose frequencies depend on the current length bounds config.max_positions (contract, section 3, "rope's
+// frequencies").
 RopeParameters Rope(const JsonFields& fields, ModelConfig& config, double default_theta) {
   RopeParameters rope;
   rope.dimension = static_cast<uint32_t>(config.head_dim);
   rope.max_position_embeddings = static_cast<double>(config.max_positions);
   rope.theta = fields.IsNull("rope_theta") ? default_theta : fields.Number("rope_theta", 1, 1e30).value();
-  const char* section = !fields.IsNull("rope_parameters") ? "rope_parameters" : "rope_scaling";
-  if (fields.IsNull(section)) return rope;
+  RefusePartialRotation(fields);
+  const char* section = RopeSection(fields);
+  if (section == nullptr) return rope;
   const JsonFields scaling(*fields.Find(section), fields.where() + ": " + section);
+  for (const char* layer : {"full_attention", "sliding_attention"}) {
+    // Read as one set, such a config would silently lose all of them.
+    if (scaling.Find(layer) != nullptr) scaling.Reject(layer, "left out: layers that differ in rotary embeddings are not supported");
+  }
+  RefusePartialRotation(scaling);
   if (!scaling.IsNull("rope_theta")) rope.theta = scaling.Number("rope_theta", 1, 1e30).value();
 
   const char* kind_name = !scaling.IsNull("rope_type") ? "rope_type" : "type";
   const std::string kind = scaling.IsNull(kind_name) ? "default" : scaling.String(kind_name).value();
+  // A config that has it beside the parameters means that one, as Hugging Face reads it.
+  rope.original_max_position_embeddings = OptionalNumber(fields, "original_max_position_embeddings");
+  if (!rope.original_max_position_embeddings) {
+    rope.original_max_position_embeddings = OptionalNumber(scaling, "original_max_position_embeddings");
+  }
   if (kind == "default") return rope;
   if (kind == "linear") {
     rope.kind = RopeParameters::Kind::kLinear;
@@ -62,15 +90,12 @@ RopeParameters Rope(const JsonFields& fields, ModelConfig& config, double defaul
     rope.kind = RopeParameters::Kind::kLlama3;
   } else if (kind == "dynamic" || kind == "longrope" || kind == "su") {
     rope.kind = kind == "dynamic" ? RopeParameters::Kind::kDynamic : RopeParameters::Kind::kLongrope;
-    rope.original_max_position_embeddings = OptionalNumber(scaling, "original_max_position_embeddings");
-    if (!rope.original_max_position_embeddings) {
-      rope.original_max_position_embeddings = OptionalNumber(fields, "original_max_position_embeddings");
-    }
     const double original = rope.original_max_position_embeddings.value_or(rope.max_position_embeddings);
     if (!(original >= 1)) scaling.Reject("original_max_position_embeddings", "at least 1");
     if (rope.kind == RopeParameters::Kind::kLongrope) {
       rope.short_factor = Factors(scaling, "short_factor");
       rope.attention_factor = OptionalNumber(scaling, "attention_factor");
+      rope.longrope_factor = OptionalNumber(scaling, "factor");
     }
     if (original < static_cast<double>(config.max_positions)) config.max_positions = static_cast<size_t>(original);
     config.positions_reason = "the frequencies of rope_type " + kind + " depend on the text's length beyond them";
@@ -80,7 +105,6 @@ RopeParameters Rope(const JsonFields& fields, ModelConfig& config, double defaul
   }
   if (scaling.IsNull("factor")) scaling.Reject("factor", "a number");
   rope.factor = scaling.Number("factor", 1e-6, 1e9).value();
-  rope.original_max_position_embeddings = OptionalNumber(scaling, "original_max_position_embeddings");
   rope.beta_fast = OptionalNumber(scaling, "beta_fast");
   rope.beta_slow = OptionalNumber(scaling, "beta_slow");
   rope.truncate = Flag(scaling, "truncate", true);
@@ -98,6 +122,8 @@ std::vector<size_t> Windows(const JsonFields& f, const ModelConfig& c, const Fam
   bool on = family.sliding == Sliding::kAlways || (family.sliding == Sliding::kWhereUsed && Flag(f, "use_sliding_window", false));
   if (f.Find("sliding_window") != nullptr && f.IsNull("sliding_window")) on = false;
   const size_t window = on ? Size(f, "sliding_window", 4096) : 0;
+  // A mixture of experts has its window in every layer; the dense ones from max_window_layers on.
+  const bool every = family.sliding == Sliding::kAlways || std::string(family.type) == "qwen3_moe";
   if (!f.IsNull("layer_types")) {
     const nlohmann::json& types = *f.Find("layer_types");
     if (!types.is_array() || types.size() != c.layers) f.Reject("layer_types", "a list of one for each layer");
@@ -107,12 +133,13 @@ std::vector<size_t> Windows(const JsonFields& f, const ModelConfig& c, const Fam
         windows[i] = window;
       } else if (types[i] != "full_attention") {
         f.Reject("layer_types", "full_attention and sliding_attention (others are not supported)");
+      } else if (on && every) {
+        // Hugging Face's class does not read the field, so nothing says which of the two is meant.
+        f.Reject("layer_types", "sliding_attention throughout, as sliding_window is set for a model type whose layers all have it");
       }
     }
     return windows;
   }
-  // A mixture of experts has its window in every layer; the dense ones from max_window_layers on.
-  const bool every = family.sliding == Sliding::kAlways || std::string(family.type) == "qwen3_moe";
   const size_t first = every ? 0 : static_cast<size_t>(f.IsNull("max_window_layers") ? 28 : f.Integer("max_window_layers", 0, 1 << 26).value());
   for (size_t i = first; i < c.layers; ++i) windows[i] = window;
   return windows;
@@ -177,9 +204,6 @@ bool ReadDecoder(const std::string& type, const JsonFields& f, ModelConfig& c) {
   c.qkv_bias = family->qkv_bias || attention_bias;
   c.output_bias = attention_bias;
   c.mlp_bias = type == "llama" && Flag(f, "mlp_bias", false);
-  if (const auto part = OptionalNumber(f, "partial_rotary_factor"); part && *part != 1) {
-    f.Reject("partial_rotary_factor", "1 (others are not supported)");
-  }
   c.rope = Rope(f, c, 10000.0);
   if (const char* wrong = CheckRopeParameters(c.rope)) throw Error(f.where() + ": " + wrong);
   c.windows = Windows(f, c, *family);

@@ -34,8 +34,8 @@ class Gpt2 final : public Model {
 
   void LoadWeights(WeightLoader& load) {
     const size_t width = config_.hidden_size, inner = config_.intermediate_size;
-    const bool tied = config_.tie_word_embeddings || !load.Has("lm_head.weight");
-    head_ = load.LoadLinear(tied ? "wte.weight" : "lm_head.weight", "", config_.vocab_size, width, false);
+    const bool tied = config_.tie_word_embeddings;
+    head_ = load.LoadLinear(load.HeadName(tied, "wte.weight"), "", config_.vocab_size, width, false);
     tokens_ = tied ? WeightLoader::TableOf(head_) : load.LoadTable("wte.weight", config_.vocab_size, width);
     positions_ = load.LoadMatrix("wpe.weight", config_.max_positions, width);
     layers_.clear();

@@ -118,6 +118,11 @@ bool WeightLoader::Has(const std::string& name) const {
   return checkpoint_.Find(prefix_ + name) != nullptr || checkpoint_.Find(name) != nullptr;
 }
 
+std::string WeightLoader::HeadName(bool tied, const std::string& embedding) const {
+  const bool by_embedding = tied && (Has(embedding) || !Has("lm_head.weight"));
+  return by_embedding ? embedding : "lm_head.weight";
+}
+
 const TensorView& WeightLoader::Tensor(const std::string& name) const {
   const TensorView* tensor = checkpoint_.Find(prefix_ + name);
   if (tensor == nullptr) tensor = checkpoint_.Find(name);

@@ -56,6 +56,9 @@ class WeightLoader {
   void Begin();
 
   bool Has(const std::string& name) const;
+  // The tensor that the head multiplies by. Tied, it is the embedding, under whichever of its two names the checkpoint has
+  // it: some converters kept the head's alone.
+  std::string HeadName(bool tied, const std::string& embedding) const;
 
   // w[n][k], or w[k][n] where `transposed` (GPT-2's Conv1D). `bias` may be empty: none.
   Linear LoadLinear(const std::string& weight, const std::string& bias, size_t n, size_t k, bool transposed);
