@@ -25,7 +25,8 @@ struct Flags {
   std::optional<int64_t> top_k;
   uint64_t seed = 0;
   std::vector<std::string> logit_bias, stop;
-  bool ignore_end = false, chat = false, json = false, hide_prompt = false, quiet = false, log_probabilities = false;
+  bool ignore_end = false, chat = false, json = false, hide_prompt = false, quiet = false, log_probabilities = false,
+       no_thinking = false;
   std::string system, messages, tools, date;
   std::vector<std::string> chat_variables;
 };
@@ -171,8 +172,8 @@ class GenerateCommand {
       throw UsageError("give a prompt: -p TEXT, -f FILE (- for standard input), or --ids");
     }
     if (!flags_.chat && (!flags_.system.empty() || !flags_.messages.empty() || !flags_.chat_variables.empty() ||
-                          !flags_.tools.empty() || !flags_.date.empty())) {
-      throw UsageError("--system, --messages, --tools, --date and --chat-var need --chat");
+                          !flags_.tools.empty() || !flags_.date.empty() || flags_.no_thinking)) {
+      throw UsageError("--system, --messages, --tools, --date, --no-thinking and --chat-var need --chat");
     }
     if (flags_.ids.given()) {
       if (flags_.chat) throw UsageError("--chat takes text, not ids");
@@ -191,7 +192,7 @@ class GenerateCommand {
 
   // Each prompt a conversation of one turn, or the messages of a file continued by the prompt.
   std::vector<std::string> Conversations(const std::vector<std::string>& turns) const {
-    const std::optional<ChatTemplate> chat = ChatTemplate::Load(directory_);
+    const std::optional<ChatTemplate> chat = ChatTemplate::Load(directory_, !flags_.tools.empty());
     if (!chat) throw Error("the model in " + directory_.string() + " has no chat template; leave --chat out");
     nlohmann::ordered_json history = nlohmann::ordered_json::array();
     if (!flags_.messages.empty()) {
@@ -205,9 +206,12 @@ class GenerateCommand {
     if (!flags_.date.empty()) options.today = ParseDate(flags_.date);
     if (!flags_.tools.empty()) {
       const nlohmann::ordered_json tools = ParseOrderedJson(ReadText(flags_.tools), "--tools " + Quoted(flags_.tools));
-      if (!tools.is_array()) throw UsageError("--tools " + flags_.tools + " does not hold a JSON array of tools");
+      if (!tools.is_array() || !std::all_of(tools.begin(), tools.end(), [](const auto& tool) { return tool.is_object(); })) {
+        throw UsageError("--tools " + flags_.tools + " does not hold a JSON array of tools, each an object");
+      }
       options.variables["tools"] = tools;
     }
+    if (flags_.no_thinking) options.variables["enable_thinking"] = false;
     for (const std::string& assignment : flags_.chat_variables) SetVariable(options.variables, assignment);
     std::vector<std::string> texts;
     for (const std::string& turn : turns) {
@@ -364,6 +368,7 @@ void AddGenerate(CLI::App& app, Action& action) {
   generate->add_option("--messages", f.messages, "file with a JSON array of earlier messages of the chat");
   generate->add_option("--tools", f.tools, "file with a JSON array of tools for the chat template");
   generate->add_option("--date", f.date, "YYYY-MM-DD: what the chat template takes for today");
+  generate->add_flag("--no-thinking", f.no_thinking, "tell the chat template enable_thinking=false, where it knows that");
   generate->add_option("--chat-var", f.chat_variables, "name=value for the chat template, such as enable_thinking=false")
       ->allow_extra_args(false);
   generate->add_flag("--no-display-prompt", f.hide_prompt, "print the continuation alone");

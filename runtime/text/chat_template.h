@@ -26,16 +26,22 @@ struct ChatOptions {
 
 class ChatTemplate {
  public:
-  // chat_template.jinja, or else "chat_template" of tokenizer_config.json; nothing where the model has neither. Throws
-  // Error for a template that is not understood.
-  static std::optional<ChatTemplate> Load(const std::filesystem::path& directory);
+  // The model's template, nothing where it has none: from chat_template.jinja and additional_chat_templates/NAME.jinja, or
+  // else "chat_template" of tokenizer_config.json, a text or a list by name, or else of chat_template.json. Of several, as
+  // Hugging Face chooses: the one called tool_use where there is one and tools are given, or else the one called default.
+  // Throws Error for a template that is not understood.
+  static std::optional<ChatTemplate> Load(const std::filesystem::path& directory, bool with_tools = false);
   // `name` is what messages call the template.
   static ChatTemplate Parse(const std::string& source, const std::string& name);
 
-  // messages: a list of {"role", "content"}. Throws Error where the template refuses them.
+  // messages: a list of {"role", "content", ...}, at least one. As Hugging Face does, fields of a message that are null are
+  // left out, and reasoning_content, thinking and reasoning stand for one another. Throws Error where the template refuses
+  // them, with what it says.
   std::string Render(const nlohmann::ordered_json& messages, const ChatOptions& options) const;
 
  private:
+  void ReadTokens(const std::filesystem::path& directory);
+
   std::shared_ptr<const jinja::Node> root_;
   std::string name_;
   jinja::Dict tokens_;  // bos_token, eos_token and the like

@@ -84,7 +84,7 @@ def cases():
         decoder("Qwen3Moe", "window", tokens=60, use_sliding_window=True, sliding_window=9, attention_bias=True),
         decoder("Qwen3Moe", "router-leaves", num_experts=300, num_experts_per_tok=8, moe_intermediate_size=16, norm_topk_prob=True),
         decoder("Qwen3Moe", "f16", dtype="float16", num_experts_per_tok=8),
-        decoder("Qwen2", "plain"), decoder("Qwen2", "odd", hidden_size=52, intermediate_size=99, vocab_size=401, dtype="float16"),
+        decoder("Qwen2", "plain"), decoder("Qwen2", "odd", hidden_size=56, intermediate_size=99, vocab_size=401, dtype="float16"),
         decoder("Qwen2", "yarn", tokens=120, **rope("yarn", 1e6, factor=4.0, original_max_position_embeddings=32)), decoder("Qwen2", "tied", tie_word_embeddings=True, dtype="bfloat16"),
         decoder("Qwen2", "window", tokens=80, use_sliding_window=True, sliding_window=16, max_window_layers=2),
         decoder("Llama", "plain"), decoder("Llama", "biases", attention_bias=True, mlp_bias=True),

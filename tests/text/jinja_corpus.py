@@ -1,4 +1,5 @@
 """Small templates, one construct each, and the variables that they see."""
+import os
 
 VARIABLES = {
     "n": 7, "zero": 0, "f": 2.5, "s": "Hello", "empty": "", "yes": True, "no": False, "nothing": None, "list": [3, 1, 2],
@@ -136,3 +137,15 @@ def _join(lines):
 
 
 TEMPLATES = _join(TEMPLATES)
+
+
+
+def _lines(name):
+    """One template a line, with ⏎ for a line end within one."""
+    with open(os.path.join(os.path.dirname(__file__), name), encoding="utf-8") as file:
+        return [line.replace("⏎", "\n") for line in file.read().splitlines()]
+
+
+TEMPLATES += _lines("jinja_templates.txt")
+# What Hugging Face renders and the project does not: refused with the line, never rendered wrong.
+NOT_SUPPORTED = _lines("jinja_not_supported.txt")

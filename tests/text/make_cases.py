@@ -1,20 +1,19 @@
 #!/usr/bin/env python3
-"""Writes tests/text/cases/: what Hugging Face's tokenizers make of difficult texts, and what Jinja makes of chats.
+"""Writes tests/text/cases/: what Hugging Face's tokenizers make of difficult texts, and its chat templates of chats.
 
-    make_cases.py ROOT SHARED        (tokenizers 0.23, jinja2 3.1)
+    make_cases.py ROOT SHARED [--chats]        (tokenizers 0.23, transformers 5.24, jinja2 3.1)
 
-ROOT is this project; SHARED holds tokenizers/gpt2 and tokenizers/qwen3, the published vocabularies.
+ROOT is this project; SHARED holds tokenizers/gpt2 and tokenizers/qwen3, the published vocabularies, and templates/, published
+chat templates. --chats: only what chat_cases.py and jinja_corpus.py say.
 """
-import datetime
 import json
 import os
 import random
 import sys
 
-import jinja2
-import jinja2.ext
-import jinja2.sandbox
 import tokenizers
+
+import chat_cases
 
 TEXTS = [
     "", " ", "  ", "a", "ROMEO:\nBut soft, what light", "Hello, world!", "I'm he's we'll they've I'd you're it'S DON'T 'tis '",
@@ -116,105 +115,33 @@ MORE_TEXTS = ["<word> a<word> <word>b x <word>.", "a <left> b <left>", "a <right
               "'\u017f '\u017ft 'LL 'lL 'Re 'vE", "\u1100\u1161\u11a7\u11a8 \uac00\u11a7 \uac01\u11a8", "\u09c7\u09be \u0cc6\u0cc2\u0cd5 \u0dd9\u0dcf\u0dca",
               "\u0f71\u0f72\u0f74\u0f71 \u0344\u0345\u0323 a\u0345\u0323\u0301", " \n \r\n\u2028\u0085\n x", "\x1c\x1d\x1e\x1fx", "a" * 130 + " " * 120 + "\n" * 110]
 
-CHATS = [
-    [{"role": "user", "content": "Hi"}],
-    [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What news?"}],
-    [{"role": "user", "content": "One"}, {"role": "assistant", "content": "Two"}, {"role": "user", "content": "Three\n\nlines "}],
-    [{"role": "user", "content": "  spaces  "}, {"role": "assistant", "content": "<think>\nhm\n</think>\n\nYes."},
-     {"role": "user", "content": "café “x” 日本 <|im_end|> {{ x }} {% y %}"}],
-    [{"role": "system", "content": ""}, {"role": "user", "content": ""}],
-]
-
-
-CHATS_WITH_TOOLS = [
-    [{"role": "system", "content": "Use tools."}, {"role": "user", "content": "Weather in Paris?"},
-     {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "function": {"name": "weather",
-      "arguments": {"city": "Paris", "days": 3, "exact": True, "limit": None, "share": 0.5}}}]},
-     {"role": "tool", "content": "{\"sky\": \"clear\"}"}, {"role": "tool", "content": "second"}, {"role": "user", "content": "Thanks"}],
-    [{"role": "user", "content": "Two calls"}, {"role": "assistant", "content": "Now.", "tool_calls": [
-        {"name": "a", "arguments": {}}, {"name": "b", "arguments": {"x": [1, {"y": "é \" \\ </tool>"}]}}]},
-     {"role": "tool", "content": "ok"}],
-]
-TOOLS = [{"type": "function", "function": {"name": "weather", "description": "Tells the weather \u2014 \"now\"",
-          "parameters": {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer", "default": 1}},
-                         "required": ["city"]}}}]
-
-
-class Clock:
-    """strftime_now of one day."""
-    def __call__(self, format):
-        return datetime.date(2026, 11, 24).strftime(format)
-
-
-def environment():
-    """As Hugging Face's renderer sets it up."""
-    class Generation(jinja2.ext.Extension):
-        tags = {"generation"}
-        def parse(self, parser):
-            next(parser.stream)
-            return parser.parse_statements(["name:endgeneration"], drop_needle=True)
-    env = jinja2.sandbox.ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True,
-                                                       extensions=[Generation, jinja2.ext.loopcontrols])
-    def fail(message):
-        raise jinja2.TemplateError(message)
-    def tojson(x, ensure_ascii=False, indent=None, separators=None, sort_keys=False):
-        return json.dumps(x, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
-    env.filters["tojson"] = tojson
-    env.globals["raise_exception"] = fail
-    env.globals["strftime_now"] = Clock()
-    return env
-
-
-def chat_cases(path):
-    with open(path, encoding="utf-8") as f:
-        template = environment().from_string(f.read())
-    cases = []
-    for messages in CHATS + CHATS_WITH_TOOLS:
-        for tools in (None, TOOLS):
-            for variables in ({}, {"enable_thinking": False}, {"enable_thinking": True}):
-                for prompt in (True, False):
-                    given = {**variables, **({"tools": tools} if tools else {})}
-                    tokens = {"bos_token": "<s>", "eos_token": "</s>"}
-                    case = {"messages": messages, "add_generation_prompt": prompt, "variables": {**tokens, **given}}
-                    try:
-                        case["text"] = template.render(messages=messages, add_generation_prompt=prompt, documents=None,
-                                                       **{"tools": None, **tokens, **given})
-                    except (jinja2.TemplateError, TypeError):
-                        case["text"] = None  # refused
-                    cases.append(case)
-    return cases
-
-
-def language_cases():
-    """Small templates, one construct each, with what Jinja makes of them (null: an error)."""
-    import jinja_corpus
-    cases = []
-    for source in jinja_corpus.TEMPLATES:
-        try:
-            text = environment().from_string(source).render(**jinja_corpus.VARIABLES)
-        except Exception:  # any error of the template is one
-            text = None
-        cases.append({"template": source, "text": text})
-    return {"variables": jinja_corpus.VARIABLES, "cases": cases}
-
-
-def main(root, shared):
+def main(root, shared, chats=None):
     folder = os.path.join(root, "tests", "text", "cases")
     os.makedirs(folder, exist_ok=True)
     def save(name, cases):
         with open(os.path.join(folder, name + ".json"), "w", encoding="utf-8") as f:
             f.write("[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]\n")
-    for model in ("gpt2", "qwen3"):
-        save(model + "-bundled", tokenizer_cases(os.path.join(root, "models", model), 100))
-        save(model + "-published", tokenizer_cases(os.path.join(shared, "tokenizers", model), 200))
-    small_tokenizers(root, folder)
-    for name in ("llama3-small", "llama2-small", "mistral-small"):
-        save(name, tokenizer_cases(os.path.join(folder, name), 100))
-    save("qwen3-chat", chat_cases(os.path.join(root, "models", "qwen3", "chat_template.jinja")))
+    def tokenizer_files():
+        for model in ("gpt2", "qwen3"):
+            save(model + "-bundled", tokenizer_cases(os.path.join(root, "models", model), 100))
+            save(model + "-published", tokenizer_cases(os.path.join(shared, "tokenizers", model), 200))
+        small_tokenizers(root, folder)
+        for name in ("llama3-small", "llama2-small", "mistral-small"):
+            save(name, tokenizer_cases(os.path.join(folder, name), 100))
+    if chats is None:
+        tokenizer_files()
+    oracle = chat_cases.Oracle(os.path.join(root, "models", "qwen3"))
+    def template(*path):
+        with open(os.path.join(*path), encoding="utf-8") as f:
+            return f.read()
+    save("qwen3-chat", chat_cases.of(oracle, template(root, "models", "qwen3", "chat_template.jinja")))
     for name in ("qwen3", "qwen2.5", "llama3", "smollm3"):
-        save("chat-" + name, chat_cases(os.path.join(shared, "templates", name + ".jinja")))
+        save("chat-" + name, chat_cases.of(oracle, template(shared, "templates", name + ".jinja")))
+    own = os.path.join(root, "tests", "text", "templates")
+    for name in sorted(os.listdir(own)):
+        save("chat-" + name.removesuffix(".jinja"), chat_cases.of(oracle, template(own, name)))
     with open(os.path.join(folder, "jinja.json"), "w", encoding="utf-8") as f:
-        json.dump(language_cases(), f, indent=0)
+        json.dump(chat_cases.language(oracle), f, indent=0)
 
 
 if __name__ == "__main__":

@@ -13,114 +13,9 @@ namespace {
 using Filter = Value (*)(const Value&, const Arguments&);
 using Test = bool (*)(const Value&, const Arguments&);
 
-// A text's characters one by one, as pieces of it.
-std::vector<std::string> CharactersOf(const std::string& s) {
-  std::vector<std::string> characters;
-  for (const char c : s) {
-    if ((c & 0xC0) != 0x80 || characters.empty()) characters.emplace_back();
-    characters.back() += c;
-  }
-  return characters;
-}
-
-// Python's str.isspace of one character.
-bool IsSpace(const std::string& c) {
-  static const std::vector<std::string> wide = {
-      "\xC2\x85",     "\xC2\xA0",     "\xE1\x9A\x80", "\xE2\x80\x80", "\xE2\x80\x81", "\xE2\x80\x82", "\xE2\x80\x83",
-      "\xE2\x80\x84", "\xE2\x80\x85", "\xE2\x80\x86", "\xE2\x80\x87", "\xE2\x80\x88", "\xE2\x80\x89", "\xE2\x80\x8A",
-      "\xE2\x80\xA8", "\xE2\x80\xA9", "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80"};
-  if (c.size() == 1) return (c[0] >= '\t' && c[0] <= '\r') || (c[0] >= 0x1C && c[0] <= ' ');
-  return std::find(wide.begin(), wide.end(), c) != wide.end();
-}
-
-std::string Strip(const std::string& s, const Arguments& a, bool left, bool right) {
-  a.Accept(1, {"chars"});
-  const Value* set = a.Find(0, "chars");
-  std::vector<std::string> chosen;
-  if (set != nullptr && !set->Is<None>()) chosen = CharactersOf(a.String(0, "chars"));
-  const bool blanks = set == nullptr || set->Is<None>();
-  const auto goes = [&](const std::string& c) {
-    return blanks ? IsSpace(c) : std::find(chosen.begin(), chosen.end(), c) != chosen.end();
-  };
-  std::vector<std::string> characters = CharactersOf(s);
-  size_t begin = 0, end = characters.size();
-  while (left && begin < end && goes(characters[begin])) ++begin;
-  while (right && end > begin && goes(characters[end - 1])) --end;
-  std::string out;
-  for (size_t i = begin; i < end; ++i) out += characters[i];
-  return out;
-}
-
-// Case of text beyond ASCII is a table of its own: refused, never wrong.
-std::string Cased(const std::string& s, const Arguments& a, const std::string& how) {
-  std::string out = s;
-  bool start = true;
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) >= 0x80) a.Refuse(how + " of text beyond ASCII is not supported");
-    const bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
-    const bool up = how == "upper" || (how == "title" && start) || (how == "capitalize" && &c == &out[0]);
-    if (letter) c = static_cast<char>(up ? c & ~0x20 : c | 0x20);
-    start = !letter;
-  }
-  return out;
-}
-
-std::string Replace(const std::string& s, const std::string& from, const std::string& to, int64_t most) {
-  std::string out;
-  size_t at = 0;
-  if (from.empty()) {  // between all characters, and at both ends
-    for (const std::string& c : CharactersOf(s)) {
-      if (most != 0) out += to, --most;
-      out += c;
-    }
-    return most != 0 ? out + to : out;
-  }
-  for (size_t found; most != 0 && (found = s.find(from, at)) != s.npos; --most) {
-    out.append(s, at, found - at).append(to);
-    at = found + from.size();
-  }
-  return out.append(s, at, s.npos);
-}
-
-List Split(const std::string& s, const Arguments& a) {
-  a.Accept(2, {"sep", "maxsplit"});
-  int64_t most = a.Integer(1, "maxsplit", -1);
-  const Value* separator = a.Find(0, "sep");
-  List parts;
-  if (separator == nullptr || separator->Is<None>()) {
-    std::string word;
-    const std::vector<std::string> characters = CharactersOf(s);
-    size_t i = 0;
-    const auto skip = [&] { while (i < characters.size() && IsSpace(characters[i])) ++i; };
-    for (skip(); i < characters.size(); skip()) {
-      const bool rest = most == 0;
-      for (word.clear(); i < characters.size() && (rest || !IsSpace(characters[i])); ++i) word += characters[i];
-      parts.emplace_back(word);
-      --most;
-    }
-    return parts;
-  }
-  const std::string by = a.String(0, "sep");
-  if (by.empty()) a.Refuse("the separator is empty");
-  size_t at = 0;
-  for (size_t found; most != 0 && (found = s.find(by, at)) != s.npos; --most) {
-    parts.emplace_back(s.substr(at, found - at));
-    at = found + by.size();
-  }
-  parts.emplace_back(s.substr(at));
-  return parts;
-}
-
-bool Begins(const std::string& s, const Value& with, const Arguments& a, bool end) {
-  if (with.IsList()) {
-    return std::any_of(with.list().begin(), with.list().end(), [&](const Value& w) { return Begins(s, w, a, end); });
-  }
-  if (!with.IsString()) a.Refuse("it takes a text or a list of them");
-  return end ? s.ends_with(with.string()) : s.starts_with(with.string());
-}
-
 Value Length(const Value& v, const Arguments& a) {
   if (v.IsUndefined()) return int64_t{0};
+  if (v.IsIterator()) a.Refuse("an iterator has no length; make it a list first");
   if (v.IsString()) return static_cast<int64_t>(Characters(v.string()));
   if (v.IsList()) return static_cast<int64_t>(v.list().size());
   if (v.IsDict()) return static_cast<int64_t>(v.dict().size());
@@ -135,11 +30,11 @@ const std::string& StringOf(const Value& v, const Arguments& a) {
 // map(attribute=...), selectattr("a", ...): "a.b" reaches into fields.
 Value Reach(const Value& v, const std::string& path) {
   const size_t dot = path.find('.');
-  if (dot == path.npos) return Field(v, path);
-  return Reach(Field(v, path.substr(0, dot)), path.substr(dot + 1));
+  if (dot == path.npos) return Item(v, path);
+  return Reach(Item(v, path.substr(0, dot)), path.substr(dot + 1));
 }
 
-List Selected(const Value& v, const Arguments& a, bool by_attribute, bool wanted) {
+Value Selected(const Value& v, const Arguments& a, bool by_attribute, bool wanted) {
   const size_t first = by_attribute ? 1 : 0;
   const std::string attribute = by_attribute ? a.String(0, "attribute") : "";
   List kept;
@@ -154,7 +49,7 @@ List Selected(const Value& v, const Arguments& a, bool by_attribute, bool wanted
     }
     if (holds == wanted) kept.push_back(item);
   }
-  return kept;
+  return Iterator(std::move(kept));
 }
 
 Value Mapped(const Value& v, const Arguments& a) {
@@ -166,13 +61,19 @@ Value Mapped(const Value& v, const Arguments& a) {
       Value field = Reach(item, StringOf(*attribute, a));
       out.push_back(field.IsUndefined() && fallback != nullptr ? *fallback : std::move(field));
     }
-    return out;
+    return Iterator(std::move(out));
   }
   const std::string filter = a.String(0, "filter");
   if (!IsFilter(filter)) a.Refuse("the filter '" + filter + "' is not supported");
   const Arguments rest = {{a.positional.begin() + 1, a.positional.end()}, a.named, a.source, a.line, filter};
   for (const Value& item : Items(v, a)) out.push_back(ApplyFilter(filter, item, rest));
-  return out;
+  return Iterator(std::move(out));
+}
+
+// The value that sort, unique, min and max go by: a field of the item, in lower case unless case matters.
+Value KeyOf(const Value& item, const std::string& attribute, bool exact, const Arguments& a) {
+  Value key = attribute.empty() ? item : Reach(item, attribute);
+  return key.IsString() && !exact ? Value(Cased(key.string(), a, "lower")) : key;
 }
 
 Value Sorted(const Value& v, const Arguments& a) {
@@ -180,14 +81,39 @@ Value Sorted(const Value& v, const Arguments& a) {
   List items = Items(v, a);
   const bool reverse = a.Flag(0, "reverse", false), exact = a.Flag(1, "case_sensitive", false);
   const std::string attribute = a.String(2, "attribute", "");
-  const auto key = [&](const Value& item) {
-    Value k = attribute.empty() ? item : Reach(item, attribute);
-    return k.IsString() && !exact ? Value(Cased(k.string(), a, "lower")) : k;
-  };
   std::stable_sort(items.begin(), items.end(), [&](const Value& x, const Value& y) {
-    return reverse ? Compare(key(y), key(x), a) < 0 : Compare(key(x), key(y), a) < 0;
+    const Value &less = reverse ? y : x, &more = reverse ? x : y;
+    return Compare(KeyOf(less, attribute, exact, a), KeyOf(more, attribute, exact, a), a) < 0;
   });
   return items;
+}
+
+Value Extreme(const Value& v, const Arguments& a, bool greatest) {
+  a.Accept(2, {"case_sensitive", "attribute"});
+  const bool exact = a.Flag(0, "case_sensitive", false);
+  const std::string attribute = a.String(1, "attribute", "");
+  Value found;
+  bool first = true;
+  for (const Value& item : Items(v, a)) {
+    const int order = first ? 0 : Compare(KeyOf(item, attribute, exact, a), KeyOf(found, attribute, exact, a), a);
+    if (first || (greatest ? order > 0 : order < 0)) found = item;
+    first = false;
+  }
+  return found;
+}
+
+Value Unique(const Value& v, const Arguments& a) {
+  a.Accept(2, {"case_sensitive", "attribute"});
+  const bool exact = a.Flag(0, "case_sensitive", false);
+  const std::string attribute = a.String(1, "attribute", "");
+  List out, keys;
+  for (const Value& item : Items(v, a)) {
+    Value key = KeyOf(item, attribute, exact, a);
+    if (std::any_of(keys.begin(), keys.end(), [&](const Value& other) { return Equal(key, other); })) continue;
+    keys.push_back(std::move(key));
+    out.push_back(item);
+  }
+  return Iterator(std::move(out));
 }
 
 Value Number(const Value& v, const Arguments& a, bool whole) {
@@ -249,14 +175,14 @@ std::string Escaped(const std::string& s) {
 
 Value Json(const Value& v, const Arguments& a) {
   a.Accept(4, {"ensure_ascii", "indent", "separators", "sort_keys"});
-  std::string item = ", ", key = ": ";
+  const Value* indent = a.Find(1, "indent");
+  const int width = indent == nullptr || indent->Is<None>() ? -1 : static_cast<int>(std::clamp<int64_t>(a.Integer(1, "indent", 0), 0, 64));
+  std::string item = width < 0 ? ", " : ",", key = ": ";
   if (const Value* separators = a.Find(2, "separators"); separators != nullptr && separators->IsList()) {
     if (separators->list().size() != 2) a.Refuse("separators are two texts");
     item = StringOf(separators->list()[0], a);
     key = StringOf(separators->list()[1], a);
   }
-  const Value* indent = a.Find(1, "indent");
-  const int width = indent == nullptr || indent->Is<None>() ? -1 : static_cast<int>(std::clamp<int64_t>(a.Integer(1, "indent", 0), 0, 64));
   try {
     return ToJson(v, width, a.Flag(0, "ensure_ascii", false), a.Flag(3, "sort_keys", false), item, key);
   } catch (const std::invalid_argument& e) {
@@ -277,28 +203,28 @@ Value Joined(const Value& v, const Arguments& a) {
   return out;
 }
 
-Value Unique(const Value& v, const Arguments& a) {
+List Pairs(const Value& v, const Arguments& a) {
+  if (!v.IsDict()) a.Refuse("it takes a mapping");
   List out;
-  for (const Value& item : Items(v, a)) {
-    if (std::none_of(out.begin(), out.end(), [&](const Value& other) { return Equal(item, other); })) out.push_back(item);
-  }
+  for (const auto& [key, value] : v.dict()) out.push_back(Tuple({key, value}));
   return out;
 }
 
-Value DictItems(const Value& v, const Arguments& a, bool sorted) {
-  if (v.IsUndefined()) return List{};
-  if (!v.IsDict()) a.Refuse("it takes a mapping");
-  Dict fields = v.dict();
-  if (sorted) std::sort(fields.begin(), fields.end(), [](const auto& x, const auto& y) { return x.first < y.first; });
-  List out;
-  for (auto& [key, value] : fields) out.push_back(Tuple({key, value}));
-  return out;
+Value DictSorted(const Value& v, const Arguments& a) {
+  a.Accept(1, {"case_sensitive"});
+  const bool exact = a.Flag(0, "case_sensitive", false);
+  List pairs = Pairs(v, a);
+  std::stable_sort(pairs.begin(), pairs.end(), [&](const Value& x, const Value& y) {
+    return Compare(KeyOf(x.list()[0], "", exact, a), KeyOf(y.list()[0], "", exact, a), a) < 0;
+  });
+  return pairs;
 }
 
 Value Reversed(const Value& v, const Arguments& a) {
   List items = Items(v, a);
+  if (v.IsIterator()) a.Refuse("an iterator has no end to begin at; make it a list first");
   std::reverse(items.begin(), items.end());
-  if (!v.IsString()) return items;
+  if (!v.IsString()) return Iterator(std::move(items));
   std::string out;
   for (const Value& c : items) out += c.string();
   return out;
@@ -347,12 +273,13 @@ const std::map<std::string, Filter>& Filters() {
        }},
       {"last",
        [](const Value& v, const Arguments& a) -> Value {
+         if (v.IsIterator()) a.Refuse("an iterator has no last item; make it a list first");
          const List items = Items(v, a);
          return items.empty() ? Value() : items.back();
        }},
       {"list", [](const Value& v, const Arguments& a) -> Value { return Items(v, a); }},
-      {"items", [](const Value& v, const Arguments& a) { return DictItems(v, a, false); }},
-      {"dictsort", [](const Value& v, const Arguments& a) { return a.Accept(0), DictItems(v, a, true); }},
+      {"items", [](const Value& v, const Arguments& a) { return Iterator(v.IsUndefined() ? List{} : Pairs(v, a)); }},
+      {"dictsort", DictSorted},
       {"map", Mapped},
       {"select", [](const Value& v, const Arguments& a) -> Value { return Selected(v, a, false, true); }},
       {"reject", [](const Value& v, const Arguments& a) -> Value { return Selected(v, a, false, false); }},
@@ -360,7 +287,9 @@ const std::map<std::string, Filter>& Filters() {
       {"rejectattr", [](const Value& v, const Arguments& a) -> Value { return Selected(v, a, true, false); }},
       {"reverse", Reversed},
       {"sort", Sorted},
-      {"unique", [](const Value& v, const Arguments& a) { return a.Accept(0), Unique(v, a); }},
+      {"unique", Unique},
+      {"max", [](const Value& v, const Arguments& a) { return Extreme(v, a, true); }},
+      {"min", [](const Value& v, const Arguments& a) { return Extreme(v, a, false); }},
       {"indent", [](const Value& v, const Arguments& a) -> Value { return Indented(Text(v), a); }},
       {"sum",
        [](const Value& v, const Arguments& a) -> Value {
@@ -387,14 +316,14 @@ const std::map<std::string, Test>& Tests() {
       {"string", [](const Value& v, const Arguments&) { return v.IsString(); }},
       {"mapping", [](const Value& v, const Arguments&) { return v.IsDict(); }},
       {"iterable", [](const Value& v, const Arguments&) { return v.IsList() || v.IsDict() || v.IsString() || v.IsUndefined(); }},
-      {"sequence", [](const Value& v, const Arguments&) { return v.IsList() || v.IsDict() || v.IsString() || v.IsUndefined(); }},
+      {"sequence", [](const Value& v, const Arguments&) { return v.IsPlainList() || (v.IsList() && v.form == Form::kRange) || v.IsDict() || v.IsString() || v.IsUndefined(); }},
       {"number", [](const Value& v, const Arguments&) { return v.IsNumber(); }},
       {"integer", [](const Value& v, const Arguments&) { return v.Is<int64_t>(); }},
       {"float", [](const Value& v, const Arguments&) { return v.Is<double>(); }},
       {"boolean", [](const Value& v, const Arguments&) { return v.Is<bool>(); }},
       {"true", [](const Value& v, const Arguments&) { return v.Is<bool>() && std::get<bool>(v.data); }},
       {"false", [](const Value& v, const Arguments&) { return v.Is<bool>() && !std::get<bool>(v.data); }},
-      {"callable", [](const Value& v, const Arguments&) { return v.Is<std::shared_ptr<const Macro>>(); }},
+      {"callable", [](const Value& v, const Arguments&) { return v.IsFunction(); }},
       {"odd", [](const Value& v, const Arguments& a) { if (!v.IsInteger()) a.Refuse("it takes a whole number"); return v.integer() % 2 != 0; }},
       {"even", [](const Value& v, const Arguments& a) { if (!v.IsInteger()) a.Refuse("it takes a whole number"); return v.integer() % 2 == 0; }},
       {"divisibleby",
@@ -406,13 +335,19 @@ const std::map<std::string, Test>& Tests() {
       {"equalto", equal},
       {"eq", equal},
       {"==", equal},
-      {"sameas", equal},
+      {"sameas", [](const Value& v, const Arguments& a) { return v.data.index() == a.positional.at(0).data.index() && Equal(v, a.positional[0]); }},
       {"ne", [](const Value& v, const Arguments& a) { return !Equal(v, a.positional.at(0)); }},
       {"!=", [](const Value& v, const Arguments& a) { return !Equal(v, a.positional.at(0)); }},
       {"lt", [](const Value& v, const Arguments& a) { return ordered(v, a) < 0; }},
+      {"<", [](const Value& v, const Arguments& a) { return ordered(v, a) < 0; }},
       {"le", [](const Value& v, const Arguments& a) { return ordered(v, a) <= 0; }},
+      {"<=", [](const Value& v, const Arguments& a) { return ordered(v, a) <= 0; }},
       {"gt", [](const Value& v, const Arguments& a) { return ordered(v, a) > 0; }},
+      {">", [](const Value& v, const Arguments& a) { return ordered(v, a) > 0; }},
       {"ge", [](const Value& v, const Arguments& a) { return ordered(v, a) >= 0; }},
+      {">=", [](const Value& v, const Arguments& a) { return ordered(v, a) >= 0; }},
+      {"lessthan", [](const Value& v, const Arguments& a) { return ordered(v, a) < 0; }},
+      {"greaterthan", [](const Value& v, const Arguments& a) { return ordered(v, a) > 0; }},
       {"in",
        [](const Value& v, const Arguments& a) {
          const Value& whole = a.positional.at(0);
@@ -468,7 +403,7 @@ Value ApplyFilter(const std::string& name, const Value& v, const Arguments& a) {
 
 bool IsTest(const std::string& name) { return Tests().count(name) != 0; }
 bool ApplyTest(const std::string& name, const Value& v, const Arguments& a) {
-  static const std::vector<std::string> one = {"equalto", "eq", "==", "sameas", "ne", "!=", "lt", "le", "gt", "ge", "in"};
+  static const std::vector<std::string> one = {"equalto", "eq", "==", "sameas", "ne", "!=", "lt", "le", "gt", "ge", "<", "<=", ">", ">=", "lessthan", "greaterthan", "in"};
   const bool takes_one = std::find(one.begin(), one.end(), name) != one.end();
   if (takes_one && a.positional.size() != 1) a.Refuse("it takes one argument");
   if (!takes_one && name != "divisibleby" && !a.positional.empty()) a.Refuse("it takes no argument");
@@ -477,6 +412,10 @@ bool ApplyTest(const std::string& name, const Value& v, const Arguments& a) {
 
 List Items(const Value& v, const Arguments& a) {
   if (v.IsUndefined()) return {};
+  if (v.IsIterator()) {
+    if (*v.used) a.Refuse("an iterator gives its items once; make it a list first");
+    *v.used = true;
+  }
   if (v.IsList()) return v.list();
   List items;
   if (v.IsDict()) {
@@ -489,6 +428,8 @@ List Items(const Value& v, const Arguments& a) {
   return items;
 }
 
+namespace {
+
 Value Field(const Value& v, const std::string& name) {
   const Value* found = nullptr;
   if (v.IsDict()) found = Find(v.dict(), name);
@@ -496,69 +437,27 @@ Value Field(const Value& v, const std::string& name) {
   return found == nullptr ? Value() : *found;
 }
 
+}  // namespace
+
+Value Attribute(const Value& v, const std::string& name) {
+  switch (MethodOf(v, name)) {
+    case Method::kGiven: return Function{};
+    case Method::kForbidden: return {};
+    case Method::kNone: return Field(v, name);
+  }
+  return {};
+}
+
+Value Item(const Value& v, const std::string& name) {
+  Value field = Field(v, name);
+  return field.IsUndefined() ? Attribute(v, name) : field;
+}
+
 int Compare(const Value& a, const Value& b, const Arguments& arguments) {
   if (a.IsInteger() && b.IsInteger()) return a.integer() < b.integer() ? -1 : a.integer() > b.integer();
   if (a.IsNumber() && b.IsNumber()) return a.number() < b.number() ? -1 : a.number() > b.number();
   if (a.IsString() && b.IsString()) return a.string().compare(b.string());
   arguments.Refuse("these two values have no order");
-}
-
-std::optional<Value> CallMethod(const Value& self, const std::string& name, const Arguments& a) {
-  if (self.IsDict()) {
-    if (name == "get") {
-      a.Accept(2);
-      const Value* found = Find(self.dict(), a.String(0, "key"));
-      return found != nullptr ? *found : a.positional.size() > 1 ? a.positional[1] : Value(None{});
-    }
-    if (name == "items") return a.Accept(0), DictItems(self, a, false);
-    if (name == "keys") return a.Accept(0), Value(Items(self, a));
-    if (name == "values") {
-      a.Accept(0);
-      List values;
-      for (const auto& [key, value] : self.dict()) values.push_back(value);
-      return values;
-    }
-    return std::nullopt;
-  }
-  if (!self.IsString()) return std::nullopt;
-  const std::string& s = self.string();
-  if (name == "strip") return Strip(s, a, true, true);
-  if (name == "lstrip") return Strip(s, a, true, false);
-  if (name == "rstrip") return Strip(s, a, false, true);
-  if (name == "split") return Split(s, a);
-  if (name == "splitlines") {
-    a.Accept(0);
-    List lines;
-    for (size_t at = 0; at < s.size();) {
-      const size_t end = std::min(s.find_first_of("\r\n", at), s.size());
-      lines.emplace_back(s.substr(at, end - at));
-      at = end + (s.compare(end, 2, "\r\n") == 0 ? 2 : 1);
-    }
-    return lines;
-  }
-  if (name == "startswith" || name == "endswith") {
-    if (a.positional.size() != 1) a.Refuse("it takes one argument");
-    return Begins(s, a.positional[0], a, name == "endswith");
-  }
-  if (name == "upper" || name == "lower" || name == "title" || name == "capitalize") return a.Accept(0), Value(Cased(s, a, name));
-  if (name == "replace") return Replace(s, a.String(0, "old"), a.String(1, "new"), a.Integer(2, "count", -1));
-  if (name == "join") return Joined(a.positional.empty() ? Value() : a.positional[0], {{self}, {}, a.source, a.line, a.callee});
-  if (name == "find") {
-    const size_t at = s.find(a.String(0, "sub"));
-    return at == s.npos ? Value(int64_t{-1}) : Value(static_cast<int64_t>(Characters(s.substr(0, at))));
-  }
-  if (name == "count") {
-    const std::string part = a.String(0, "sub");
-    if (part.empty()) return static_cast<int64_t>(Characters(s) + 1);
-    int64_t n = 0;
-    for (size_t at = s.find(part); at != s.npos; at = s.find(part, at + part.size())) ++n;
-    return n;
-  }
-  if (name == "isdigit") {
-    a.Accept(0);
-    return !s.empty() && s.find_first_not_of("0123456789") == s.npos;
-  }
-  return std::nullopt;
 }
 
 }  // namespace invar::jinja

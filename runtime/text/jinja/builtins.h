@@ -39,11 +39,25 @@ bool ApplyTest(const std::string& name, const Value& v, const Arguments& argumen
 // A method of a string or a dict; nothing where there is none of that name.
 std::optional<Value> CallMethod(const Value& self, const std::string& name, const Arguments& arguments);
 
-// The items of a list, the keys of a dict, the characters of a text; nothing undefined has none. Refuses anything else.
+// Whether Python's value has a method of that name which Hugging Face's sandbox gives out; kForbidden: one that changes it.
+enum class Method { kNone, kGiven, kForbidden };
+Method MethodOf(const Value& self, const std::string& name);
+
+// What filters and methods share (builtins.cc, methods.cc).
+std::string Strip(const std::string& s, const Arguments& a, bool left, bool right);
+std::string Cased(const std::string& s, const Arguments& a, const std::string& how);
+std::string Replace(const std::string& s, const std::string& from, const std::string& to, int64_t most);
+bool IsSpace(const std::string& character);
+// A text's characters one by one, as pieces of it.
+std::vector<std::string> CharactersOf(const std::string& s);
+
+// The items of a list, the keys of a dict, the characters of a text; nothing undefined has none. Refuses anything else, and
+// an iterator whose items were had before.
 List Items(const Value& v, const Arguments& arguments);
 
-// v.name or v["name"] where there is such a field; undefined otherwise.
-Value Field(const Value& v, const std::string& name);
+// v.name: a method of that name comes before a field, as in Python. v["name"]: the field comes first.
+Value Attribute(const Value& v, const std::string& name);
+Value Item(const Value& v, const std::string& name);
 
 // Python's ordering of two numbers or two texts: negative, 0 or positive. Refuses anything else.
 int Compare(const Value& a, const Value& b, const Arguments& arguments);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <ctime>
 #include <memory>
+#include <stdexcept>
 
 #include "runtime/base/error.h"
 #include "runtime/text/jinja/builtins.h"
@@ -58,6 +59,14 @@ class Evaluator {
   }
 
   Flow Run(const Node& node) {
+    try {
+      return Statement(node);
+    } catch (const std::invalid_argument& e) {  // what has no text
+      Fail(name_, node.line, e.what());
+    }
+  }
+
+  Flow Statement(const Node& node) {
     Count(node);
     switch (node.kind) {
       case Node::kBlock:
@@ -86,6 +95,14 @@ class Evaluator {
       case Node::kMacro:
         Set(scopes_.back(), node.text, std::make_shared<const Macro>(Macro{&node}));
         return Flow::kNext;
+      case Node::kWith: {
+        Dict scope;
+        for (const auto& [name, value] : node.named) Set(scope, name, Evaluate(*value));
+        scopes_.push_back(std::move(scope));
+        const Flow flow = Run(*node.children[0]);
+        scopes_.pop_back();
+        return flow;
+      }
       case Node::kFilterBlock:
         Write(Text(Filtered(node)), node);
         return Flow::kNext;
@@ -121,7 +138,13 @@ class Evaluator {
     const Value holder = Lookup(target.children[0]->text);
     if (!holder.Is<std::shared_ptr<Namespace>>()) Fail(name_, node.line, "only a namespace's attributes can be set");
     if (value.holds_namespace) Fail(name_, node.line, "a namespace within a namespace is not supported");
+    RefuseHidden(target.text, node.line);
     Set(std::get<std::shared_ptr<Namespace>>(holder.data)->fields, target.text, value);
+  }
+
+  // Hugging Face's namespaces take no name that begins so.
+  void RefuseHidden(const std::string& field, int line) const {
+    if (field.starts_with('_')) Fail(name_, line, "a namespace's field cannot be called '" + field + "', with an underscore first");
   }
 
   void Bind(const std::vector<std::string>& names, const Value& value, const Node& node) {
@@ -152,7 +175,7 @@ class Evaluator {
       scopes_.emplace_back();
       Dict loop = {{"index", i + 1},      {"index0", i},        {"first", i == 0},
                    {"last", i + 1 == size}, {"length", size},   {"revindex", size - i},
-                   {"revindex0", size - i - 1}, {"previtem", i > 0 ? items[at - 1] : Value()},
+                   {"revindex0", size - i - 1}, {"depth", int64_t{1}}, {"depth0", int64_t{0}}, {"previtem", i > 0 ? items[at - 1] : Value()},
                    {"nextitem", i + 1 < size ? items[at + 1] : Value()}};
       Set(scopes_.back(), "loop", std::move(loop));
       Bind(node.names, items[at], node);
@@ -182,8 +205,7 @@ class Evaluator {
         return node.literal;
       case Node::kName: {
         Value v = Lookup(node.text);
-        if (v.IsUndefined() && IsFunction(node.text)) return true;  // "is defined"
-        return v;
+        return v.IsUndefined() && IsGlobal(node.text) ? Value(Function{}) : v;
       }
       case Node::kList:
       case Node::kTuple: {
@@ -203,7 +225,8 @@ class Evaluator {
       case Node::kAttribute: {
         const Value of = Evaluate(*node.children[0]);
         if (of.IsUndefined()) Fail(name_, node.line, "'" + node.text + "' of something undefined is used");
-        return Field(of, node.text);
+        if (of.IsFunction()) Fail(name_, node.line, "'" + node.text + "' of a function is not supported");
+        return Attribute(of, node.text);
       }
       case Node::kIndex:
         return Index(node, Evaluate(*node.children[0]), Evaluate(*node.children[1]));
@@ -255,8 +278,9 @@ class Evaluator {
 
   Value Index(const Node& node, const Value& of, const Value& key) const {
     if (of.IsUndefined()) Fail(name_, node.line, "an item of something undefined is used");
-    if (key.IsString()) return Field(of, key.string());
-    if (!key.IsInteger() || !(of.IsList() || of.IsString())) return {};
+    if (key.IsString()) return Item(of, key.string());
+    const bool counted = of.IsPlainList() || (of.IsList() && of.form == Form::kRange) || of.IsString();
+    if (!key.IsInteger() || !counted) return {};
     const int64_t size = static_cast<int64_t>(of.IsList() ? of.list().size() : Characters(of.string()));
     const int64_t i = key.integer() < 0 ? key.integer() + size : key.integer();
     if (i < 0 || i >= size) return {};
@@ -267,7 +291,7 @@ class Evaluator {
   // Python's v[begin:end:step].
   Value Slice(const Node& node) {
     const Value of = Evaluate(*node.children[0]);
-    if (!of.IsList() && !of.IsString()) Fail(name_, node.line, "a part of something that is neither a list nor a text is used");
+    if (!of.IsPlainList() && !of.IsString() && !(of.IsList() && of.form == Form::kRange)) Fail(name_, node.line, "a part of something that is neither a list nor a text is used");
     Weigh(of, node);
     const auto bound = [&](size_t part) -> std::optional<int64_t> {
       if (node.children[part] == nullptr) return std::nullopt;
@@ -287,7 +311,7 @@ class Evaluator {
     const int64_t begin = clamped(bound(1), step > 0 ? 0 : size - 1), end = clamped(bound(2), step > 0 ? size : -1);
     List part;
     for (int64_t i = begin; step > 0 ? i < end : i > end; i += step) part.push_back(items[static_cast<size_t>(i)]);
-    if (of.IsList()) return of.tuple ? Tuple(std::move(part)) : Value(std::move(part));
+    if (of.IsList()) return WithForm(std::move(part), of.form);
     std::string text;
     for (const Value& c : part) text += c.string();
     return text;
@@ -333,25 +357,34 @@ class Evaluator {
     Weigh(right, node);
     if (op == "~") return Text(left) + Text(right);
     if (op == "+" && left.IsString() && right.IsString()) return left.string() + right.string();
-    if (op == "+" && left.IsList() && right.IsList() && left.tuple == right.tuple) {
+    if (op == "+" && left.IsPlainList() && right.IsPlainList() && left.form == right.form) {
       List both = left.list();
       both.insert(both.end(), right.list().begin(), right.list().end());
-      return left.tuple ? Tuple(std::move(both)) : Value(std::move(both));
+      return WithForm(std::move(both), left.form);
     }
-    if (op == "*" && left.IsString() && right.IsInteger()) {
-      std::string text;
-      const int64_t times = std::clamp<int64_t>(right.integer(), 0, kLargestInteger);
-      if (!left.string().empty() && static_cast<uint64_t>(times) > limits_.text / left.string().size()) {
-        FailTooLong(node);
-      }
-      if (!left.string().empty()) {
-        for (int64_t i = 0; i < times; ++i) text += left.string();
-      }
-      return text;
-    }
+    if (op == "*" && right.IsPlainList() && left.IsInteger()) return RepeatedList(node, right, left.integer());
+    if (op == "*" && left.IsPlainList() && right.IsInteger()) return RepeatedList(node, left, right.integer());
+    if (op == "*" && left.IsString() && right.IsInteger()) return Repeated(node, left.string(), right.integer());
+    if (op == "*" && right.IsString() && left.IsInteger()) return Repeated(node, right.string(), left.integer());
     if (!left.IsNumber() || !right.IsNumber()) Fail(name_, node.line, "'" + op + "' of these two values is not supported");
     return left.IsInteger() && right.IsInteger() && op != "/" ? OfIntegers(node, left.integer(), right.integer())
                                                               : OfFloats(node, left.number(), right.number());
+  }
+
+  Value Repeated(const Node& node, const std::string& part, int64_t times) const {
+    std::string text;
+    if (part.empty() || times <= 0) return text;
+    if (static_cast<uint64_t>(times) > limits_.text / part.size()) FailTooLong(node);
+    for (int64_t i = 0; i < times; ++i) text += part;
+    return text;
+  }
+  Value RepeatedList(const Node& node, const Value& part, int64_t times) {
+    List list;
+    if (part.list().empty() || times <= 0) return WithForm(list, part.form);
+    if (static_cast<uint64_t>(times) > limits_.steps / part.list().size()) Fail(name_, node.line, "the template takes too many steps");
+    Count(node, static_cast<size_t>(times) * part.list().size());
+    for (int64_t i = 0; i < times; ++i) list.insert(list.end(), part.list().begin(), part.list().end());
+    return WithForm(std::move(list), part.form);
   }
 
   Value OfIntegers(const Node& node, int64_t a, int64_t b) const {
@@ -393,6 +426,11 @@ class Evaluator {
     return name == "raise_exception" || name == "strftime_now" || name == "namespace" || name == "range" || name == "dict";
   }
 
+  // Jinja's and Hugging Face's names, those that cannot be called here too: they are there to be asked for.
+  static bool IsGlobal(const std::string& name) {
+    return IsFunction(name) || name == "cycler" || name == "joiner" || name == "lipsum" || name == "self";
+  }
+
   Value Call(const Node& node) {
     const Node& callee = *node.children[0];
     if (callee.kind == Node::kAttribute) {
@@ -402,10 +440,10 @@ class Evaluator {
       const Arguments a = Evaluated(node, callee.text);
       if (callee.children[0]->kind == Node::kName && callee.children[0]->text == "loop" && callee.text == "cycle") {
         if (a.positional.empty()) a.Refuse("it needs something to choose from");
-        return a.positional[static_cast<size_t>(Field(self, "index0").integer()) % a.positional.size()];
+        return a.positional[static_cast<size_t>(Item(self, "index0").integer()) % a.positional.size()];
       }
       if (const std::optional<Value> result = CallMethod(self, callee.text, a)) return Bounded(*result, node);
-      const Value field = Field(self, callee.text);
+      const Value field = Item(self, callee.text);
       if (field.Is<std::shared_ptr<const Macro>>()) return CallMacro(*std::get<std::shared_ptr<const Macro>>(field.data)->node, a);
       Fail(name_, node.line, "the method '" + callee.text + "' is not supported");
     }
@@ -416,7 +454,9 @@ class Evaluator {
     const Arguments a = Evaluated(node, callee.text);
     caller_ = caller;
     if (found.Is<std::shared_ptr<const Macro>>()) return CallMacro(*std::get<std::shared_ptr<const Macro>>(found.data)->node, a);
-    if (!found.IsUndefined() || !IsFunction(callee.text)) Fail(name_, node.line, "'" + callee.text + "' is not a function");
+    if (!found.IsUndefined() || !IsFunction(callee.text)) {
+      Fail(name_, node.line, "'" + callee.text + "' is not a function" + (IsGlobal(callee.text) ? " that is supported" : ""));
+    }
     return CallFunction(node, a);
   }
 
@@ -433,6 +473,7 @@ class Evaluator {
       for (const auto& [key, value] : a.named) Set(fields, key, value);
       if (a.callee == "dict") return Bounded(std::move(fields), node);
       for (const auto& [key, value] : fields) {
+        RefuseHidden(key, node.line);
         if (value.holds_namespace) a.Refuse("a namespace within a namespace is not supported");
       }
       return std::make_shared<Namespace>(Namespace{std::move(fields)});
@@ -448,7 +489,7 @@ class Evaluator {
         if (numbers.size() >= 100'000) a.Refuse("the range is too long");
         numbers.emplace_back(i);
       }
-      return numbers;
+      return WithForm(std::move(numbers), Form::kRange);
     }
     return Today(a);
   }

@@ -128,10 +128,43 @@ std::vector<Token> Lex(const std::string& source, int line, const std::string& n
   return tokens;
 }
 
+namespace {
+
+// What stands between raw, whose tag has just ended at `at`, and endraw is text. Returns where the tag of endraw ends.
+size_t Raw(const std::string& source, size_t at, const std::string& name, int* line, bool* strip_next, bool* trim_newline,
+           std::vector<Part>& parts) {
+  for (size_t tag = source.find("{%", at); tag != source.npos; tag = source.find("{%", tag + 2)) {
+    size_t word = tag + 2;
+    const char sign = word < source.size() ? source[word] : '\0';
+    if (sign == '-' || sign == '+') ++word;
+    word = std::min(source.find_first_not_of(kBlanks, word), source.size());
+    if (source.compare(word, 6, "endraw") != 0) continue;
+    size_t end = std::min(source.find_first_not_of(kBlanks, word + 6), source.size());
+    const char last = end < source.size() ? source[end] : '\0';
+    if (last == '-' || last == '+') ++end;
+    if (source.compare(end, 2, "%}") != 0) continue;
+    std::string text = source.substr(at, tag - at);
+    const int begun = *line;
+    // The line end behind raw's own tag stays: trim_blocks is not about it.
+    if (*strip_next) text.erase(0, std::min(text.find_first_not_of(kBlanks), text.size()));
+    const size_t kept = text.find_last_not_of(sign == '-' ? kBlanks : " \t");
+    const bool line_begins = kept != text.npos && text[kept] == '\n';
+    if (sign == '-' || (sign != '+' && line_begins)) text.erase(kept == text.npos ? 0 : kept + 1);
+    if (!text.empty()) parts.push_back({Part::kText, text, begun});
+    *line += Lines(source, at, end);
+    *strip_next = last == '-';
+    *trim_newline = last != '+';
+    return end + 2;
+  }
+  Fail(name, *line, "'endraw' is missing");
+}
+
+}  // namespace
+
 std::vector<Part> Cut(const std::string& source, const std::string& name) {
   std::vector<Part> parts;
   int line = 1;
-  bool strip_next = false, trim_newline = false;
+  bool strip_next = false, trim_newline = false, trimmed = false;
   for (size_t at = 0;;) {
     size_t tag = source.find('{', at);
     while (tag != source.npos && (tag + 1 >= source.size() || std::string("{%#").find(source[tag + 1]) == std::string::npos)) {
@@ -139,10 +172,12 @@ std::vector<Part> Cut(const std::string& source, const std::string& name) {
     }
     std::string before = source.substr(at, tag == source.npos ? source.npos : tag - at);
     const int lines = Lines(before, 0, before.size());
+    trimmed = false;
     if (strip_next) {
       before.erase(0, std::min(before.find_first_not_of(kBlanks), before.size()));
     } else if (trim_newline && !before.empty() && before[0] == '\n') {
       before.erase(0, 1);  // trim_blocks
+      trimmed = true;
     }
     if (tag == source.npos) {
       if (!before.empty() && before.back() == '\n') before.pop_back();
@@ -158,7 +193,7 @@ std::vector<Part> Cut(const std::string& source, const std::string& name) {
     } else if (kind != '{' && sign != '+') {
       // lstrip_blocks: blanks between the start of a line and a block's tag go.
       const size_t last = before.find_last_not_of(" \t");
-      if (last == before.npos ? (at == 0 || source[at - 1] == '\n') : before[last] == '\n') {
+      if (last == before.npos ? (at == 0 || trimmed) : before[last] == '\n') {
         before.erase(last == before.npos ? 0 : last + 1);
       }
     }
@@ -202,9 +237,11 @@ std::vector<Part> Cut(const std::string& source, const std::string& name) {
     at = end + 2;
     line += Lines(source, tag, at);
     if (kind == '%') {
-      // What stands between raw and endraw is text.
       const std::vector<Token> words = Lex(inner, line, name);
-      if (words[0].text == "raw" && words[1].kind == Token::kEnd) Fail(name, line, "the statement 'raw' is not supported");
+      if (words[0].text == "raw" && words[0].kind == Token::kName && words[1].kind == Token::kEnd) {
+        at = Raw(source, at, name, &line, &strip_next, &trim_newline, parts);
+        continue;
+      }
     }
     if (kind != '#') parts.push_back({kind == '{' ? Part::kOutput : Part::kStatement, std::move(inner), line});
   }

@@ -224,6 +224,7 @@ class ExpressionParser {
                     !Is("not") && !Is("in"))) {
           test->children.push_back(Postfix(Primary()));
         }
+        if (Is("is")) Unexpected("tests cannot be chained");
         value = test;
         if (negated) {
           NodePtr inverse = Make(Node::kUnary, "not");
@@ -419,11 +420,27 @@ class TemplateParser {
       if (loops_ == 0) Fail(name_, line, "'" + word + "' stands outside a loop");
       return Make(word == "break" ? Node::kBreak : Node::kContinue, line);
     }
-    if (word == "generation") {  // Hugging Face's marks around what the assistant says: they change no text
+    if (word == "generation") {  // Hugging Face's marks around what the assistant says: a scope, and no filter
       parser.End();
-      NodePtr body = Block({"endgeneration"});
+      NodePtr node = Make(Node::kFilterBlock, line);
+      const int loops = loops_;
+      loops_ = 0;  // a loop cannot be left from within
+      node->children = {Make(Node::kName, line), Block({"endgeneration"})};
+      loops_ = loops;
       end_parser_->End();
-      return body;
+      return node;
+    }
+    if (word == "with") {
+      NodePtr node = Make(Node::kWith, line);
+      while (!parser.AtEnd()) {
+        const std::string name = parser.Name();
+        parser.Expect("=");
+        node->named.emplace_back(name, parser.Expression());
+        if (!parser.AtEnd()) parser.Expect(",");
+      }
+      node->children = {Block({"endwith"})};
+      end_parser_->End();
+      return node;
     }
     if (word == "filter") {
       NodePtr node = Make(Node::kFilterBlock, line);

@@ -16,8 +16,9 @@ using NodePtr = std::shared_ptr<Node>;
 struct Node {
   enum Kind {
     // Statements. children: kBlock its statements; kOutput [value]; kFor [list, body, filter or null]; kIf [condition, body];
-    // kSet [target, value] or [target, body block]; kMacro [body]; kCallBlock [call, body]; kFilterBlock [filter on body].
-    kText, kOutput, kFor, kIf, kSet, kMacro, kCallBlock, kFilterBlock, kBreak, kContinue, kBlock,
+    // kSet [target, value] or [target, body block]; kMacro [body]; kCallBlock [call, body]; kFilterBlock [filter on body];
+    // kWith [body], its names in `named`.
+    kText, kOutput, kFor, kIf, kSet, kMacro, kCallBlock, kFilterBlock, kWith, kBreak, kContinue, kBlock,
     // Expressions. kCall, kFilter and kTest: children[0] is what they apply to, then arguments; named ones in `named`.
     kLiteral, kList, kTuple, kDict, kName, kAttribute, kIndex, kSlice, kUnary, kBinary, kComparison, kFilter, kTest, kCall,
     kConditional

@@ -91,6 +91,13 @@ void JsonString(const std::string& s, bool ascii, std::string& out) {
   out += '"';
 }
 
+// What a value is that has no text here.
+const char* Unwritable(const Value& v) {
+  if (v.IsUndefined()) return "something undefined";
+  if (v.IsList()) return v.form == Form::kRange ? "a range" : v.form == Form::kView ? "a view of a mapping" : "an iterator; make it a list first";
+  return v.Is<std::shared_ptr<Namespace>>() ? "a namespace" : "a function";
+}
+
 struct JsonStyle {
   int indent;
   bool ascii, sort_keys;
@@ -112,7 +119,7 @@ void Json(const Value& v, const JsonStyle& style, int depth, std::string& out) {
     out += text == "nan" ? "NaN" : text == "inf" ? "Infinity" : text == "-inf" ? "-Infinity" : text;
   } else if (v.IsString()) {
     JsonString(v.string(), style.ascii, out);
-  } else if (v.IsList()) {
+  } else if (v.IsPlainList()) {
     if (v.list().empty()) {
       out += "[]";
       return;
@@ -145,7 +152,7 @@ void Json(const Value& v, const JsonStyle& style, int depth, std::string& out) {
     line(depth);
     out += '}';
   } else {
-    throw std::invalid_argument(v.IsUndefined() ? "something undefined" : "a macro or a namespace");
+    throw std::invalid_argument(Unwritable(v));
   }
 }
 
@@ -167,9 +174,10 @@ Value::Value(Dict dict) : depth(1) {
   data = std::make_shared<Dict>(std::move(dict));
 }
 
-Value Tuple(List list) {
+Value WithForm(List list, Form form) {
   Value v(std::move(list));
-  v.tuple = true;
+  v.form = form;
+  if (form == Form::kIterator) v.used = std::make_shared<bool>(false);
   return v;
 }
 
@@ -218,7 +226,7 @@ bool Truth(const Value& v) {
   if (v.IsUndefined() || v.Is<None>()) return false;
   if (v.IsNumber()) return v.number() != 0;
   if (v.IsString()) return !v.string().empty();
-  if (v.IsList()) return !v.list().empty();
+  if (v.IsList()) return v.IsIterator() || !v.list().empty();  // Python does not look into an iterator
   if (v.IsDict()) return !v.dict().empty();
   return true;
 }
@@ -228,7 +236,7 @@ bool Equal(const Value& a, const Value& b) {
   if (a.IsNumber() && b.IsNumber()) return a.number() == b.number();
   if (a.data.index() != b.data.index()) return false;
   if (a.IsString()) return a.string() == b.string();
-  if (a.IsList()) return a.tuple == b.tuple && std::equal(a.list().begin(), a.list().end(), b.list().begin(), b.list().end(), Equal);
+  if (a.IsList()) return a.form == b.form && std::equal(a.list().begin(), a.list().end(), b.list().begin(), b.list().end(), Equal);
   if (a.IsDict()) {
     if (a.dict().size() != b.dict().size()) return false;
     for (const auto& [key, value] : a.dict()) {
@@ -254,24 +262,22 @@ std::string Repr(const Value& v) {
   if (v.Is<double>()) return FloatText(v.number());
   if (v.IsString()) return StringRepr(v.string());
   std::string out;
-  if (v.IsList()) {
+  if (v.IsPlainList()) {
     for (const Value& item : v.list()) out += (out.empty() ? "" : ", ") + Repr(item);
-    if (v.tuple) return "(" + out + (v.list().size() == 1 ? ",)" : ")");
+    if (v.form == Form::kTuple) return "(" + out + (v.list().size() == 1 ? ",)" : ")");
     return "[" + out + "]";
   }
   if (v.IsDict()) {
     for (const auto& [key, value] : v.dict()) out += (out.empty() ? "" : ", ") + StringRepr(key) + ": " + Repr(value);
     return "{" + out + "}";
   }
-  return "<object>";
+  throw std::invalid_argument(std::string(Unwritable(v)) + " cannot be written");
 }
 
 std::string ToJson(const Value& v, int indent, bool ascii, bool sort_keys, const std::string& item_separator,
                    const std::string& key_separator) {
   std::string out;
-  // With an indent Python leaves the blank after a comma out.
-  const std::string item = indent >= 0 && item_separator == ", " ? "," : item_separator;
-  Json(v, {indent, ascii, sort_keys, item, key_separator}, 0, out);
+  Json(v, {indent, ascii, sort_keys, item_separator, key_separator}, 0, out);
   return out;
 }
 

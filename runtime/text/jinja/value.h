@@ -24,15 +24,22 @@ struct None {};
 struct Namespace {
   Dict fields;
 };
+// A function or a method that was named and not called.
+struct Function {};
+
+// What Python's lists of values are. What an iterator gives can be had once; it, a range and a dict's view are written by
+// Python in a way of their own, which is refused.
+enum class Form : uint8_t { kList, kTuple, kRange, kView, kIterator };
 
 struct Value {
   // Lists and dicts are shared and never changed: Hugging Face's sandbox forbids templates to.
   std::variant<Undefined, None, bool, int64_t, double, std::string, std::shared_ptr<List>, std::shared_ptr<Dict>,
-               std::shared_ptr<Namespace>, std::shared_ptr<const Macro>>
+               std::shared_ptr<Namespace>, std::shared_ptr<const Macro>, Function>
       data;
 
-  int depth = 0;                // of lists and dicts within one another; bounded by the evaluator
-  bool tuple = false;            // a list that Python writes with (, )
+  int depth = 0;                 // of lists and dicts within one another; bounded by the evaluator
+  Form form = Form::kList;       // of a list
+  std::shared_ptr<bool> used;    // of an iterator
   bool holds_namespace = false;  // a namespace that held itself would never be freed
 
   Value() = default;
@@ -46,12 +53,17 @@ struct Value {
   Value(Dict dict);                                                         // NOLINT
   Value(std::shared_ptr<Namespace> n) : data(std::move(n)), holds_namespace(true) {}  // NOLINT
   Value(std::shared_ptr<const Macro> m) : data(std::move(m)) {}             // NOLINT
+  Value(Function f) : data(f) {}                                            // NOLINT
 
   template <class T>
   bool Is() const { return std::holds_alternative<T>(data); }
   bool IsString() const { return Is<std::string>(); }
   bool IsList() const { return Is<std::shared_ptr<List>>(); }
+  // A list or a tuple: what can be written, added and cut.
+  bool IsPlainList() const { return IsList() && (form == Form::kList || form == Form::kTuple); }
+  bool IsIterator() const { return IsList() && form == Form::kIterator; }
   bool IsDict() const { return Is<std::shared_ptr<Dict>>(); }
+  bool IsFunction() const { return Is<Function>() || Is<std::shared_ptr<const Macro>>(); }
   bool IsUndefined() const { return Is<Undefined>(); }
   // Python's bool is an int.
   bool IsInteger() const { return Is<int64_t>() || Is<bool>(); }
@@ -64,23 +76,26 @@ struct Value {
   double number() const { return Is<double>() ? std::get<double>(data) : static_cast<double>(integer()); }
 };
 
-Value Tuple(List list);
+Value WithForm(List list, Form form);
+inline Value Tuple(List list) { return WithForm(std::move(list), Form::kTuple); }
+inline Value Iterator(List list) { return WithForm(std::move(list), Form::kIterator); }
 Value FromJson(const nlohmann::ordered_json& json);
 
 const Value* Find(const Dict& dict, const std::string& key);
 void Set(Dict& dict, const std::string& key, Value value);
 
-// Python's bool(), ==, str() and repr(). The evaluator makes nothing deeper than kDeepestValue, so these recurse freely.
+// Python's bool(), ==, str() and repr(). The evaluator makes nothing deeper than kDeepestValue, so these recurse freely. Text
+// and Repr throw std::invalid_argument, with what, for what Python writes in a way that is not supported.
 inline constexpr int kDeepestValue = 200;
 bool Truth(const Value& v);
 bool Equal(const Value& a, const Value& b);
 std::string Text(const Value& v);
 std::string Repr(const Value& v);
 
-// json.dumps(v, ensure_ascii=..., indent=..., sort_keys=...); indent -1: none. Throws std::invalid_argument, with what,
-// for what JSON cannot hold.
-std::string ToJson(const Value& v, int indent = -1, bool ascii = false, bool sort_keys = false,
-                   const std::string& item_separator = ", ", const std::string& key_separator = ": ");
+// json.dumps(v, ensure_ascii=..., indent=..., sort_keys=..., separators=...); indent -1: none. Throws std::invalid_argument,
+// with what, for what JSON cannot hold.
+std::string ToJson(const Value& v, int indent, bool ascii, bool sort_keys, const std::string& item_separator,
+                   const std::string& key_separator);
 
 // How many characters (code points) a text has, and the part [begin, end) of them.
 size_t Characters(const std::string& s);
