@@ -201,7 +201,11 @@ class GenerateCommand {
         throw UsageError("--messages " + flags_.messages + " does not hold a JSON array of {\"role\", \"content\"}");
       }
     }
-    if (!flags_.system.empty()) history.insert(history.begin(), {{"role", "system"}, {"content", flags_.system}});
+    if (!flags_.system.empty()) {
+      // Named: insert would take braces for a list of elements.
+      const nlohmann::ordered_json system = {{"role", "system"}, {"content", flags_.system}};
+      history.insert(history.begin(), system);
+    }
     ChatOptions options;
     if (!flags_.date.empty()) options.today = ParseDate(flags_.date);
     if (!flags_.tools.empty()) {

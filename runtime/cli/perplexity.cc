@@ -52,14 +52,15 @@ int RunPerplexity(const Flags& flags) {
 }  // namespace
 
 void AddPerplexity(CLI::App& app, Action& action) {
-  CLI::App* perplexity = app.add_subcommand("perplexity", "how well a model predicts a text");
+  CLI::App* perplexity = app.add_subcommand(
+      "perplexity", "how well a model predicts a text: exp of minus the mean log-probability of its tokens, +/- one standard error");
   auto flags = std::make_shared<Flags>();
   flags->engine.Add(*perplexity);
   flags->prompt.Add(*perplexity);
   flags->ids.Add(*perplexity);
-  perplexity->add_option("--window", flags->window, "tokens that the model sees at once; 0: all its positions")
+  perplexity->add_option("--window", flags->window, "tokens that the model sees at once; 0: as many as it has positions")
       ->check(CLI::Validator(CheckInteger, ""));
-  perplexity->add_option("--stride", flags->stride, "by how many tokens the window moves; 0: half of it")
+  perplexity->add_option("--stride", flags->stride, "by how many tokens the window moves; 0: half of it. Each token counts once, in the first window that holds it")
       ->check(CLI::Validator(CheckInteger, ""));
   perplexity->add_flag("--json", flags->json, "print JSON");
   perplexity->add_flag("-q,--quiet", flags->quiet, "nothing on standard error but errors");

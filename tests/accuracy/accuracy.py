@@ -108,6 +108,7 @@ def main():
     arguments = parser.parse_args()
     torch.manual_seed(0)
     transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()  # it warns of factors that are chosen so
     print(f"{'checkpoint':24} {'largest logit':>13} {'invar':>9} {'PyTorch':>9} {'ratio':>6}   {'invar, stock':>12} {'ratio':>6}")
     failures, compared, pooled, families = [], 0, Pool(), {}
     for case in checkpoints.real_cases() if arguments.real else checkpoints.cases():

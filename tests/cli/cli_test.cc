@@ -184,6 +184,44 @@ TEST(Cli, ChatEndsAtTheModelsEndToken) {
   EXPECT_GT(json::parse(past.out)["results"][0]["ids"].size(), result["ids"].size());
 }
 
+TEST(Cli, ChatFlagsReachTheTemplate) {
+  const TemporaryDirectory folder;
+  std::filesystem::copy(ModelDir("qwen3"), folder / "m", std::filesystem::copy_options::recursive);
+  const std::string model = (folder / "m").string();
+  WriteText(folder / "m/chat_template.jinja",
+            "{% for m in messages %}{{ m.role }}={{ m.content }};{% if m.role == 'critic' %}{{ raise_exception('No critics, please: ' ~ m.content) }}"
+            "{% endif %}{% endfor %}{{ tools | tojson }} {{ enable_thinking }} {{ level }}{{ strftime_now('%d %B %Y') }}");
+  WriteText(folder / "messages.json", R"([{"role": "user", "content": "A"}, {"role": "assistant", "content": "B", "name": null}])");
+  WriteText(folder / "tools.json", R"([{"name": "caf\u00e9", "n": 1.0}])");
+  const auto prompt = [&](std::vector<std::string> flags) -> std::string {
+    std::vector<std::string> arguments = {"generate", "-m", model, "--chat", "-n", "1", "--json", "-q", "--date", "2026-11-24"};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    const Outcome o = Invar(arguments);
+    return o.code == 0 ? json::parse(o.out)["results"][0]["prompt"].get<std::string>() : o.err;
+  };
+  const std::string messages = (folder / "messages.json").string(), tools = (folder / "tools.json").string(), day = "24 November 2026";
+  EXPECT_EQ(prompt({"-p", "C"}), "user=C;null  " + day);
+  EXPECT_EQ(prompt({"-p", "C", "--system", "S"}), "system=S;user=C;null  " + day);
+  EXPECT_EQ(prompt({"--messages", messages}), "user=A;assistant=B;null  " + day);
+  EXPECT_EQ(prompt({"--messages", messages, "-p", "C", "--system", "S"}), "system=S;user=A;assistant=B;user=C;null  " + day);
+  EXPECT_EQ(prompt({"-p", "C", "--tools", tools}), "user=C;[{\"name\": \"caf\u00e9\", \"n\": 1.0}]  " + day);
+  EXPECT_EQ(prompt({"-p", "C", "--no-thinking"}), "user=C;null False " + day);
+  EXPECT_EQ(prompt({"-p", "C", "--chat-var", "enable_thinking=true", "--chat-var", "level=high"}), "user=C;null True high" + day);
+  // A template that raises, one that wants the day, and files that are no messages or tools.
+  WriteText(folder / "critic.json", R"([{"role": "critic", "content": "x"}])");
+  ExpectRefused({"generate", "-m", model, "--chat", "--messages", (folder / "critic.json").string(), "--date", "2026-11-24"}, 1, {"No critics, please: x"});
+  ExpectRefused({"generate", "-m", model, "--chat", "-p", "C"}, 1, {"--date", "chat_template.jinja"});
+  WriteText(folder / "empty.json", "[]");
+  WriteText(folder / "words.json", R"(["a"])");
+  ExpectRefused({"generate", "-m", model, "--chat", "--messages", (folder / "empty.json").string()}, 1, {"no messages"});
+  ExpectRefused({"generate", "-m", model, "--chat", "--messages", (folder / "words.json").string()}, 1, {"message 1"});
+  ExpectRefused({"generate", "-m", model, "--chat", "-p", "C", "--tools", (folder / "words.json").string()}, 2, {"--tools", "object"});
+  ExpectRefused({"generate", "-m", model, "-p", "C", "--no-thinking"}, 2, {"--chat"});
+  // A template that does not know enable_thinking ignores it.
+  const Outcome o = Invar({"generate", "-m", Qwen3(), "--chat", "-p", "C", "-n", "1", "--json", "-q", "--no-thinking"});
+  ASSERT_EQ(o.code, 0) << o.err;
+}
+
 TEST(Cli, LogitsPrintsItsFingerprintAndWritesTheTensor) {
   const TemporaryDirectory folder;
   const Reference reference = References("qwen3")[0];
