@@ -95,7 +95,11 @@ RopeParameters Rope(const JsonFields& fields, ModelConfig& config, double defaul
     if (rope.kind == RopeParameters::Kind::kLongrope) {
       rope.short_factor = Factors(scaling, "short_factor");
       rope.attention_factor = OptionalNumber(scaling, "attention_factor");
-      rope.longrope_factor = OptionalNumber(scaling, "factor");
+      // The contract takes the ratio of the lengths; newer versions of Hugging Face's class take the field.
+      const auto factor = OptionalNumber(scaling, "factor");
+      if (factor && !rope.attention_factor && *factor != rope.max_position_embeddings / original) {
+        scaling.Reject("factor", "max_position_embeddings / original_max_position_embeddings, or left out beside an attention_factor");
+      }
     }
     if (original < static_cast<double>(config.max_positions)) config.max_positions = static_cast<size_t>(original);
     config.positions_reason = "the frequencies of rope_type " + kind + " depend on the text's length beyond them";

@@ -232,9 +232,9 @@ std::vector<float> Llama3Frequencies(const RopeParameters& p) {
   return frequencies;
 }
 
-// longrope's sqrt(1 + ln(s) / ln(orig)), s the config's factor or else max_position_embeddings / orig; 1 where s <= 1.
+// longrope's sqrt(1 + ln(s) / ln(orig)), s = max_position_embeddings / orig; 1 where s <= 1.
 Pair LongropeScale(const RopeParameters& p) {
-  const Pair s = p.longrope_factor ? Of(*p.longrope_factor) : Of(p.max_position_embeddings) / Of(OriginalLength(p));
+  const Pair s = Of(p.max_position_embeddings) / Of(OriginalLength(p));
   if (!(Of(1.0) < s)) return Of(1.0);
   const Pair square = Of(1.0) + Log(s) / Log(Of(OriginalLength(p)));
   return square * InverseSquareRoot(square);
@@ -261,7 +261,6 @@ const char* CheckRopeParameters(const RopeParameters& p) {
     }
     if (!(OriginalLength(p) > 1.0 && OriginalLength(p) < 0x1p+40)) return "rope needs original_max_position_embeddings";
     if (p.attention_factor && !Positive(*p.attention_factor)) return "rope's attention_factor must be positive";
-    if (p.longrope_factor && !Positive(*p.longrope_factor)) return "rope's factor must be positive";
     return nullptr;
   }
   if (!(p.factor > 0x1p-40 && p.factor < 0x1p+40)) return "rope's factor must be between 2^-40 and 2^40";

@@ -38,7 +38,6 @@ struct RopeParameters {
 
   // longrope: what each frequency is divided by, dimension / 2 of them
   std::vector<double> short_factor;
-  std::optional<double> longrope_factor;  // max_position_embeddings / original length where absent
 };
 
 // Null, or a sentence that says what is wrong with the parameters (a caller's input error).

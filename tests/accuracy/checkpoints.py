@@ -94,7 +94,7 @@ def cases():
                 **rope("llama3", 5e5, factor=32.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=256)),
         decoder("Llama", "d256", head_dim=256, num_attention_heads=2, num_key_value_heads=1, dtype="bfloat16", shard="300KB"),
         decoder("Llama", "as-many-heads", num_key_value_heads=4), decoder("Llama", "one-for-all", num_attention_heads=16, num_key_value_heads=1, head_dim=16),
-        decoder("Llama", "longrope", tokens=40, **rope("longrope", original_max_position_embeddings=40, factor=3.0, long_factor=[2.0] * 8,
+        decoder("Llama", "longrope", tokens=40, **rope("longrope", original_max_position_embeddings=40, attention_factor=1.3, long_factor=[2.0] * 8,
                                                        short_factor=[1.5] * 8)),
         decoder("Llama", "head-dim", head_dim=24, dtype="float16", tie_word_embeddings=True),
         decoder("Mistral", "plain", dtype="bfloat16"), decoder("Mistral", "window", tokens=90, sliding_window=11),

@@ -19,7 +19,7 @@ def frequencies(config, head_dim):
         return [f / p["factor"] for f in plain], 1.0
     original = p.get("original_max_position_embeddings") or config.max_position_embeddings
     if kind == "longrope":  # within the original length
-        s = p.get("factor") or config.max_position_embeddings / original
+        s = config.max_position_embeddings / original
         scale = 1.0 if s <= 1 else math.sqrt(1 + math.log(s) / math.log(original))
         return [f / short for f, short in zip(plain, p["short_factor"])], p.get("attention_factor") or scale
     if kind == "llama3":

@@ -204,7 +204,8 @@ TEST(QwenCheckpoint, RopeThatWouldBeReadWrongIsRefused) {
   refused("rope_parameters", {{"rope_type", "default"}, {"rope_theta", 1e4}, {"partial_rotary_factor", 0.5}}, "partial_rotary_factor");
   refused("partial_rotary_factor", 0.5, "partial_rotary_factor");
   refused("rope_scaling", {{"type", "linear"}}, "factor");
-  refused("rope_scaling", {{"type", "su"}, {"factor", 2.0}}, "short_factor");
+  refused("rope_scaling", {{"type", "su"}, {"factor", 1.0}}, "short_factor");
+  refused("rope_scaling", {{"type", "longrope"}, {"factor", 3.0}, {"original_max_position_embeddings", 512}, {"short_factor", std::vector<double>(32, 1.0)}}, "factor");
 }
 
 TEST(MistralCheckpoint, TheWindowIsThatOfEveryLayer) {
