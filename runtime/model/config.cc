@@ -2,11 +2,13 @@
 
 #include "runtime/base/error.h"
 #include "runtime/model/config_fields.h"
+#include "runtime/model/gguf_model.h"
 
 namespace invar {
 namespace {
 
 constexpr size_t kLargestConfig = 16 << 20;
+
 void ReadGpt2(const JsonFields& f, ModelConfig& c) {
   c.architecture = Architecture::kGpt2;
   c.vocab_size = Size(f, "vocab_size", 50257);
@@ -43,19 +45,26 @@ std::vector<int32_t> TokenIds(const JsonFields& fields, const char* name) {
   return ids;
 }
 
-ModelConfig ModelConfig::Load(const std::filesystem::path& directory) {
-  const std::filesystem::path path = directory / "config.json";
-  const nlohmann::json json = ParseJsonFile(path, kLargestConfig);
-  const JsonFields fields(json, path.string());
+ModelConfig ModelConfig::Load(const std::filesystem::path& path) {
+  if (const std::optional<std::filesystem::path> gguf = GgufPath(path)) {
+    return FromJson(GgufConfig(GgufFile::Open(*gguf)), "the config of " + gguf->string());
+  }
+  const std::filesystem::path file = path / "config.json";
+  return FromJson(ParseJsonFile(file, kLargestConfig), file.string());
+}
+
+ModelConfig ModelConfig::FromJson(const nlohmann::json& json, const std::string& where) {
+  const JsonFields fields(json, where);
   ModelConfig config;
   if (fields.IsNull("model_type")) fields.Reject("model_type", "the name of a model family, such as gpt2 or qwen3");
-  const std::string type = fields.String("model_type").value();
-  if (type == "gpt2") {
+  config.model_type = fields.String("model_type").value();
+  if (config.model_type == "gpt2") {
     ReadGpt2(fields, config);
-  } else if (!ReadDecoder(type, fields, config)) {
-    throw Error(path.string() + ": model_type " + Quoted(type) + " is not supported; gpt2, " + DecoderTypes() + " are");
+  } else if (!ReadDecoder(config.model_type, fields, config)) {
+    throw Error(where + ": model_type " + Quoted(config.model_type) + " is not supported; gpt2, " + DecoderTypes() + " are");
   }
   config.eos_token_ids = TokenIds(fields, "eos_token_id");
+  config.ignored_fields = fields.Unasked();
   return config;
 }
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -55,8 +56,15 @@ struct ModelConfig {
   // Tokens that end a text, where generation_config.json names none.
   std::vector<int32_t> eos_token_ids;
 
-  // Reads and checks directory/config.json. Throws Error naming the file, the field and what would be right.
-  static ModelConfig Load(const std::filesystem::path& directory);
+  // What the config says that no computation here depends on: "dropout", "rope_scaling.type". For inspection.
+  std::vector<std::string> ignored_fields;
+  std::string model_type;
+
+  // Reads and checks config.json of a directory, or what a GGUF file says in its place. Throws Error naming the file, the
+  // field and what would be right.
+  static ModelConfig Load(const std::filesystem::path& path);
+  // `where` is what messages call the object.
+  static ModelConfig FromJson(const nlohmann::json& json, const std::string& where);
 };
 
 // Token ids of a field that is one integer, a list of them, null or absent.

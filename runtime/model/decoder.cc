@@ -14,9 +14,9 @@ namespace {
 
 class Decoder final : public Model {
  public:
-  Decoder(ModelConfig config, SafetensorsCheckpoint checkpoint, ThreadPool& pool)
-      : Model(std::move(config)), checkpoint_(std::move(checkpoint)) {
-    WeightLoader load(checkpoint_, "model.", pool, arena_);
+  Decoder(ModelConfig config, std::unique_ptr<WeightSource> weights, ThreadPool& pool, bool plan)
+      : Model(std::move(config)), weights_(std::move(weights)) {
+    WeightLoader load(*weights_, "model.", pool, arena_, plan);
     const size_t width = config_.hidden_size, inner = config_.intermediate_size, d = config_.head_dim;
     const size_t q_width = config_.heads * d, kv_width = config_.kv_heads * d;
     const bool tied = config_.tie_word_embeddings;
@@ -54,8 +54,9 @@ class Decoder final : public Model {
     frequencies_ = RopeFrequencies(config_.rope);
     attention_factor_ = RopeAttentionFactor(config_.rope);
     weight_bytes_ = arena_.bytes();
+    mapped_bytes_ = tied ? 0 : load.mapped_bytes();
     parameters_ = load.parameters();
-    if (tied) checkpoint_ = SafetensorsCheckpoint();  // everything was packed or copied: no second copy stays mapped
+    if (tied) weights_.reset();  // everything was packed or copied: no second copy stays mapped
   }
 
  private:
@@ -154,7 +155,7 @@ class Decoder final : public Model {
     Matmul(context, head_, batch.wanted.size(), picked, {logits, static_cast<int64_t>(config_.vocab_size)});
   }
 
-  SafetensorsCheckpoint checkpoint_;
+  std::unique_ptr<WeightSource> weights_;
   Arena arena_;
   EmbeddingTable tokens_;
   std::vector<Layer> layers_;
@@ -168,8 +169,8 @@ class Decoder final : public Model {
 
 }  // namespace
 
-std::unique_ptr<Model> LoadDecoder(ModelConfig config, SafetensorsCheckpoint checkpoint, ThreadPool& pool) {
-  return std::make_unique<Decoder>(std::move(config), std::move(checkpoint), pool);
+std::unique_ptr<Model> LoadDecoder(ModelConfig config, std::unique_ptr<WeightSource> weights, ThreadPool& pool, bool plan) {
+  return std::make_unique<Decoder>(std::move(config), std::move(weights), pool, plan);
 }
 
 }  // namespace invar

@@ -46,7 +46,7 @@ RopeParameters Rope(const JsonFields& fields, ModelConfig& config, double defaul
   rope.theta = fields.IsNull("rope_theta") ? default_theta : fields.Number("rope_theta", 1, 1e30).value();
   const char* section = !fields.IsNull("rope_parameters") ? "rope_parameters" : "rope_scaling";
   if (fields.IsNull(section)) return rope;
-  const JsonFields scaling(*fields.Find(section), fields.where() + ": " + section);
+  const JsonFields scaling = fields.Child(section);
   if (!scaling.IsNull("rope_theta")) rope.theta = scaling.Number("rope_theta", 1, 1e30).value();
 
   const char* kind_name = !scaling.IsNull("rope_type") ? "rope_type" : "type";

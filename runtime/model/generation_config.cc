@@ -2,11 +2,13 @@
 
 #include "runtime/base/json.h"
 #include "runtime/model/config.h"
+#include "runtime/weights/gguf.h"
 
 namespace invar {
 
 GenerationConfig GenerationConfig::Load(const std::filesystem::path& directory) {
   GenerationConfig config;
+  if (GgufPath(directory)) return config;  // its end tokens are the config's
   const std::filesystem::path path = directory / "generation_config.json";
   std::error_code error;
   if (!std::filesystem::exists(path, error)) return config;

@@ -10,9 +10,9 @@ namespace {
 
 class Gpt2 final : public Model {
  public:
-  Gpt2(ModelConfig config, SafetensorsCheckpoint checkpoint, ThreadPool& pool)
-      : Model(std::move(config)), checkpoint_(std::move(checkpoint)) {
-    WeightLoader load(checkpoint_, "transformer.", pool, arena_);
+  Gpt2(ModelConfig config, std::unique_ptr<WeightSource> weights, ThreadPool& pool, bool plan)
+      : Model(std::move(config)), weights_(std::move(weights)) {
+    WeightLoader load(*weights_, "transformer.", pool, arena_, plan);
     const size_t width = config_.hidden_size, inner = config_.intermediate_size;
     const bool tied = config_.tie_word_embeddings || !load.Has("lm_head.weight");
     head_ = load.LoadLinear(tied ? "wte.weight" : "lm_head.weight", "", config_.vocab_size, width, false);
@@ -35,8 +35,9 @@ class Gpt2 final : public Model {
     epsilon_ = static_cast<float>(config_.norm_epsilon);
     activation_ = KernelActivation(config_.activation);
     weight_bytes_ = arena_.bytes();
+    mapped_bytes_ = tied ? 0 : load.mapped_bytes();
     parameters_ = load.parameters();
-    if (tied) checkpoint_ = SafetensorsCheckpoint();  // everything was packed or copied: no second copy stays mapped
+    if (tied) weights_.reset();  // everything was packed or copied: no second copy stays mapped
   }
 
  private:
@@ -94,7 +95,7 @@ class Gpt2 final : public Model {
     Matmul(context, head_, batch.wanted.size(), picked, {logits, vocabulary});
   }
 
-  SafetensorsCheckpoint checkpoint_;
+  std::unique_ptr<WeightSource> weights_;
   Arena arena_;
   EmbeddingTable tokens_;
   const float* positions_ = nullptr;
@@ -107,8 +108,8 @@ class Gpt2 final : public Model {
 
 }  // namespace
 
-std::unique_ptr<Model> LoadGpt2(ModelConfig config, SafetensorsCheckpoint checkpoint, ThreadPool& pool) {
-  return std::make_unique<Gpt2>(std::move(config), std::move(checkpoint), pool);
+std::unique_ptr<Model> LoadGpt2(ModelConfig config, std::unique_ptr<WeightSource> weights, ThreadPool& pool, bool plan) {
+  return std::make_unique<Gpt2>(std::move(config), std::move(weights), pool, plan);
 }
 
 }  // namespace invar

@@ -13,6 +13,7 @@
 #include "runtime/kernels/thread_pool.h"
 #include "runtime/model/config.h"
 #include "runtime/model/kv_cache.h"
+#include "runtime/weights/tensor.h"
 
 namespace invar {
 
@@ -39,13 +40,25 @@ struct ForwardBuffers {
   Scratch router, expert_rows, expert_out, expert_packed;
 };
 
+// The tensors of a checkpoint directory or a GGUF file, under Hugging Face's names. Throws Error.
+std::unique_ptr<WeightSource> OpenWeights(const std::filesystem::path& path);
+
 class Model {
  public:
   virtual ~Model() = default;
 
-  // Reads config.json and the safetensors of a Hugging Face checkpoint directory and packs the weights, on `pool`.
+  // Reads config and weights of a Hugging Face checkpoint directory or a GGUF file and packs the weights, on `pool`.
   // Throws Error with what is wrong and where.
-  static std::unique_ptr<Model> Load(const std::filesystem::path& directory, ThreadPool& pool);
+  static std::unique_ptr<Model> Load(const std::filesystem::path& path, ThreadPool& pool);
+
+  // What loading would take. Config and tensors are checked as Load does; weights are not read.
+  struct Needs {
+    size_t parameters = 0;
+    size_t weight_bytes = 0;     // packed weights and parameters in memory
+    size_t mapped_bytes = 0;     // read where they lie in the file
+    size_t kv_leaf_bytes = 0;    // KV cache of one sequence, for each 256 positions begun
+  };
+  static Needs Plan(const std::filesystem::path& path);
 
   const ModelConfig& config() const { return config_; }
   // Bytes of packed weights, tables and parameters held in memory.
@@ -81,7 +94,7 @@ class Model {
               const Rows& y) const;
 
   ModelConfig config_;
-  size_t weight_bytes_ = 0;
+  size_t weight_bytes_ = 0, mapped_bytes_ = 0;
   size_t parameters_ = 0;
 };
 

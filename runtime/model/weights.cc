@@ -30,8 +30,16 @@ invar_type StorageType(const TensorView& tensor) {
 
 void Arena::Free::operator()(void* p) const { std::free(p); }
 
+namespace {
+
+size_t Rounded(size_t bytes) { return std::max<size_t>(64, (bytes + 63) / 64 * 64); }
+
+}  // namespace
+
+void Arena::Count(size_t bytes) { bytes_ += Rounded(bytes); }
+
 void* Arena::Allocate(size_t bytes) {
-  const size_t rounded = std::max<size_t>(64, (bytes + 63) / 64 * 64);
+  const size_t rounded = Rounded(bytes);
   std::unique_ptr<void, Free> block(std::aligned_alloc(64, rounded));
   if (block == nullptr) throw std::bad_alloc();
   bytes_ += rounded;
@@ -45,18 +53,18 @@ const void* EmbeddingTable::row(size_t id) const {
   return base + (id / INVAR_PANEL * width * INVAR_PANEL + id % INVAR_PANEL) * ElementSize(type);
 }
 
-WeightLoader::WeightLoader(const SafetensorsCheckpoint& checkpoint, std::string prefix, ThreadPool& pool, Arena& arena)
-    : checkpoint_(checkpoint), prefix_(std::move(prefix)), pool_(pool), arena_(arena) {}
+WeightLoader::WeightLoader(const WeightSource& source, std::string prefix, ThreadPool& pool, Arena& arena, bool plan)
+    : source_(source), prefix_(std::move(prefix)), pool_(pool), arena_(arena), plan_(plan) {}
 
 bool WeightLoader::Has(const std::string& name) const {
-  return checkpoint_.Find(prefix_ + name) != nullptr || checkpoint_.Find(name) != nullptr;
+  return source_.Find(prefix_ + name) != nullptr || source_.Find(name) != nullptr;
 }
 
 const TensorView& WeightLoader::Tensor(const std::string& name) const {
-  const TensorView* tensor = checkpoint_.Find(prefix_ + name);
-  if (tensor == nullptr) tensor = checkpoint_.Find(name);
+  const TensorView* tensor = source_.Find(prefix_ + name);
+  if (tensor == nullptr) tensor = source_.Find(name);
   if (tensor == nullptr) {
-    throw Error("the checkpoint " + checkpoint_.directory().string() + " has no tensor " + name + " (nor " + prefix_ +
+    throw Error("the checkpoint " + source_.where() + " has no tensor " + name + " (nor " + prefix_ +
                 name + "); it is incomplete, or config.json describes another model");
   }
   return *tensor;
@@ -65,7 +73,7 @@ const TensorView& WeightLoader::Tensor(const std::string& name) const {
 const TensorView& WeightLoader::Tensor(const std::string& name, const std::vector<uint64_t>& shape) {
   const TensorView& tensor = Tensor(name);
   if (tensor.shape != shape) {
-    throw Error("tensor " + tensor.name + " of " + checkpoint_.directory().string() + " has shape " +
+    throw Error("tensor " + tensor.name + " of " + source_.where() + " has shape " +
                 ShapeText(tensor.shape) + " where config.json asks for " + ShapeText(shape));
   }
   uint64_t count = 1;
@@ -82,15 +90,30 @@ Linear WeightLoader::LoadLinear(const std::string& weight, const std::string& bi
   linear.type = StorageType(tensor);
   linear.n = n;
   linear.k = k;
-  void* packed = arena_.Allocate(invar_packed_size(n, k) * ElementSize(linear.type));
-  const int64_t row_stride = transposed ? 1 : static_cast<int64_t>(k);
-  const int64_t column_stride = transposed ? static_cast<int64_t>(n) : 1;
+  const size_t bytes = invar_packed_size(n, k) * ElementSize(linear.type);
+  if (plan_) {
+    arena_.Count(bytes);
+    if (!bias.empty()) LoadVector(bias, n);
+    return linear;
+  }
+  void* packed = arena_.Allocate(bytes);
+  // Packing reads by strides, so a transposed tensor costs nothing; rows that lie in pairs are put in order first.
+  std::vector<std::byte> ordered;
+  const std::byte* data = tensor.data;
+  if (tensor.layout == TensorView::Layout::kPairedRows) {
+    ordered.resize(tensor.bytes);
+    tensor.CopyTo(ordered.data());
+    data = ordered.data();
+  }
+  const bool by_columns = transposed != (tensor.layout == TensorView::Layout::kTransposed);
+  const int64_t row_stride = by_columns ? 1 : static_cast<int64_t>(k);
+  const int64_t column_stride = by_columns ? static_cast<int64_t>(n) : 1;
   const size_t panels = (n + INVAR_PANEL - 1) / INVAR_PANEL;
   constexpr size_t kPanelsPerTask = 8;
   Team team(pool_, pool_.threads());
   team.For((panels + kPanelsPerTask - 1) / kPanelsPerTask, [&](size_t task) {
     const size_t begin = task * kPanelsPerTask;
-    invar_pack_panels(linear.type, n, k, tensor.data, row_stride, column_stride, begin,
+    invar_pack_panels(linear.type, n, k, data, row_stride, column_stride, begin,
                       std::min(begin + kPanelsPerTask, panels), packed);
   });
   linear.packed = packed;
@@ -99,9 +122,20 @@ Linear WeightLoader::LoadLinear(const std::string& weight, const std::string& bi
 }
 
 const float* WeightLoader::Widen(const TensorView& tensor, size_t count) {
-  float* values = static_cast<float*>(arena_.Allocate(count * sizeof(float)));
   const invar_type type = StorageType(tensor);
-  const invar_embedding_args args = {count, tensor.data, 1, nullptr, values};
+  if (plan_) {
+    arena_.Count(count * sizeof(float));
+    return nullptr;
+  }
+  float* values = static_cast<float*>(arena_.Allocate(count * sizeof(float)));
+  std::vector<std::byte> ordered;
+  const std::byte* data = tensor.data;
+  if (tensor.layout != TensorView::Layout::kRowMajor) {
+    ordered.resize(tensor.bytes);
+    tensor.CopyTo(ordered.data());
+    data = ordered.data();
+  }
+  const invar_embedding_args args = {count, data, 1, nullptr, values};
   Kernels::Of("").embedding[type](&args);
   return values;
 }
@@ -114,6 +148,8 @@ const float* WeightLoader::LoadMatrix(const std::string& name, size_t rows, size
 
 EmbeddingTable WeightLoader::MapTable(const std::string& name, size_t rows, size_t width) {
   const TensorView& tensor = Tensor(name, {rows, width});
+  if (tensor.layout != TensorView::Layout::kRowMajor) throw Error("tensor " + tensor.name + " does not lie row by row");
+  mapped_bytes_ += tensor.bytes;
   return {StorageType(tensor), tensor.data, width, false};
 }
 

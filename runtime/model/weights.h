@@ -10,7 +10,7 @@
 
 #include "runtime/kernels/operations.h"
 #include "runtime/kernels/thread_pool.h"
-#include "runtime/weights/safetensors.h"
+#include "runtime/weights/tensor.h"
 
 namespace invar {
 
@@ -18,6 +18,8 @@ namespace invar {
 class Arena {
  public:
   void* Allocate(size_t bytes);
+  // Counts bytes that are not allocated.
+  void Count(size_t bytes);
   size_t bytes() const { return bytes_; }
 
  private:
@@ -43,8 +45,9 @@ struct EmbeddingTable {
 // Finds tensors by name, checks type and shape, packs and widens.
 class WeightLoader {
  public:
-  // Names are looked up as prefix + name, then as name alone.
-  WeightLoader(const SafetensorsCheckpoint& checkpoint, std::string prefix, ThreadPool& pool, Arena& arena);
+  // Names are looked up as prefix + name, then as name alone. With `plan` tensors are checked and bytes counted, but
+  // nothing is read, and pointers are null.
+  WeightLoader(const WeightSource& source, std::string prefix, ThreadPool& pool, Arena& arena, bool plan = false);
 
   bool Has(const std::string& name) const;
 
@@ -62,17 +65,20 @@ class WeightLoader {
   static EmbeddingTable TableOf(const Linear& head);
 
   size_t parameters() const { return parameters_; }
+  // Bytes of tables left in the mapped file.
+  size_t mapped_bytes() const { return mapped_bytes_; }
 
  private:
   const TensorView& Tensor(const std::string& name) const;
   const TensorView& Tensor(const std::string& name, const std::vector<uint64_t>& shape);
   const float* Widen(const TensorView& tensor, size_t count);
 
-  const SafetensorsCheckpoint& checkpoint_;
+  const WeightSource& source_;
   std::string prefix_;
   ThreadPool& pool_;
   Arena& arena_;
-  size_t parameters_ = 0;
+  bool plan_;
+  size_t parameters_ = 0, mapped_bytes_ = 0;
 };
 
 }  // namespace invar

@@ -3,6 +3,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
 #include "runtime/base/mapped_file.h"
+#include "runtime/text/gguf_tokenizer.h"
 #include "runtime/text/unicode.h"
 
 namespace invar {
@@ -19,26 +20,33 @@ ChatTemplate ChatTemplate::Parse(const std::string& source, const std::string& n
   return chat;
 }
 
-std::optional<ChatTemplate> ChatTemplate::Load(const std::filesystem::path& directory) {
+std::optional<ChatTemplate> ChatTemplate::Load(const std::filesystem::path& path) {
+  if (const std::optional<std::filesystem::path> gguf = GgufPath(path)) {
+    return FromConfig(GgufTokenizerConfig(GgufFile::Open(*gguf)), gguf->string(), std::nullopt);
+  }
   std::error_code error;
-  const std::filesystem::path file = directory / "chat_template.jinja", config = directory / "tokenizer_config.json";
+  const std::filesystem::path file = path / "chat_template.jinja", config = path / "tokenizer_config.json";
   std::optional<ChatTemplate> chat;
   if (std::filesystem::exists(file, error)) chat = Parse(ReadWholeFile(file, kLargestFile), file.string());
   if (!std::filesystem::exists(config, error)) return chat;
-  const nlohmann::json json = ParseJsonFile(config, kLargestFile);
-  const JsonFields fields(json, config.string());
+  return FromConfig(ParseJsonFile(config, kLargestFile), config.string(), std::move(chat));
+}
+
+std::optional<ChatTemplate> ChatTemplate::FromConfig(const nlohmann::json& json, const std::string& where,
+                                                     std::optional<ChatTemplate> chat) {
+  const JsonFields fields(json, where);
   if (!chat && !fields.IsNull("chat_template")) {
     const nlohmann::json& given = *fields.Find("chat_template");
     if (given.is_array()) {
       // Several, by name: the one called default.
       for (const nlohmann::json& one : given) {
         if (one.is_object() && one.value("name", "") == "default" && one.contains("template") && one["template"].is_string()) {
-          chat = Parse(one["template"].get<std::string>(), config.string() + ": chat_template");
+          chat = Parse(one["template"].get<std::string>(), where + ": chat_template");
         }
       }
       if (!chat) fields.Reject("chat_template", "a text, or a list with one called default");
     } else {
-      chat = Parse(fields.String("chat_template").value(), config.string() + ": chat_template");
+      chat = Parse(fields.String("chat_template").value(), where + ": chat_template");
     }
   }
   if (!chat) return chat;

@@ -25,9 +25,9 @@ struct ChatOptions {
 
 class ChatTemplate {
  public:
-  // chat_template.jinja, or else "chat_template" of tokenizer_config.json; nothing where the model has neither. Throws
-  // Error for a template that is not understood.
-  static std::optional<ChatTemplate> Load(const std::filesystem::path& directory);
+  // chat_template.jinja, or else "chat_template" of tokenizer_config.json, or a GGUF file's tokenizer.chat_template; nothing
+  // where the model has none. Throws Error for a template that is not understood.
+  static std::optional<ChatTemplate> Load(const std::filesystem::path& path);
   // `name` is what messages call the template.
   static ChatTemplate Parse(const std::string& source, const std::string& name);
 
@@ -35,6 +35,10 @@ class ChatTemplate {
   std::string Render(const nlohmann::ordered_json& messages, const ChatOptions& options) const;
 
  private:
+  // The tokens of a tokenizer_config.json, and its template unless one was found already.
+  static std::optional<ChatTemplate> FromConfig(const nlohmann::json& json, const std::string& where,
+                                                std::optional<ChatTemplate> chat);
+
   std::shared_ptr<const jinja::Node> root_;
   std::string name_;
   jinja::Dict tokens_;  // bos_token, eos_token and the like

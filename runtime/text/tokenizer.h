@@ -22,8 +22,11 @@ namespace invar {
 
 class Tokenizer {
  public:
-  // From tokenizer.json, or vocab.json and merges.txt of GPT-2's kind. Throws Error; what is not supported is named.
-  static Tokenizer Load(const std::filesystem::path& directory);
+  // From a directory's tokenizer.json, or vocab.json and merges.txt of GPT-2's kind; or from a GGUF file. Throws Error; what
+  // is not supported is named.
+  static Tokenizer Load(const std::filesystem::path& path);
+  // Of a tokenizer.json's content; messages call it `where`.
+  static Tokenizer FromJson(const nlohmann::json& json, const std::string& where);
 
   // Special tokens written in the text become their ids. `add_special` adds what the tokenizer puts around every text
   // (a beginning-of-text token, where it has one).
@@ -53,7 +56,7 @@ class Tokenizer {
     int32_t added = -1;  // an added token's id; otherwise text to encode
   };
 
-  void ReadJson(const std::filesystem::path& path);
+  void ReadJson(const nlohmann::json& json, const std::string& where);
   void ReadVocabAndMerges(const std::filesystem::path& vocab, const std::filesystem::path& merges);
   void ReadModel(const JsonFields& model);
   void ReadNormalizer(const nlohmann::json& normalizer, const std::string& where);

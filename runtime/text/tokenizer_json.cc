@@ -6,6 +6,7 @@
 #include "invar/float_env.h"
 #include "runtime/base/error.h"
 #include "runtime/base/mapped_file.h"
+#include "runtime/text/gguf_tokenizer.h"
 #include "runtime/text/tokenizer.h"
 #include "runtime/text/unicode.h"
 
@@ -73,14 +74,24 @@ bool FlagOf(const JsonFields& fields, const char* name, bool fallback) {
 
 }  // namespace
 
+Tokenizer Tokenizer::FromJson(const nlohmann::json& json, const std::string& where) {
+  const ScopedFloatEnv env;
+  Tokenizer tokenizer;
+  tokenizer.ReadJson(json, where);
+  return tokenizer;
+}
+
 Tokenizer Tokenizer::Load(const std::filesystem::path& directory) {
   const ScopedFloatEnv env;
+  if (const std::optional<std::filesystem::path> gguf = GgufPath(directory)) {
+    return FromJson(GgufTokenizer(GgufFile::Open(*gguf)), "the tokenizer of " + gguf->string());
+  }
   Tokenizer tokenizer;
   std::error_code error;
   const std::filesystem::path json = directory / "tokenizer.json", vocab = directory / "vocab.json",
                               merges = directory / "merges.txt";
   if (std::filesystem::exists(json, error)) {
-    tokenizer.ReadJson(json);
+    tokenizer.ReadJson(ParseJsonFile(json, kLargestFile), json.string());
   } else if (std::filesystem::exists(vocab, error) && std::filesystem::exists(merges, error)) {
     tokenizer.ReadVocabAndMerges(vocab, merges);
   } else {
@@ -154,9 +165,7 @@ void Tokenizer::ReadVocabAndMerges(const std::filesystem::path& vocab, const std
   }
 }
 
-void Tokenizer::ReadJson(const std::filesystem::path& path) {
-  const nlohmann::json json = ParseJsonFile(path, kLargestFile);
-  const std::string where = path.string();
+void Tokenizer::ReadJson(const nlohmann::json& json, const std::string& where) {
   const JsonFields fields(json, where);
   if (fields.IsNull("model")) fields.Reject("model", "an object");
   if (fields.IsNull("decoder")) fields.Reject("decoder", "an object");

@@ -31,13 +31,4 @@ struct SafetensorsHeader {
 // the size that its shape and type ask for, where the type is known. Throws Error, calling the file `source`.
 SafetensorsHeader ReadSafetensorsHeader(std::span<const std::byte> bytes, const std::string& source);
 
-// kUnknown where the name is none of ours.
-DType DTypeOf(std::string_view name);
-
-// Bytes of a tensor; false where they do not fit 64 bits.
-bool TensorBytes(const std::vector<uint64_t>& shape, DType dtype, uint64_t* bytes);
-
-// Copies elements of `element` bytes between the file's byte order and the machine's, in either direction.
-void CopyLittleEndian(const std::byte* from, size_t bytes, size_t element, void* to);
-
 }  // namespace invar
