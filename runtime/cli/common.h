@@ -68,5 +68,7 @@ void AddVerify(CLI::App& app, Action& action);
 void AddPerplexity(CLI::App& app, Action& action);
 void AddTokenize(CLI::App& app, Action& action);  // and detokenize
 void AddInfo(CLI::App& app, Action& action);
+void AddInspect(CLI::App& app, Action& action);
+void AddConvert(CLI::App& app, Action& action);
 
 }  // namespace invar::cli

@@ -223,8 +223,9 @@ void SentencePiece(const GgufFile& file, const Vocabulary& v, Json& json) {
   }
   const bool blank_first = file.Bool("tokenizer.ggml.add_space_prefix").value_or(true);
   const Json replace = {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", kBlank}};
-  Json normalizers = Json::array({replace}), decoders = Json::array();
-  if (blank_first) normalizers.insert(normalizers.begin(), {{"type", "Prepend"}, {"prepend", kBlank}});
+  const Json prepend = {{"type", "Prepend"}, {"prepend", kBlank}};
+  const Json normalizers = blank_first ? Json::array({prepend, replace}) : Json::array({replace});
+  Json decoders = Json::array();
   decoders.push_back({{"type", "Replace"}, {"pattern", {{"String", kBlank}}}, {"content", " "}});
   decoders.push_back({{"type", "ByteFallback"}});
   decoders.push_back({{"type", "Fuse"}});

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -67,6 +68,36 @@ class SafetensorsCheckpoint : public WeightSource {
   std::vector<SafetensorsFile> files_;
   std::vector<std::string> names_;
   std::vector<size_t> file_of_name_;  // for each of names_, which of files_ holds it
+};
+
+struct TensorSpec {
+  std::string name;
+  DType dtype;
+  std::vector<uint64_t> shape;
+};
+
+class AtomicFile;
+
+// Writes a file tensor by tensor, so that no more than one need be in memory.
+class SafetensorsWriter {
+ public:
+  // Writes the header. Throws Error for names and shapes that the format cannot hold.
+  SafetensorsWriter(const std::filesystem::path& path, std::vector<TensorSpec> tensors,
+                    const std::map<std::string, std::string>& metadata = {});
+  ~SafetensorsWriter();
+
+  // The tensors in the order in which their data is to be appended.
+  const std::vector<TensorSpec>& order() const { return tensors_; }
+  // The next bytes, row-major and little-endian.
+  void Append(std::span<const std::byte> bytes);
+  // Once, last. Throws Error where fewer or more bytes were appended than the tensors have.
+  void Commit();
+
+ private:
+  std::filesystem::path path_;
+  uint64_t left_ = 0;  // bytes to append; before tensors_, whose making counts them
+  std::vector<TensorSpec> tensors_;
+  std::unique_ptr<AtomicFile> file_;
 };
 
 struct NamedTensor {

@@ -231,6 +231,9 @@ def tokenizers(invar, root, shared):
             path = os.path.join(work, "vocabulary.gguf")
             writer = gguf.GGUFWriter(path, "gpt2")
             gguf_files.add_bpe_tokenizer(writer, folder, None, pre)
+            if name == "llama3-small":
+                with open(os.path.join(folder, "tokenizer.json"), encoding="utf-8") as f:
+                    writer.add_bos_token_id(next(t["id"] for t in json.load(f)["added_tokens"] if t["content"] == "<|begin_of_text|>"))
             writer.write_header_to_file(); writer.write_kv_data_to_file(); writer.write_tensors_to_file(); writer.close()
             strings = texts(root, name)
             if name == "llama3-small":  # lstrip, rstrip and single_word have no place in GGUF
