@@ -60,6 +60,18 @@ std::optional<size_t> SpecialId(const GgufFile& file, const Vocabulary& v, const
   return id ? std::optional<size_t>(static_cast<size_t>(*id)) : std::nullopt;
 }
 
+// Of all tokens, also of added ones: Hugging Face's tokenizers gives those that the vocabulary lacks ids of its own. A token
+// with the text of a plain one is that one wherever text is looked up.
+nlohmann::json VocabularyJson(const Vocabulary& v) {
+  nlohmann::json vocabulary = nlohmann::json::object();
+  for (const bool added : {false, true}) {
+    for (size_t id = 0; id < v.tokens.size(); ++id) {
+      if (v.types[id] != kUnused && v.IsAdded(id) == added) vocabulary.emplace(std::string(v.tokens[id]), id);
+    }
+  }
+  return vocabulary;
+}
+
 Json AddedTokens(const Vocabulary& v) {
   Json added = Json::array();
   for (size_t id = 0; id < v.tokens.size(); ++id) {
@@ -135,25 +147,15 @@ void BytePairs(const GgufFile& file, const Vocabulary& v, Json& json) {
   json["post_processor"] = around.is_null() ? ByteLevel(true) : around;
   json["decoder"] = ByteLevel(true);
   Json merges = Json::array();
-  std::unordered_set<std::string> merged;
   const std::vector<std::string_view> lines = file.Strings("tokenizer.ggml.merges");
   if (lines.empty()) file.Reject("tokenizer.ggml.merges", "an array of pairs");
   for (const std::string_view line : lines) {
     const auto [left, right] = CutMerge(file, line);
     merges.push_back({left, right});
-    for (const std::string_view part : {left, right}) merged.emplace(part);
-    merged.insert(std::string(left) + std::string(right));
-  }
-  // An added token is text, the others are written in byte-level BPE's alphabet: only where merges use it is it both.
-  nlohmann::json vocab = nlohmann::json::object();
-  for (size_t id = 0; id < v.tokens.size(); ++id) {
-    const std::string token(v.tokens[id]);
-    if (v.types[id] == kUnused || (v.IsAdded(id) && !merged.contains(token)) || (v.IsAdded(id) && vocab.contains(token))) continue;
-    vocab[token] = id;
   }
   json["model"] = {{"type", "BPE"},           {"dropout", nullptr},     {"unk_token", nullptr},
                    {"continuing_subword_prefix", nullptr}, {"end_of_word_suffix", nullptr}, {"fuse_unk", false},
-                   {"byte_fallback", false}, {"ignore_merges", llama3}, {"vocab", std::move(vocab)},
+                   {"byte_fallback", false}, {"ignore_merges", llama3}, {"vocab", VocabularyJson(v)},
                    {"merges", std::move(merges)}};
 }
 
@@ -244,17 +246,12 @@ void SentencePiece(const GgufFile& file, const Vocabulary& v, Json& json) {
   if (lines.empty()) {
     for (const ScoredMerge& merge : MergesOf(file, v)) merges.push_back({v.tokens[merge.left], v.tokens[merge.right]});
   }
-  nlohmann::json vocab = nlohmann::json::object();
   Json unknown = nullptr;
-  for (size_t id = 0; id < v.tokens.size(); ++id) {
-    const std::string token(v.tokens[id]);
-    if (v.types[id] == kUnknownToken && unknown.is_null()) unknown = token;
-    if (v.types[id] == kUnused || v.types[id] == kUserDefined || (v.IsAdded(id) && vocab.contains(token))) continue;
-    vocab[token] = id;
-  }
+  const auto found = std::find(v.types.begin(), v.types.end(), kUnknownToken);
+  if (found != v.types.end()) unknown = v.tokens[static_cast<size_t>(found - v.types.begin())];
   json["model"] = {{"type", "BPE"},          {"dropout", nullptr},     {"unk_token", unknown},
                    {"continuing_subword_prefix", nullptr}, {"end_of_word_suffix", nullptr}, {"fuse_unk", true},
-                   {"byte_fallback", true}, {"ignore_merges", false}, {"vocab", std::move(vocab)},
+                   {"byte_fallback", true}, {"ignore_merges", false}, {"vocab", VocabularyJson(v)},
                    {"merges", std::move(merges)}};
 }
 

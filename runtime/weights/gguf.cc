@@ -296,7 +296,7 @@ void GgufFile::Read(std::span<const std::byte> bytes) {
                                        [](const Entry& a, const Entry& b) { return a.key == b.key; });
   if (twin != metadata_.end()) throw Error(source_ + " has the metadata " + Quoted(twin->key) + " twice" + kDownload);
   const uint64_t alignment = static_cast<uint64_t>(Integer("general.alignment", 1, INT64_C(1) << 31).value_or(32));
-  if (!std::has_single_bit(alignment)) Reject("general.alignment", "a power of two");
+  if ((alignment & (alignment - 1)) != 0) Reject("general.alignment", "a power of two");
   if (Integer("split.count", 0, UINT16_MAX).value_or(0) > 1) {
     throw Error(source_ + " is one of " + std::to_string(*Integer("split.count", 0, UINT16_MAX)) +
                 " parts of a model; merge them into one file with llama.cpp's llama-gguf-split --merge");
