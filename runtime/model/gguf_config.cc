@@ -85,13 +85,22 @@ uint64_t Rows(const GgufFile& file, const char* name) {
   return tensor->shape[0];
 }
 
+// Each block has tensors, so a count that lies is noticed before memory is asked for.
+int64_t Blocks(const GgufFile& file, Keys& keys) {
+  const int64_t blocks = keys.Required("block_count");
+  if (static_cast<uint64_t>(blocks) > file.tensors().size()) {
+    keys.Reject("block_count", "at most the number of tensors, " + std::to_string(file.tensors().size()));
+  }
+  return blocks;
+}
+
 bool HasBlock(const GgufFile& file, int64_t layer, const char* name) {
   return file.FindTensor("blk." + std::to_string(layer) + "." + name) != nullptr;
 }
 
 void Gpt2Fields(const GgufFile& file, Keys& keys, Json& config) {
   config["n_embd"] = keys.Required("embedding_length");
-  config["n_layer"] = keys.Required("block_count");
+  config["n_layer"] = Blocks(file, keys);
   config["n_head"] = keys.Required("attention.head_count");
   config["n_positions"] = keys.Required("context_length");
   config["n_inner"] = keys.Required("feed_forward_length");
@@ -167,7 +176,7 @@ void ExpertFields(const GgufFile& file, Keys& keys, int64_t layers, Json& config
 }
 
 void DecoderFields(const GgufFile& file, Keys& keys, const std::string& type, Json& config) {
-  const int64_t width = keys.Required("embedding_length"), layers = keys.Required("block_count");
+  const int64_t width = keys.Required("embedding_length"), layers = Blocks(file, keys);
   const int64_t heads = keys.Required("attention.head_count");
   const int64_t head_dim = keys.Integer("attention.key_length").value_or(std::max<int64_t>(1, width / heads));
   config["hidden_size"] = width;

@@ -266,6 +266,86 @@ TEST(Gguf, AFileIsAModel) {
   EXPECT_THROW(ModelConfig::Load(folder.path()), Error);
 }
 
+// What is whole as a file but wrong as a model, and the sentence that says so.
+TEST(Gguf, RefusesWrongModels) {
+  const TemporaryDirectory folder;
+  size_t refused = 0;
+  const auto refuse = [&](const std::string& word, const auto& change) {
+    Parts parts = SmallLlama();
+    change(parts);
+    WriteText(folder / "model.gguf", parts.File());
+    try {
+      Model::Plan(folder / "model.gguf");
+      Tokenizer::Load(folder / "model.gguf");
+      ADD_FAILURE() << "not refused: " << word;
+    } catch (const Error& e) {
+      EXPECT_NE(std::string(e.what()).find(word), std::string::npos) << e.what();
+      ++refused;
+    }
+  };
+  // Takes the place of the key with that name, or stands beside the others.
+  const auto set = [](Parts& parts, const std::string& name, const std::string& key) {
+    std::erase_if(parts.keys, [&](const std::string& k) { return k.starts_with(Text(name)); });
+    if (!key.empty()) parts.keys.push_back(key);
+  };
+  const auto number = [&](const std::string& name, uint32_t value) {
+    return [=](Parts& p) { set(p, "llama." + name, KeyOf("llama." + name, value)); };
+  };
+  const auto without = [&](const std::string& name) { return [=](Parts& p) { set(p, name, ""); }; };
+  refuse("general.architecture", without("general.architecture"));
+  refuse("general.architecture", [&](Parts& p) { set(p, "general.architecture", KeyOf("general.architecture", "mamba")); });
+  refuse("at most the number of tensors", number("block_count", 1 << 24));
+  refuse("layers.1.", number("block_count", 2));
+  refuse("block_count", without("llama.block_count"));
+  refuse("block_count", number("block_count", 0));
+  refuse("embedding_length", number("embedding_length", 1u << 31));
+  refuse("shape", number("embedding_length", 16));
+  refuse("num_key_value_heads", number("attention.head_count_kv", 3));
+  refuse("rms_epsilon", without("llama.attention.layer_norm_rms_epsilon"));
+  refuse("rms_epsilon", [&](Parts& p) {
+    set(p, "llama.attention.layer_norm_rms_epsilon", Key("llama.attention.layer_norm_rms_epsilon", kF32, Le(uint32_t{0x7FC00000})));
+  });
+  refuse("dimension_count", number("rope.dimension_count", 2));
+  refuse("value_length", number("attention.value_length", 8));
+  refuse("vocab_size", number("vocab_size", 9));
+  refuse("logit_scale", [](Parts& p) { p.keys.push_back(Key("llama.logit_scale", kF32, F32(2))); });
+  refuse("expert_count", number("expert_count", 8));
+  refuse("rope.scaling.type", [](Parts& p) { p.keys.push_back(KeyOf("llama.rope.scaling.type", "longrope")); });
+  refuse("rope.scaling.factor", [](Parts& p) { p.keys.push_back(KeyOf("llama.rope.scaling.type", "yarn")); });
+  refuse("blk.0.ffn_norm_2.weight", [](Parts& p) { p.tensors[3].name = "blk.0.ffn_norm_2.weight"; });
+  refuse("blk.00.ffn_norm.weight", [](Parts& p) { p.tensors[3].name = "blk.00.ffn_norm.weight"; });
+  refuse("post_attention_layernorm", [](Parts& p) { p.tensors[3].name = "blk.7.ffn_norm.weight"; });
+  // The last tensor in a quantised type: blocks of 32 elements, so its shape changes, too.
+  refuse("'blk.0.ffn_down.weight' of", [](Parts& p) {
+    p.tensors.back().extents = {32, 2};
+    p.tensors.back().type = 8;
+    p.data.resize(p.tensors.back().offset + 68);
+  });
+  refuse("Q8_0", [](Parts& p) {
+    p.tensors.back().extents = {32, 2};
+    p.tensors.back().type = 8;
+    p.data.resize(p.tensors.back().offset + 68);
+  });
+  refuse("tokenizer.ggml.model", [&](Parts& p) { set(p, "tokenizer.ggml.model", KeyOf("tokenizer.ggml.model", "t5")); });
+  refuse("tokenizer.ggml.pre", [&](Parts& p) { set(p, "tokenizer.ggml.model", KeyOf("tokenizer.ggml.model", "gpt2")); });
+  refuse("tokenizer.ggml.scores", without("tokenizer.ggml.scores"));
+  refuse("bos_token_id", without("tokenizer.ggml.bos_token_id"));
+  refuse("bos_token_id", [&](Parts& p) { set(p, "tokenizer.ggml.bos_token_id", KeyOf("tokenizer.ggml.bos_token_id", uint32_t{8})); });
+  refuse("no tokenizer", without("tokenizer.ggml.tokens"));
+  refuse("text of another", [&](Parts& p) {
+    set(p, "tokenizer.ggml.tokens", ArrayOf("tokenizer.ggml.tokens", {"<unk>", "<s>", "</s>", "\u2581", "a", "a", "ab", "b"}));
+  });
+  refuse("UTF-8", [&](Parts& p) {
+    set(p, "tokenizer.ggml.tokens", ArrayOf("tokenizer.ggml.tokens", {"<unk>", "<s>", "</s>", "\u2581", "a", "b", "ab", "\xff"}));
+  });
+  refuse("all equal", [&](Parts& p) {
+    std::string scores = Le(uint32_t{kF32}) + Le(uint64_t{8});
+    for (int i = 0; i < 8; ++i) scores += F32(-1000);
+    set(p, "tokenizer.ggml.scores", Key("tokenizer.ggml.scores", kArray, scores));
+  });
+  std::printf("[ COMPARED ] %zu wrong models refused\n", refused);
+}
+
 TEST(Gguf, Llama3FactorsAreRecognised) {
   for (const double factor : {8.0, 32.0, 4.5}) {
     RopeParameters rope;
