@@ -144,7 +144,35 @@ JsonFields::JsonFields(const nlohmann::json& value, std::string where) : value_(
   if (!value.is_object()) throw Error(where_ + " must be a JSON object, but it is " + Describe(value));
 }
 
+JsonFields JsonFields::Child(const char* name) const {
+  const nlohmann::json* value = Find(name);
+  if (value == nullptr) Reject(name, "an object");
+  JsonFields child(*value, where_ + ": " + name);
+  child.prefix_ = prefix_ + name + ".";
+  child.asked_ = asked_;
+  return child;
+}
+
+std::vector<std::string> JsonFields::Unasked() const {
+  std::vector<std::string> unasked;
+  const auto visit = [&](const auto& self, const nlohmann::json& object, const std::string& prefix) -> void {
+    for (const auto& [name, value] : object.items()) {
+      const std::string full = prefix + name;
+      // A child's fields come after its own name and a dot.
+      const auto below = asked_->lower_bound(full + ".");
+      if (!asked_->contains(full)) {
+        unasked.push_back(full);
+      } else if (value.is_object() && below != asked_->end() && below->starts_with(full + ".")) {
+        self(self, value, full + ".");
+      }
+    }
+  };
+  visit(visit, value_, prefix_);
+  return unasked;
+}
+
 const nlohmann::json* JsonFields::Find(const char* name) const {
+  asked_->insert(prefix_ + name);
   const auto it = value_.find(name);
   return it == value_.end() ? nullptr : &*it;
 }

@@ -4,10 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace invar {
 
@@ -30,6 +33,11 @@ class JsonFields {
   // `where` is what messages call the object: a file, or a file and a field. Throws Error where it is not an object.
   JsonFields(const nlohmann::json& value, std::string where);
 
+  // The object that a field holds. What is asked of it counts as asked of this one, for Unasked.
+  JsonFields Child(const char* name) const;
+  // Fields that no getter was asked for, fields of children as "child.field": what a file says that nobody reads.
+  std::vector<std::string> Unasked() const;
+
   // Absent or null.
   bool IsNull(const char* name) const;
   const nlohmann::json* Find(const char* name) const;
@@ -47,7 +55,8 @@ class JsonFields {
 
  private:
   const nlohmann::json& value_;
-  std::string where_;
+  std::string where_, prefix_;
+  std::shared_ptr<std::set<std::string>> asked_ = std::make_shared<std::set<std::string>>();  // with prefixes
 };
 
 }  // namespace invar

@@ -66,7 +66,7 @@ std::vector<int32_t> ParseIdText(const std::string& text, const std::string& sou
 }  // namespace
 
 void EngineFlags::Add(CLI::App& app, bool isa_flag, bool threads_flag) {
-  app.add_option("-m,--model", model, "Hugging Face checkpoint directory")->envname("INVAR_MODEL")->required();
+  app.add_option("-m,--model", model, "Hugging Face checkpoint directory, or GGUF file")->envname("INVAR_MODEL")->required();
   if (threads_flag) {
     app.add_option("-t,--threads", threads, "threads; 0: one for each processor")->envname("INVAR_THREADS");
   }
@@ -76,12 +76,14 @@ void EngineFlags::Add(CLI::App& app, bool isa_flag, bool threads_flag) {
   }
 }
 
-std::filesystem::path EngineFlags::directory() const {
-  RequireDirectory(model, "-m " + Quoted(model), "give the one that holds config.json");
+std::filesystem::path EngineFlags::path() const {
+  std::error_code error;
+  if (std::filesystem::is_regular_file(model, error)) return model;  // of what kind, opening it tells
+  RequireDirectory(model, "-m " + Quoted(model), "give the one that holds config.json, or a GGUF file");
   return model;
 }
 
-Engine EngineFlags::Load() const { return Engine(directory(), EngineOptions{isa, threads}); }
+Engine EngineFlags::Load() const { return Engine(path(), EngineOptions{isa, threads}); }
 
 void PromptFlags::Add(CLI::App& app) {
   app.add_option("-p,--prompt", prompts, "prompt text; may be given several times")->allow_extra_args(false);

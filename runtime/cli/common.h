@@ -21,8 +21,8 @@ struct EngineFlags {
   std::string isa;
 
   void Add(CLI::App& app, bool isa_flag = true, bool threads_flag = true);
-  // The model directory, checked to be one.
-  std::filesystem::path directory() const;
+  // The model's directory or file, checked to be there.
+  std::filesystem::path path() const;
   Engine Load() const;
 };
 
@@ -76,5 +76,7 @@ void AddVerify(CLI::App& app, Action& action);
 void AddPerplexity(CLI::App& app, Action& action);
 void AddTokenize(CLI::App& app, Action& action);  // and detokenize
 void AddInfo(CLI::App& app, Action& action);
+void AddInspect(CLI::App& app, Action& action);
+void AddConvert(CLI::App& app, Action& action);
 
 }  // namespace invar::cli

@@ -102,17 +102,17 @@ std::string CheckSeed(const std::string& text) {
 
 class GenerateCommand {
  public:
-  explicit GenerateCommand(const Flags& flags) : flags_(flags), directory_(flags.engine.directory()) {}
+  explicit GenerateCommand(const Flags& flags) : flags_(flags), path_(flags.engine.path()) {}
 
   int Run() {
     if (flags_.max_tokens < -1 || flags_.max_tokens == 0) {
       throw UsageError("--n-predict must be 1 or more, or -1 to go on until the model ends");
     }
-    tokenizer_.emplace(Tokenizer::Load(directory_));
-    generation_ = GenerationConfig::Load(directory_);
+    tokenizer_.emplace(Tokenizer::Load(path_));
+    generation_ = GenerationConfig::Load(path_);
     ReadPrompts();
     const SamplingParameters sampling = Sampling();
-    engine_ = std::make_unique<Engine>(directory_, EngineOptions{flags_.engine.isa, flags_.engine.threads});
+    engine_ = std::make_unique<Engine>(path_, EngineOptions{flags_.engine.isa, flags_.engine.threads});
 
     std::vector<GenerateRequest> requests;
     for (const Prompt& prompt : prompts_) {
@@ -192,8 +192,8 @@ class GenerateCommand {
 
   // Each prompt a conversation of one turn, or the messages of a file continued by the prompt.
   std::vector<std::string> Conversations(const std::vector<std::string>& turns) const {
-    const std::optional<ChatTemplate> chat = ChatTemplate::Load(directory_, !flags_.tools.empty());
-    if (!chat) throw Error("the model in " + directory_.string() + " has no chat template; leave --chat out");
+    const std::optional<ChatTemplate> chat = ChatTemplate::Load(path_, !flags_.tools.empty());
+    if (!chat) throw Error("the model " + path_.string() + " has no chat template; leave --chat out");
     nlohmann::ordered_json history = nlohmann::ordered_json::array();
     if (!flags_.messages.empty()) {
       history = ParseOrderedJson(ReadText(flags_.messages), "--messages " + Quoted(flags_.messages));
@@ -327,7 +327,7 @@ class GenerateCommand {
   }
 
   const Flags& flags_;
-  std::filesystem::path directory_;
+  std::filesystem::path path_;
   std::optional<Tokenizer> tokenizer_;
   GenerationConfig generation_;
   std::unique_ptr<Engine> engine_;

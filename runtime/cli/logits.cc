@@ -27,7 +27,7 @@ std::vector<int32_t> ReadIds(const Flags& flags) {
   if (flags.ids.given()) return flags.ids.Read();
   const std::vector<std::string> prompts = flags.prompt.Read();
   if (prompts.size() != 1) throw UsageError("logits takes one prompt; run it once for each");
-  const std::vector<int32_t> ids = Tokenizer::Load(flags.engine.directory()).Encode(prompts[0]);
+  const std::vector<int32_t> ids = Tokenizer::Load(flags.engine.path()).Encode(prompts[0]);
   if (ids.empty()) throw UsageError("the prompt is empty, so it has no logits; give some text");
   return ids;
 }

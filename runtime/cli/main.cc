@@ -35,6 +35,8 @@ int Run(int argc, char** argv) {
   invar::cli::AddVerify(app, action);
   invar::cli::AddPerplexity(app, action);
   invar::cli::AddTokenize(app, action);
+  invar::cli::AddInspect(app, action);
+  invar::cli::AddConvert(app, action);
   invar::cli::AddInfo(app, action);
   try {
     app.parse(argc, argv);

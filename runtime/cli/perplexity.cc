@@ -26,7 +26,7 @@ int RunPerplexity(const Flags& flags) {
   } else {
     const std::vector<std::string> texts = flags.prompt.Read();
     if (texts.size() != 1) throw UsageError("perplexity takes one text; run it once for each");
-    ids = Tokenizer::Load(flags.engine.directory()).Encode(texts[0]);
+    ids = Tokenizer::Load(flags.engine.path()).Encode(texts[0]);
   }
   const Engine engine = flags.engine.Load();
   PerplexityOptions options;

@@ -16,7 +16,7 @@ struct Flags {
   Tokenizer Load() const {
     EngineFlags directory;
     directory.model = model;
-    return Tokenizer::Load(directory.directory());
+    return Tokenizer::Load(directory.path());
   }
 };
 
@@ -69,7 +69,7 @@ int RunDetokenize(Flags flags) {
 void AddTokenize(CLI::App& app, Action& action) {
   auto flags = std::make_shared<Flags>();
   const auto add_model = [&](CLI::App* command) {
-    command->add_option("-m,--model", flags->model, "directory that holds a tokenizer")->envname("INVAR_MODEL")->required();
+    command->add_option("-m,--model", flags->model, "directory that holds a tokenizer, or GGUF file")->envname("INVAR_MODEL")->required();
     command->add_flag("--json", flags->json, "print JSON");
   };
   CLI::App* tokenize = app.add_subcommand("tokenize", "token ids of a text, from -p, -f or standard input");

@@ -43,7 +43,7 @@ std::vector<int32_t> ReadIds(const Flags& flags, const ModelConfig& config) {
   if (!flags.prompt.given()) return DefaultIds(config, flags.length);
   const std::vector<std::string> prompts = flags.prompt.Read();
   if (prompts.size() != 1) throw UsageError("verify takes one prompt; run it once for each");
-  const std::vector<int32_t> ids = Tokenizer::Load(flags.engine.directory()).Encode(prompts[0]);
+  const std::vector<int32_t> ids = Tokenizer::Load(flags.engine.path()).Encode(prompts[0]);
   if (ids.empty()) throw UsageError("the prompt is empty, so there is nothing to verify; give some text");
   return ids;
 }
@@ -122,7 +122,7 @@ int RunVerify(const Flags& flags) {
   const Engine engine = load.Load();
 
   VerifyOptions options;
-  options.model_directory = flags.engine.directory();
+  options.model_directory = flags.engine.path();
   options.ids = ReadIds(flags, engine.model().config());
   options.cases = VerifyCases(preset, isas, options.ids.size());
   return ReportVerify(engine, options, flags.json);

@@ -6,12 +6,12 @@
 #include "runtime/kernels/thread_pool.h"
 #include "runtime/model/config.h"
 #include "runtime/model/model.h"
-#include "runtime/weights/safetensors.h"
+#include "runtime/weights/tensor.h"
 
 namespace invar {
 
-// Nothing of the checkpoint is needed afterwards.
-std::unique_ptr<Model> LoadGpt2(ModelConfig config, const SafetensorsCheckpoint& checkpoint, ThreadPool& pool);
-std::unique_ptr<Model> LoadDecoder(ModelConfig config, const SafetensorsCheckpoint& checkpoint, ThreadPool& pool);
+// Everything is looked up, checked and counted; then, unless it is only to `plan`, read. A plan cannot run.
+std::unique_ptr<Model> LoadGpt2(ModelConfig config, const WeightSource& weights, ThreadPool& pool, bool plan);
+std::unique_ptr<Model> LoadDecoder(ModelConfig config, const WeightSource& weights, ThreadPool& pool, bool plan);
 
 }  // namespace invar

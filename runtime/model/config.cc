@@ -3,6 +3,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
 #include "runtime/model/config_fields.h"
+#include "runtime/model/gguf_model.h"
 
 namespace invar {
 namespace {
@@ -54,23 +55,30 @@ std::vector<int32_t> TokenIds(const JsonFields& fields, const char* name) {
   return ids;
 }
 
-ModelConfig ModelConfig::Load(const std::filesystem::path& directory) {
-  const std::filesystem::path path = directory / "config.json";
-  return Parse(ReadWholeFile(path, kLargestConfig), path.string());
+ModelConfig ModelConfig::Load(const std::filesystem::path& path) {
+  if (const std::optional<std::filesystem::path> gguf = GgufPath(path)) {
+    return FromJson(GgufConfig(GgufFile::Open(*gguf)), "the config of " + gguf->string());
+  }
+  const std::filesystem::path file = path / "config.json";
+  return Parse(ReadWholeFile(file, kLargestConfig), file.string());
 }
 
 ModelConfig ModelConfig::Parse(std::string_view text, const std::string& source) {
-  const nlohmann::json json = ParseJson(text, source);
-  const JsonFields fields(json, source);
+  return FromJson(ParseJson(text, source), source);
+}
+
+ModelConfig ModelConfig::FromJson(const nlohmann::json& json, const std::string& where) {
+  const JsonFields fields(json, where);
   ModelConfig config;
   if (fields.IsNull("model_type")) fields.Reject("model_type", "the name of a model family, such as gpt2 or qwen3");
-  const std::string type = fields.String("model_type").value();
-  if (type == "gpt2") {
+  config.model_type = fields.String("model_type").value();
+  if (config.model_type == "gpt2") {
     ReadGpt2(fields, config);
-  } else if (!ReadDecoder(type, fields, config)) {
-    throw Error(source + ": model_type " + Quoted(type) + " is not supported; gpt2, " + DecoderTypes() + " are");
+  } else if (!ReadDecoder(config.model_type, fields, config)) {
+    throw Error(where + ": model_type " + Quoted(config.model_type) + " is not supported; gpt2, " + DecoderTypes() + " are");
   }
   config.eos_token_ids = TokenIds(fields, "eos_token_id");
+  config.ignored_fields = fields.Unasked();
   return config;
 }
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,10 +57,16 @@ struct ModelConfig {
   // Tokens that end a text, where generation_config.json names none.
   std::vector<int32_t> eos_token_ids;
 
-  // Reads and checks directory/config.json. Throws Error naming the file, the field and what would be right.
-  static ModelConfig Load(const std::filesystem::path& directory);
+  // What the config says that no computation here depends on: "dropout", "rope_scaling.type". For inspection.
+  std::vector<std::string> ignored_fields;
+  std::string model_type;
+
+  // Reads and checks config.json of a directory, or what a GGUF file says in its place. Throws Error naming the file, the
+  // field and what would be right.
+  static ModelConfig Load(const std::filesystem::path& path);
   // The same of config.json's text; messages call it `source`.
   static ModelConfig Parse(std::string_view text, const std::string& source);
+  static ModelConfig FromJson(const nlohmann::json& json, const std::string& where);
 };
 
 // Token ids of a field that is one integer, a list of them, null or absent.

@@ -14,16 +14,19 @@ namespace {
 
 class Decoder final : public Model {
  public:
-  Decoder(ModelConfig config, const SafetensorsCheckpoint& checkpoint, ThreadPool& pool) : Model(std::move(config)) {
-    WeightLoader load(checkpoint, "model.", pool, arena_);
+  Decoder(ModelConfig config, const WeightSource& weights, ThreadPool& pool, bool plan)
+      : Model(std::move(config)) {
+    WeightLoader load(weights, "model.", pool, arena_);
     LoadWeights(load);
-    load.Begin();
-    LoadWeights(load);
+    if (!plan) {
+      load.Begin();
+      LoadWeights(load);
+    }
     epsilon_ = static_cast<float>(config_.norm_epsilon);
     scale_ = AttentionScale(static_cast<uint32_t>(config_.head_dim));
     frequencies_ = RopeFrequencies(config_.rope);
     attention_factor_ = RopeAttentionFactor(config_.rope);
-    weight_bytes_ = arena_.bytes();
+    weight_bytes_ = plan ? static_cast<size_t>(load.bytes()) : arena_.bytes();
     parameters_ = load.parameters();
   }
 
@@ -172,8 +175,8 @@ class Decoder final : public Model {
 
 }  // namespace
 
-std::unique_ptr<Model> LoadDecoder(ModelConfig config, const SafetensorsCheckpoint& checkpoint, ThreadPool& pool) {
-  return std::make_unique<Decoder>(std::move(config), checkpoint, pool);
+std::unique_ptr<Model> LoadDecoder(ModelConfig config, const WeightSource& weights, ThreadPool& pool, bool plan) {
+  return std::make_unique<Decoder>(std::move(config), weights, pool, plan);
 }
 
 }  // namespace invar

@@ -66,7 +66,7 @@ RopeParameters Rope(const JsonFields& fields, ModelConfig& config, double defaul
   RefusePartialRotation(fields);
   const char* section = RopeSection(fields);
   if (section == nullptr) return rope;
-  const JsonFields scaling(*fields.Find(section), fields.where() + ": " + section);
+  const JsonFields scaling = fields.Child(section);
   for (const char* layer : {"full_attention", "sliding_attention"}) {
     // Read as one set, such a config would silently lose all of them.
     if (scaling.Find(layer) != nullptr) scaling.Reject(layer, "left out: layers that differ in rotary embeddings are not supported");

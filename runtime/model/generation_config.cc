@@ -3,10 +3,12 @@
 #include "runtime/base/file.h"
 #include "runtime/base/json.h"
 #include "runtime/model/config.h"
+#include "runtime/weights/gguf.h"
 
 namespace invar {
 
 GenerationConfig GenerationConfig::Load(const std::filesystem::path& directory) {
+  if (GgufPath(directory)) return {};  // its end tokens are the config's
   const std::filesystem::path path = directory / "generation_config.json";
   return NameExists(path) ? Parse(ReadWholeFile(path, 1 << 20), path.string()) : GenerationConfig();
 }

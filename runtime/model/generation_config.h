@@ -19,7 +19,7 @@ struct GenerationConfig {
   std::optional<double> repetition_penalty;
   std::vector<int32_t> eos_token_ids;
 
-  // Throws Error for a file that is there but wrong.
+  // A GGUF file suggests nothing, either. Throws Error for a file that is there but wrong.
   static GenerationConfig Load(const std::filesystem::path& directory);
   // Of the file's text; messages call it `source`.
   static GenerationConfig Parse(std::string_view text, const std::string& source);

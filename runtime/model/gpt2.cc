@@ -10,14 +10,17 @@ namespace {
 
 class Gpt2 final : public Model {
  public:
-  Gpt2(ModelConfig config, const SafetensorsCheckpoint& checkpoint, ThreadPool& pool) : Model(std::move(config)) {
-    WeightLoader load(checkpoint, "transformer.", pool, arena_);
+  Gpt2(ModelConfig config, const WeightSource& weights, ThreadPool& pool, bool plan)
+      : Model(std::move(config)) {
+    WeightLoader load(weights, "transformer.", pool, arena_);
     LoadWeights(load);
-    load.Begin();
-    LoadWeights(load);
+    if (!plan) {
+      load.Begin();
+      LoadWeights(load);
+    }
     epsilon_ = static_cast<float>(config_.norm_epsilon);
     activation_ = KernelActivation(config_.activation);
-    weight_bytes_ = arena_.bytes();
+    weight_bytes_ = plan ? static_cast<size_t>(load.bytes()) : arena_.bytes();
     parameters_ = load.parameters();
   }
 
@@ -111,8 +114,8 @@ class Gpt2 final : public Model {
 
 }  // namespace
 
-std::unique_ptr<Model> LoadGpt2(ModelConfig config, const SafetensorsCheckpoint& checkpoint, ThreadPool& pool) {
-  return std::make_unique<Gpt2>(std::move(config), checkpoint, pool);
+std::unique_ptr<Model> LoadGpt2(ModelConfig config, const WeightSource& weights, ThreadPool& pool, bool plan) {
+  return std::make_unique<Gpt2>(std::move(config), weights, pool, plan);
 }
 
 }  // namespace invar

@@ -7,21 +7,42 @@
 #include "runtime/base/error.h"
 #include "runtime/base/memory.h"
 #include "runtime/model/architectures.h"
+#include "runtime/model/gguf_model.h"
+#include "runtime/weights/gguf.h"
 #include "runtime/weights/safetensors.h"
 
 namespace invar {
 
-std::unique_ptr<Model> Model::Load(const std::filesystem::path& directory, ThreadPool& pool) {
+namespace {
+
+std::unique_ptr<Model> Make(const std::filesystem::path& path, ThreadPool& pool, bool plan) {
   const ScopedFloatEnv env;
-  ModelConfig config = ModelConfig::Load(directory);
-  const SafetensorsCheckpoint checkpoint = SafetensorsCheckpoint::Open(directory);
+  ModelConfig config = ModelConfig::Load(path);
+  const std::unique_ptr<WeightSource> weights = OpenWeights(path);
   switch (config.architecture) {
     case Architecture::kGpt2:
-      return LoadGpt2(std::move(config), checkpoint, pool);
+      return LoadGpt2(std::move(config), *weights, pool, plan);
     case Architecture::kDecoder:
-      return LoadDecoder(std::move(config), checkpoint, pool);
+      return LoadDecoder(std::move(config), *weights, pool, plan);
   }
-  throw Error("config.json of " + directory.string() + " names an architecture that is not supported");
+  throw Error("the config of " + path.string() + " names an architecture that is not supported");
+}
+
+}  // namespace
+
+std::unique_ptr<WeightSource> OpenWeights(const std::filesystem::path& path) {
+  if (const std::optional<std::filesystem::path> gguf = GgufPath(path)) return OpenGgufWeights(*gguf);
+  return std::make_unique<SafetensorsCheckpoint>(SafetensorsCheckpoint::Open(path));
+}
+
+std::unique_ptr<Model> Model::Load(const std::filesystem::path& path, ThreadPool& pool) { return Make(path, pool, false); }
+
+Model::Needs Model::Plan(const std::filesystem::path& path) {
+  ThreadPool pool(1);
+  const std::unique_ptr<Model> model = Make(path, pool, true);
+  KvCache cache = model->NewCache();
+  cache.Reserve(1);
+  return {model->parameters_, model->weight_bytes_, cache.bytes()};
 }
 
 void Model::RequirePositions(size_t length) const {

@@ -13,6 +13,7 @@
 #include "runtime/kernels/thread_pool.h"
 #include "runtime/model/config.h"
 #include "runtime/model/kv_cache.h"
+#include "runtime/weights/tensor.h"
 
 namespace invar {
 
@@ -41,13 +42,24 @@ struct ForwardBuffers {
   std::vector<size_t> failed_rows;  // of this pass: rows that can have no logits
 };
 
+// The tensors of a checkpoint directory or a GGUF file, under Hugging Face's names. Throws Error.
+std::unique_ptr<WeightSource> OpenWeights(const std::filesystem::path& path);
+
 class Model {
  public:
   virtual ~Model() = default;
 
-  // Reads config.json and the safetensors of a Hugging Face checkpoint directory and packs the weights, on `pool`.
+  // Reads config and weights of a Hugging Face checkpoint directory or a GGUF file and packs the weights, on `pool`.
   // Throws Error with what is wrong and where.
-  static std::unique_ptr<Model> Load(const std::filesystem::path& directory, ThreadPool& pool);
+  static std::unique_ptr<Model> Load(const std::filesystem::path& path, ThreadPool& pool);
+
+  // What loading would take. Config and tensors are checked as Load does; weights are not read.
+  struct Needs {
+    size_t parameters = 0;
+    size_t weight_bytes = 0;     // packed weights and parameters in memory
+    size_t kv_leaf_bytes = 0;    // KV cache of one sequence, for each 256 positions begun
+  };
+  static Needs Plan(const std::filesystem::path& path);
 
   const ModelConfig& config() const { return config_; }
   // Bytes of packed weights, tables and parameters held in memory.

@@ -14,6 +14,7 @@ namespace {
 
 // Of a file, read at once by one thread: larger than what a call costs, smaller than the second-level cache.
 constexpr size_t kPieceBytes = size_t{1} << 20;
+constexpr size_t kCacheLine = 64;
 
 size_t CeilDiv(size_t a, size_t b) { return (a + b - 1) / b; }
 size_t ElementSize(invar_type type) { return type == INVAR_F32 ? 4 : 2; }
@@ -69,8 +70,12 @@ bool IsNan(invar_type type, const void* data, size_t i) {
   return (bits & ~sign) != ExponentMask(type);
 }
 
-// "[3, 5]", of an element by its place in the whole.
-std::string IndexText(const std::vector<uint64_t>& shape, uint64_t at) {
+// "[3, 5]", of an element by its place in what ReadElements reads.
+std::string IndexText(const TensorView& tensor, uint64_t at) {
+  if (tensor.layout == TensorView::Layout::kTransposed) {
+    return ShapeText({at % tensor.shape[0], at / tensor.shape[0]});
+  }
+  const std::vector<uint64_t>& shape = tensor.shape;
   std::vector<uint64_t> index(shape.size());
   for (size_t i = shape.size(); i-- > 0;) {
     index[i] = at % shape[i];
@@ -97,7 +102,7 @@ invar_type StorageType(const TensorView& tensor) {
 void Arena::Free::operator()(void* p) const { std::free(p); }
 
 void* Arena::Allocate(size_t bytes) {
-  const size_t rounded = std::max<size_t>(64, (bytes + 63) / 64 * 64);
+  const size_t rounded = std::max(kCacheLine, CeilDiv(bytes, kCacheLine) * kCacheLine);
   std::unique_ptr<void, Free> block(std::aligned_alloc(64, rounded));
   if (block == nullptr) throw std::bad_alloc();
   bytes_ += rounded;
@@ -111,11 +116,11 @@ const void* EmbeddingTable::row(size_t id) const {
   return base + (id / INVAR_PANEL * width * INVAR_PANEL + id % INVAR_PANEL) * ElementSize(type);
 }
 
-WeightLoader::WeightLoader(const SafetensorsCheckpoint& checkpoint, std::string prefix, ThreadPool& pool, Arena& arena)
-    : checkpoint_(checkpoint), prefix_(std::move(prefix)), pool_(pool), arena_(arena) {}
+WeightLoader::WeightLoader(const WeightSource& source, std::string prefix, ThreadPool& pool, Arena& arena)
+    : source_(source), prefix_(std::move(prefix)), pool_(pool), arena_(arena) {}
 
 bool WeightLoader::Has(const std::string& name) const {
-  return checkpoint_.Find(prefix_ + name) != nullptr || checkpoint_.Find(name) != nullptr;
+  return source_.Find(prefix_ + name) != nullptr || source_.Find(name) != nullptr;
 }
 
 std::string WeightLoader::HeadName(bool tied, const std::string& embedding) const {
@@ -124,10 +129,10 @@ std::string WeightLoader::HeadName(bool tied, const std::string& embedding) cons
 }
 
 const TensorView& WeightLoader::Tensor(const std::string& name) const {
-  const TensorView* tensor = checkpoint_.Find(prefix_ + name);
-  if (tensor == nullptr) tensor = checkpoint_.Find(name);
+  const TensorView* tensor = source_.Find(prefix_ + name);
+  if (tensor == nullptr) tensor = source_.Find(name);
   if (tensor == nullptr) {
-    throw Error("the checkpoint " + checkpoint_.directory().string() + " has no tensor " + name + " (nor " + prefix_ +
+    throw Error("the checkpoint " + source_.where() + " has no tensor " + name + " (nor " + prefix_ +
                 name + "); it is incomplete, or config.json describes another model");
   }
   return *tensor;
@@ -136,7 +141,7 @@ const TensorView& WeightLoader::Tensor(const std::string& name) const {
 const TensorView& WeightLoader::Tensor(const std::string& name, const std::vector<uint64_t>& shape) {
   const TensorView& tensor = Tensor(name);
   if (tensor.shape != shape) {
-    throw Error("tensor " + tensor.name + " of " + checkpoint_.directory().string() + " has shape " +
+    throw Error("tensor " + tensor.name + " of " + source_.where() + " has shape " +
                 ShapeText(tensor.shape) + " where config.json asks for " + ShapeText(shape));
   }
   uint64_t count = 1;
@@ -146,7 +151,7 @@ const TensorView& WeightLoader::Tensor(const std::string& name, const std::vecto
 }
 
 void WeightLoader::Begin() {
-  RequireMemory(counted_, "the weights of " + checkpoint_.directory().string() + " need",
+  RequireMemory(counted_, "the weights of " + source_.where() + " need",
                 "use a smaller model or one stored as BF16 or F16, or give it more memory");
   loading_ = true;
   parameters_ = 0;
@@ -154,18 +159,20 @@ void WeightLoader::Begin() {
 
 void* WeightLoader::Allocate(uint64_t elements, size_t element) {
   const uint64_t bytes = SaturatingMultiply(elements, element);
-  counted_ = SaturatingAdd(counted_, bytes);
+  if (!loading_) {  // as the arena rounds
+    const uint64_t lines = std::max<uint64_t>(1, SaturatingAdd(bytes, kCacheLine - 1) / kCacheLine);
+    counted_ = SaturatingAdd(counted_, lines * kCacheLine);
+  }
   return loading_ ? arena_.Allocate(static_cast<size_t>(bytes)) : nullptr;
 }
 
 void WeightLoader::Read(const TensorView& tensor, uint64_t first, size_t count, void* to) const {
   const invar_type type = StorageType(tensor);
-  const size_t element = ElementSize(type);
-  tensor.Read(first * element, count * element, to);
+  tensor.ReadElements(first, count, to);
   const size_t at = FirstNotFinite(type, to, count);
   if (at == count) return;
-  throw Error("tensor " + tensor.name + " of " + checkpoint_.directory().string() + " holds " +
-              (IsNan(type, to, at) ? "a NaN" : "an infinity") + " at " + IndexText(tensor.shape, first + at) +
+  throw Error("tensor " + tensor.name + " of " + source_.where() + " holds " +
+              (IsNan(type, to, at) ? "a NaN" : "an infinity") + " at " + IndexText(tensor, first + at) +
               "; the checkpoint is damaged, download or convert it again");
 }
 
@@ -209,7 +216,8 @@ Linear WeightLoader::LoadLinear(const std::string& weight, const std::string& bi
   linear.n = n;
   linear.k = k;
   void* packed = Allocate(invar_packed_size(n, k), ElementSize(linear.type));
-  if (loading_ && transposed) {
+  const bool by_columns = transposed != (tensor.layout == TensorView::Layout::kTransposed);
+  if (loading_ && by_columns) {
     PackTransposed(tensor, n, k, static_cast<char*>(packed));
   } else if (loading_) {
     Pack(tensor, n, k, static_cast<char*>(packed));
@@ -221,6 +229,7 @@ Linear WeightLoader::LoadLinear(const std::string& weight, const std::string& bi
 
 const float* WeightLoader::Widen(const TensorView& tensor, size_t count) {
   const invar_type type = StorageType(tensor);
+  if (tensor.layout == TensorView::Layout::kTransposed) throw Error("tensor " + tensor.name + " does not lie row by row");
   float* values = static_cast<float*>(Allocate(count, sizeof(float)));
   if (!loading_) return nullptr;
   const Piece piece(std::min(count * ElementSize(type), kPieceBytes));
@@ -242,6 +251,7 @@ const float* WeightLoader::LoadMatrix(const std::string& name, size_t rows, size
 
 EmbeddingTable WeightLoader::LoadTable(const std::string& name, size_t rows, size_t width) {
   const TensorView& tensor = Tensor(name, {rows, width});
+  if (tensor.layout == TensorView::Layout::kTransposed) throw Error("tensor " + tensor.name + " does not lie row by row");
   const invar_type type = StorageType(tensor);
   const size_t element = ElementSize(type), count = rows * width, step = kPieceBytes / element;
   char* table = static_cast<char*>(Allocate(count, element));

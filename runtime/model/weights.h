@@ -11,7 +11,7 @@
 
 #include "runtime/kernels/operations.h"
 #include "runtime/kernels/thread_pool.h"
-#include "runtime/weights/safetensors.h"
+#include "runtime/weights/tensor.h"
 
 namespace invar {
 
@@ -50,7 +50,7 @@ struct EmbeddingTable {
 class WeightLoader {
  public:
   // Names are looked up as prefix + name, then as name alone.
-  WeightLoader(const SafetensorsCheckpoint& checkpoint, std::string prefix, ThreadPool& pool, Arena& arena);
+  WeightLoader(const WeightSource& source, std::string prefix, ThreadPool& pool, Arena& arena);
 
   // Throws Error where there is too little memory for what has been asked for; from now on tensors are loaded.
   void Begin();
@@ -74,6 +74,8 @@ class WeightLoader {
   static EmbeddingTable TableOf(const Linear& head);
 
   size_t parameters() const { return parameters_; }
+  // Of memory, asked for before Begin.
+  uint64_t bytes() const { return counted_; }
 
  private:
   const TensorView& Tensor(const std::string& name) const;
@@ -85,7 +87,7 @@ class WeightLoader {
   void Pack(const TensorView& tensor, size_t n, size_t k, char* packed) const;
   void PackTransposed(const TensorView& tensor, size_t n, size_t k, char* packed) const;
 
-  const SafetensorsCheckpoint& checkpoint_;
+  const WeightSource& source_;
   std::string prefix_;
   ThreadPool& pool_;
   Arena& arena_;

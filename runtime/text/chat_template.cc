@@ -3,6 +3,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
 #include "runtime/base/json.h"
+#include "runtime/text/gguf_tokenizer.h"
 #include "runtime/text/unicode.h"
 
 namespace invar {
@@ -52,6 +53,12 @@ std::vector<Named> Templates(const std::filesystem::path& directory) {
   return templates;
 }
 
+std::vector<Named> TemplatesOf(const JsonFields& fields) {
+  std::vector<Named> templates;
+  ReadField(fields, templates);
+  return templates;
+}
+
 // A message as templates are given it.
 jinja::Value Prepared(const nlohmann::ordered_json& message) {
   static constexpr const char* kReasoning[] = {"reasoning_content", "thinking", "reasoning"};
@@ -81,8 +88,11 @@ ChatTemplate ChatTemplate::Parse(const std::string& source, const std::string& n
   return chat;
 }
 
-std::optional<ChatTemplate> ChatTemplate::Load(const std::filesystem::path& directory, bool with_tools) {
-  const std::vector<Named> templates = Templates(directory);
+std::optional<ChatTemplate> ChatTemplate::Load(const std::filesystem::path& path, bool with_tools) {
+  const std::optional<std::filesystem::path> gguf = GgufPath(path);
+  nlohmann::json inside;  // of a GGUF file: its tokenizer_config.json
+  if (gguf) inside = GgufTokenizerConfig(GgufFile::Open(*gguf));
+  const std::vector<Named> templates = gguf ? TemplatesOf(JsonFields(inside, gguf->string())) : Templates(path);
   if (templates.empty()) return std::nullopt;
   const Named* chosen = nullptr;
   for (const Named& one : templates) {
@@ -92,29 +102,32 @@ std::optional<ChatTemplate> ChatTemplate::Load(const std::filesystem::path& dire
   if (chosen == nullptr) {
     std::string names;
     for (const Named& one : templates) names += (names.empty() ? "" : ", ") + Quoted(one.name);
-    throw Error("of the chat templates of " + directory.string() + ", " + names + ", none is called 'default'; rename the one to use");
+    throw Error("of the chat templates of " + path.string() + ", " + names + ", none is called 'default'; rename the one to use");
   }
   ChatTemplate chat = Parse(chosen->text, chosen->source);
-  chat.ReadTokens(directory);
+  if (gguf) {
+    chat.ReadTokens(JsonFields(inside, gguf->string()));
+    return chat;
+  }
+  // Before tokenizer_config.json held the added tokens, the special ones were those of a file of their own.
+  for (const char* file : {"tokenizer_config.json", "special_tokens_map.json"}) {
+    if (!NameExists(path / file)) continue;
+    const nlohmann::json json = ParseJsonFile(path / file, kLargestFile);
+    const JsonFields fields(json, (path / file).string());
+    chat.ReadTokens(fields);
+    if (!fields.IsNull("added_tokens_decoder")) break;
+  }
   return chat;
 }
 
-void ChatTemplate::ReadTokens(const std::filesystem::path& directory) {
-  const auto read = [&](const char* file) {
-    if (!NameExists(directory / file)) return false;
-    const nlohmann::json json = ParseJsonFile(directory / file, kLargestFile);
-    const JsonFields fields(json, (directory / file).string());
-    for (const char* name : {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}) {
-      if (fields.IsNull(name)) continue;
-      const nlohmann::json& token = *fields.Find(name);
-      const nlohmann::json& content = token.is_object() && token.contains("content") ? token["content"] : token;
-      if (!content.is_string()) fields.Reject(name, "a text, or an object with a content");
-      jinja::Set(tokens_, name, ValidUtf8(content.get<std::string>()));
-    }
-    return !fields.IsNull("added_tokens_decoder");
-  };
-  // Before tokenizer_config.json held the added tokens, the special ones were those of a file of their own.
-  if (!read("tokenizer_config.json")) read("special_tokens_map.json");
+void ChatTemplate::ReadTokens(const JsonFields& fields) {
+  for (const char* name : {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}) {
+    if (fields.IsNull(name)) continue;
+    const nlohmann::json& token = *fields.Find(name);
+    const nlohmann::json& content = token.is_object() && token.contains("content") ? token["content"] : token;
+    if (!content.is_string()) fields.Reject(name, "a text, or an object with a content");
+    jinja::Set(tokens_, name, ValidUtf8(content.get<std::string>()));
+  }
 }
 
 std::string ChatTemplate::Render(const nlohmann::ordered_json& messages, const ChatOptions& options) const {

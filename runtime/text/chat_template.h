@@ -24,13 +24,16 @@ struct ChatOptions {
   jinja::Limits limits;
 };
 
+class JsonFields;
+
 class ChatTemplate {
  public:
   // The model's template, nothing where it has none: from chat_template.jinja and additional_chat_templates/NAME.jinja, or
-  // else "chat_template" of tokenizer_config.json, a text or a list by name, or else of chat_template.json. Of several, as
-  // Hugging Face chooses: the one called tool_use where there is one and tools are given, or else the one called default.
+  // else "chat_template" of tokenizer_config.json, a text or a list by name, or else of chat_template.json; of a GGUF file,
+  // tokenizer.chat_template. Of several, as Hugging Face chooses: the one called tool_use where there is one and tools are
+  // given, or else the one called default.
   // Throws Error for a template that is not understood.
-  static std::optional<ChatTemplate> Load(const std::filesystem::path& directory, bool with_tools = false);
+  static std::optional<ChatTemplate> Load(const std::filesystem::path& path, bool with_tools = false);
   // `name` is what messages call the template.
   static ChatTemplate Parse(const std::string& source, const std::string& name);
 
@@ -40,7 +43,8 @@ class ChatTemplate {
   std::string Render(const nlohmann::ordered_json& messages, const ChatOptions& options) const;
 
  private:
-  void ReadTokens(const std::filesystem::path& directory);
+  // bos_token and the like, of a tokenizer_config.json's fields.
+  void ReadTokens(const JsonFields& fields);
 
   std::shared_ptr<const jinja::Node> root_;
   std::string name_;

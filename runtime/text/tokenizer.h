@@ -23,10 +23,12 @@ namespace invar {
 
 class Tokenizer {
  public:
-  // From tokenizer.json, or vocab.json and merges.txt. Throws Error; what is not supported is named.
-  static Tokenizer Load(const std::filesystem::path& directory);
+  // From a directory's tokenizer.json, or vocab.json and merges.txt; or from a GGUF file. Throws Error; what is not supported
+  // is named.
+  static Tokenizer Load(const std::filesystem::path& path);
   // Of tokenizer.json's text; messages call it `source`.
   static Tokenizer Parse(std::string_view text, const std::string& source);
+  static Tokenizer FromJson(const nlohmann::json& json, const std::string& where);
 
   // Special tokens written in the text become their ids. `add_special` adds what the tokenizer puts around every text
   // (a beginning-of-text token, where it has one).
@@ -53,7 +55,7 @@ class Tokenizer {
   static constexpr uint8_t kSpecial = 1, kFallbackByte = 2;
   struct Work;  // what one call of Encode uses again and again
 
-  void ReadJson(std::string_view text, const std::string& where);
+  void ReadJson(const nlohmann::json& json, const std::string& where);
   void ReadVocabAndMerges(const std::filesystem::path& vocab, const std::filesystem::path& merges);
   void ReadModel(const JsonFields& model);
   void ReadNormalizer(const nlohmann::json& normalizer, const std::string& where);

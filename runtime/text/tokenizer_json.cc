@@ -8,6 +8,7 @@
 #include "invar/float_env.h"
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
+#include "runtime/text/gguf_tokenizer.h"
 #include "runtime/text/tokenizer.h"
 #include "runtime/text/unicode.h"
 
@@ -102,13 +103,23 @@ std::string Scheme(const JsonFields& metaspace) {
 
 }  // namespace
 
+Tokenizer Tokenizer::FromJson(const nlohmann::json& json, const std::string& where) {
+  const ScopedFloatEnv env;
+  Tokenizer tokenizer;
+  tokenizer.ReadJson(json, where);
+  return tokenizer;
+}
+
 Tokenizer Tokenizer::Load(const std::filesystem::path& directory) {
   const ScopedFloatEnv env;
+  if (const std::optional<std::filesystem::path> gguf = GgufPath(directory)) {
+    return FromJson(GgufTokenizer(GgufFile::Open(*gguf)), "the tokenizer of " + gguf->string());
+  }
   Tokenizer tokenizer;
   const std::filesystem::path json = directory / "tokenizer.json", vocab = directory / "vocab.json",
                               merges = directory / "merges.txt";
   if (NameExists(json)) {
-    tokenizer.ReadJson(ReadWholeFile(json, kLargestFile), json.string());
+    tokenizer.ReadJson(ParseJson(ReadWholeFile(json, kLargestFile), json.string()), json.string());
   } else if (NameExists(vocab) && NameExists(merges)) {
     tokenizer.ReadVocabAndMerges(vocab, merges);
   } else {
@@ -119,9 +130,7 @@ Tokenizer Tokenizer::Load(const std::filesystem::path& directory) {
 
 Tokenizer Tokenizer::Parse(std::string_view text, const std::string& source) {
   const ScopedFloatEnv env;
-  Tokenizer tokenizer;
-  tokenizer.ReadJson(text, source);
-  return tokenizer;
+  return FromJson(ParseJson(text, source), source);
 }
 
 void Tokenizer::SetToken(int32_t id, const std::string& entry) {
@@ -248,8 +257,7 @@ void Tokenizer::ReadVocabAndMerges(const std::filesystem::path& vocab, const std
   ReadAddedTokens(added, beside.string() + ": added_tokens_decoder");
 }
 
-void Tokenizer::ReadJson(std::string_view text, const std::string& where) {
-  const nlohmann::json json = ParseJson(text, where);
+void Tokenizer::ReadJson(const nlohmann::json& json, const std::string& where) {
   const JsonFields fields(json, where);
   if (fields.IsNull("model")) fields.Reject("model", "an object");
   if (fields.IsNull("decoder")) fields.Reject("decoder", "an object");

@@ -1,8 +1,6 @@
 #include "runtime/weights/safetensors.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
 #include <utility>
 
 #include "runtime/base/error.h"
@@ -13,13 +11,6 @@ namespace invar {
 namespace {
 
 constexpr size_t kMaxIndex = 100'000'000;  // bytes
-
-struct DTypeRow {
-  const char* name;
-  size_t size;
-};
-constexpr DTypeRow kDTypes[] = {{"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"I16", 2}, {"U16", 2}, {"F16", 2}, {"BF16", 2},
-                                {"I32", 4},  {"U32", 4}, {"F32", 4}, {"F64", 8}, {"I64", 8}, {"U64", 8}};
 
 // A file name and nothing more: an index must not make us read outside its own directory.
 bool IsPlainFileName(const std::string& name) {
@@ -32,51 +23,7 @@ size_t IndexOf(const std::vector<std::string>& names, std::string_view name) {
   return it != names.end() && *it == name ? static_cast<size_t>(it - names.begin()) : names.size();
 }
 
-[[noreturn]] void FailMissing(std::string_view name, const std::string& where) {
-  throw Error(where + " has no tensor " + Quoted(name) + "; it is incomplete, or belongs to another kind of model");
-}
-
 }  // namespace
-
-const char* DTypeName(DType dtype) {
-  return dtype == DType::kUnknown ? "unknown" : kDTypes[static_cast<size_t>(dtype)].name;
-}
-
-size_t DTypeSize(DType dtype) { return dtype == DType::kUnknown ? 0 : kDTypes[static_cast<size_t>(dtype)].size; }
-
-DType DTypeOf(std::string_view name) {
-  for (size_t i = 0; i < std::size(kDTypes); ++i) {
-    if (name == kDTypes[i].name) return static_cast<DType>(i);
-  }
-  return DType::kUnknown;
-}
-
-void CopyLittleEndian(const std::byte* from, size_t bytes, size_t element, void* to) {
-  if (bytes == 0) return;  // pointers may be null
-  if constexpr (std::endian::native == std::endian::little) {
-    std::memcpy(to, from, bytes);
-  } else {
-    std::byte* out = static_cast<std::byte*>(to);
-    for (size_t i = 0; i < bytes; i += element) std::reverse_copy(from + i, from + i + element, out + i);
-  }
-}
-
-void TensorView::Read(uint64_t begin, size_t count, void* to) const {
-  if (count == 0) return;  // pointers may be null
-  if (begin > bytes || count > bytes - begin) throw Error("a read beyond the end of tensor " + Quoted(name));
-  if (file != nullptr) {
-    file->ReadAt(offset + begin, count, to);
-  } else {
-    std::memcpy(to, data + begin, count);
-  }
-}
-
-void TensorView::CopyTo(void* to) const {
-  Read(0, static_cast<size_t>(bytes), to);
-  if constexpr (std::endian::native == std::endian::little) return;
-  const std::vector<std::byte> file_order(static_cast<const std::byte*>(to), static_cast<const std::byte*>(to) + bytes);
-  CopyLittleEndian(file_order.data(), file_order.size(), DTypeSize(dtype), to);
-}
 
 SafetensorsFile SafetensorsFile::Open(const std::filesystem::path& path) {
   SafetensorsFile file;
@@ -115,24 +62,23 @@ void SafetensorsFile::Read(std::shared_ptr<const FileReader> file, std::span<con
   }
 }
 
-const TensorView* SafetensorsFile::Find(std::string_view name) const {
+const TensorView* SafetensorsFile::Look(std::string_view name) const {
   const size_t i = IndexOf(names_, name);
-  if (i == names_.size()) return nullptr;
-  if (tensors_[i].dtype == DType::kUnknown) {
-    throw Error("tensor " + Quoted(name) + " of " + source_ + " has the type " +
-                Quoted(unknown_types_.find(tensors_[i].name)->second) +
+  return i == names_.size() ? nullptr : &tensors_[i];
+}
+
+std::string SafetensorsFile::TypeName(const TensorView& tensor) const {
+  return tensor.dtype == DType::kUnknown ? unknown_types_.find(tensor.name)->second : DTypeName(tensor.dtype);
+}
+
+const TensorView* SafetensorsFile::Find(std::string_view name) const {
+  const TensorView* tensor = Look(name);
+  if (tensor != nullptr && tensor->dtype == DType::kUnknown) {
+    throw Error("tensor " + Quoted(name) + " of " + source_ + " has the type " + Quoted(TypeName(*tensor)) +
                 ", which is not supported; use a checkpoint stored as F32, F16 or BF16");
   }
-  return &tensors_[i];
+  return tensor;
 }
-
-const TensorView& SafetensorsFile::Get(std::string_view name) const {
-  const TensorView* tensor = Find(name);
-  if (tensor == nullptr) FailMissing(name, source_);
-  return *tensor;
-}
-
-bool SafetensorsFile::Has(std::string_view name) const { return IndexOf(names_, name) != names_.size(); }
 
 SafetensorsCheckpoint SafetensorsCheckpoint::Open(const std::filesystem::path& directory) {
   namespace fs = std::filesystem;
@@ -221,13 +167,5 @@ const TensorView* SafetensorsCheckpoint::Find(std::string_view name) const {
   const SafetensorsFile* file = FileOf(name);
   return file == nullptr ? nullptr : file->Find(name);
 }
-
-const TensorView& SafetensorsCheckpoint::Get(std::string_view name) const {
-  const TensorView* tensor = Find(name);
-  if (tensor == nullptr) FailMissing(name, directory_.string());
-  return *tensor;
-}
-
-bool SafetensorsCheckpoint::Has(std::string_view name) const { return FileOf(name) != nullptr; }
 
 }  // namespace invar

@@ -15,49 +15,24 @@
 #include <vector>
 
 #include "runtime/base/file.h"
+#include "runtime/weights/tensor.h"
 
 namespace invar {
 
-// Ascending as the reference implementation orders them, which decides where a tensor lies in a file that we write.
-enum class DType { kBool, kU8, kI8, kI16, kU16, kF16, kBF16, kI32, kU32, kF32, kF64, kI64, kU64, kUnknown };
-
-const char* DTypeName(DType dtype);
-// Bytes of one element; 0 for kUnknown.
-size_t DTypeSize(DType dtype);
-// "[2, 3]", for messages.
-std::string ShapeText(const std::vector<uint64_t>& shape);
-
-struct TensorView {
-  std::string name;
-  DType dtype = DType::kUnknown;
-  std::vector<uint64_t> shape;
-  uint64_t bytes = 0;
-  // Where the elements lie, row-major and little-endian whatever the machine: at `offset` of a file, or in memory.
-  const FileReader* file = nullptr;
-  uint64_t offset = 0;
-  const std::byte* data = nullptr;
-
-  uint64_t elements() const { return bytes / DTypeSize(dtype); }
-  // Copies bytes [begin, begin + count) as they lie there. Throws Error where the file has become shorter.
-  void Read(uint64_t begin, size_t count, void* to) const;
-  // Copies the elements in the machine's own byte order; `to` has room for `bytes` bytes.
-  void CopyTo(void* to) const;
-};
-
 // One open file, of which only the header is in memory. Its views stay valid while the object lives, also when it is moved.
-class SafetensorsFile {
+class SafetensorsFile : public WeightSource {
  public:
   static SafetensorsFile Open(const std::filesystem::path& path);
   // Of bytes that the caller keeps; messages call them `source`.
   static SafetensorsFile Parse(std::span<const std::byte> bytes, std::string source);
 
-  // Null where there is no such tensor. Throws Error where it is of a type that this version does not know.
-  const TensorView* Find(std::string_view name) const;
-  // As Find, but a tensor that is missing is an Error.
-  const TensorView& Get(std::string_view name) const;
-  bool Has(std::string_view name) const;
-  // Ascending.
-  const std::vector<std::string>& names() const { return names_; }
+  const TensorView* Find(std::string_view name) const override;
+  const std::vector<std::string>& names() const override { return names_; }
+  std::string where() const override { return source_; }
+  // Also of a type that is not known; null where there is no such tensor.
+  const TensorView* Look(std::string_view name) const;
+  // The type as the file writes it.
+  std::string TypeName(const TensorView& tensor) const;
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   const std::string& source() const { return source_; }
 
@@ -74,27 +49,56 @@ class SafetensorsFile {
 };
 
 // A checkpoint directory: model.safetensors, or model.safetensors.index.json and the files it names.
-class SafetensorsCheckpoint {
+class SafetensorsCheckpoint : public WeightSource {
  public:
   SafetensorsCheckpoint() = default;
   // Reads and checks every header; throws Error with what is wrong and where.
   static SafetensorsCheckpoint Open(const std::filesystem::path& directory);
 
-  // As in SafetensorsFile.
-  const TensorView* Find(std::string_view name) const;
-  const TensorView& Get(std::string_view name) const;
-  bool Has(std::string_view name) const;
-  const std::vector<std::string>& names() const { return names_; }
-  const std::filesystem::path& directory() const { return directory_; }
+  const TensorView* Find(std::string_view name) const override;
+  const std::vector<std::string>& names() const override { return names_; }
+  std::string where() const override { return directory_.string(); }
+  // The file that holds a tensor; null where there is no such tensor.
+  const SafetensorsFile* FileOf(std::string_view name) const;
+  const std::vector<SafetensorsFile>& files() const { return files_; }
 
  private:
   void OpenShards(const std::filesystem::path& index);
-  const SafetensorsFile* FileOf(std::string_view name) const;
 
   std::filesystem::path directory_;
   std::vector<SafetensorsFile> files_;
   std::vector<std::string> names_;
   std::vector<size_t> file_of_name_;  // for each of names_, which of files_ holds it
+};
+
+struct TensorSpec {
+  std::string name;
+  DType dtype;
+  std::vector<uint64_t> shape;
+};
+
+class AtomicFile;
+
+// Writes a file tensor by tensor, so that no more than one need be in memory.
+class SafetensorsWriter {
+ public:
+  // Writes the header. Throws Error for names and shapes that the format cannot hold.
+  SafetensorsWriter(const std::filesystem::path& path, std::vector<TensorSpec> tensors,
+                    const std::map<std::string, std::string>& metadata = {});
+  ~SafetensorsWriter();
+
+  // The tensors in the order in which their data is to be appended.
+  const std::vector<TensorSpec>& order() const { return tensors_; }
+  // The next bytes, row-major and little-endian.
+  void Append(std::span<const std::byte> bytes);
+  // Once, last. Throws Error where fewer or more bytes were appended than the tensors have.
+  void Commit();
+
+ private:
+  std::filesystem::path path_;
+  uint64_t left_ = 0;  // bytes to append; before tensors_, whose making counts them
+  std::vector<TensorSpec> tensors_;
+  std::unique_ptr<AtomicFile> file_;
 };
 
 struct NamedTensor {

@@ -10,12 +10,6 @@
 
 namespace invar {
 
-std::string ShapeText(const std::vector<uint64_t>& shape) {
-  std::string text = "[";
-  for (size_t i = 0; i < shape.size(); ++i) text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
-  return text + "]";
-}
-
 namespace {
 
 constexpr size_t kMaxDimensions = 64;  // far above any weight; a header must not make us store millions
@@ -204,15 +198,6 @@ void SortByName(SafetensorsHeader& header, const std::string& source) {
 }
 
 }  // namespace
-
-bool TensorBytes(const std::vector<uint64_t>& shape, DType dtype, uint64_t* bytes) {
-  *bytes = DTypeSize(dtype);
-  for (const uint64_t extent : shape) {
-    if (extent != 0 && *bytes > UINT64_MAX / extent) return false;
-    *bytes *= extent;
-  }
-  return true;
-}
 
 SafetensorsHeader ReadSafetensorsHeader(uint64_t size, const ReadBytes& read, const std::string& source) {
   constexpr std::string_view kPointer = "version https://git-lfs";

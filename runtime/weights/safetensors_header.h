@@ -33,13 +33,4 @@ struct SafetensorsHeader {
 using ReadBytes = std::function<void(uint64_t offset, size_t bytes, void* to)>;
 SafetensorsHeader ReadSafetensorsHeader(uint64_t size, const ReadBytes& read, const std::string& source);
 
-// kUnknown where the name is none of ours.
-DType DTypeOf(std::string_view name);
-
-// Bytes of a tensor; false where they do not fit 64 bits.
-bool TensorBytes(const std::vector<uint64_t>& shape, DType dtype, uint64_t* bytes);
-
-// Copies elements of `element` bytes between the file's byte order and the machine's, in either direction.
-void CopyLittleEndian(const std::byte* from, size_t bytes, size_t element, void* to);
-
 }  // namespace invar

@@ -110,7 +110,7 @@ TEST(Hostile, ModelsThatAreNoDirectories) {
   WriteText(folder / "file", "");
   fs::create_symlink("loop", folder / "loop");
   for (const auto& [path, word] : std::map<std::string, std::string>{
-           {(folder / "file").string(), "no directory"}, {(folder / "loop").string(), "symbolic links"},
+           {(folder / "file").string(), "not a GGUF file"}, {(folder / "loop").string(), "symbolic links"},
            {(folder / "none").string(), "No such file"}, {"/dev/null", "no directory"}}) {
     for (const std::string command : {"generate", "tokenize"}) {
       ExpectSentence(RunProgram(INVAR_PROGRAM, {command, "-m", path, "-p", "a"}), 1, {path, word}, path);
