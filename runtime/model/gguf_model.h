@@ -25,6 +25,7 @@ std::string GgufModelType(const GgufFile& file);
 
 // Throws Error, among others for a tensor of a quantised type.
 std::unique_ptr<WeightSource> OpenGgufWeights(const std::filesystem::path& path);
+std::unique_ptr<WeightSource> GgufWeightsOf(GgufFile file);
 
 // The shortest decimal that rounds to this finite binary32, read as binary64.
 double ShortestDecimal(float value);

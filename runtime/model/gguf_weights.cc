@@ -151,7 +151,9 @@ class GgufWeights final : public WeightSource {
 }  // namespace
 
 std::unique_ptr<WeightSource> OpenGgufWeights(const std::filesystem::path& path) {
-  return std::make_unique<GgufWeights>(GgufFile::Open(path));
+  return GgufWeightsOf(GgufFile::Open(path));
 }
+
+std::unique_ptr<WeightSource> GgufWeightsOf(GgufFile file) { return std::make_unique<GgufWeights>(std::move(file)); }
 
 }  // namespace invar

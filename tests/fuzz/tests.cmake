@@ -5,7 +5,8 @@ file(GLOB fuzz_sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_LIST_DIR}/*_fuzz.cc")
 if(INVAR_FUZZ)
   file(GLOB parsers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/runtime/base/*.cc" "${PROJECT_SOURCE_DIR}/runtime/weights/*.cc"
     "${PROJECT_SOURCE_DIR}/runtime/text/*.cc" "${PROJECT_SOURCE_DIR}/runtime/text/jinja/*.cc"
-    "${PROJECT_SOURCE_DIR}/runtime/model/*config*.cc" "${PROJECT_SOURCE_DIR}/runtime/model/exact.cc")
+    "${PROJECT_SOURCE_DIR}/runtime/model/*config*.cc" "${PROJECT_SOURCE_DIR}/runtime/model/gguf_*.cc" "${PROJECT_SOURCE_DIR}/runtime/model/exact.cc")
+  list(REMOVE_DUPLICATES parsers)
   add_library(invar_parsers STATIC ${parsers})
   target_include_directories(invar_parsers PUBLIC "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/include")
   target_link_libraries(invar_parsers PUBLIC invar_options invar_deps::json PRIVATE invar_deps::sha256 invar_deps::hwy)
