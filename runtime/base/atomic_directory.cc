@@ -24,6 +24,10 @@ void RequireCheckpoint(const fs::path& directory) {
     const std::string name = entry.path().filename().string(), extension = entry.path().extension().string();
     const bool known = extension == ".json" || extension == ".safetensors" || extension == ".jinja" ||
                        extension == ".model" || name == "merges.txt";
+    if (name == "additional_chat_templates" && entry.is_directory(error) && !entry.is_symlink(error)) {
+      RequireCheckpoint(entry.path());
+      continue;
+    }
     if (!known || !entry.is_regular_file(error) || entry.is_symlink(error)) {
       throw Error("cannot replace " + directory.string() + ": it holds " + Quoted(name) +
                   ", which is no file of a checkpoint; name another directory, or move that away");

@@ -77,11 +77,11 @@ class Elements {
 
   const std::vector<std::byte>& Of(const TensorSpec& spec) {
     const TensorView& view = source_.Get(spec.name);
-    stored_.resize(view.bytes);
+    stored_.resize(static_cast<size_t>(view.bytes));
     view.CopyTo(stored_.data());
     if (view.dtype == spec.dtype) {
       // CopyTo gave the machine's order.
-      written_.resize(view.bytes);
+      written_.resize(stored_.size());
       CopyLittleEndian(stored_.data(), stored_.size(), DTypeSize(view.dtype), written_.data());
       return written_;
     }
@@ -187,6 +187,13 @@ void CopyOthers(const fs::path& source, const fs::path& target) {
     WriteText(target / name, ReadWholeFile(entry.path(), kLargestFile));
   }
   if (error) throw Error("cannot read the directory " + source.string() + ": " + error.message());
+  const fs::path more = fs::path("additional_chat_templates");
+  if (!fs::is_directory(source / more, error)) return;
+  fs::create_directory(target / more);
+  for (const fs::directory_entry& entry : fs::directory_iterator(source / more, error)) {
+    if (entry.path().extension() != ".jinja" || !fs::is_regular_file(entry.path(), error)) continue;
+    WriteText(target / more / entry.path().filename(), ReadWholeFile(entry.path(), kLargestFile));
+  }
 }
 
 void WriteFromGguf(const GgufFile& file, std::optional<DType> type, const fs::path& target) {

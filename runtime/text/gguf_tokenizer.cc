@@ -280,7 +280,21 @@ nlohmann::ordered_json GgufTokenizerConfig(const GgufFile& file) {
     const std::optional<int64_t> id = file.Integer(key, 0, INT32_MAX);
     if (id && static_cast<size_t>(*id) < tokens.size()) config[field] = ValidUtf8(tokens[static_cast<size_t>(*id)]);
   }
-  if (const std::optional<std::string_view> chat = file.String("tokenizer.chat_template")) config["chat_template"] = ValidUtf8(*chat);
+  // One template, or several by name.
+  const std::string key = "tokenizer.chat_template";
+  Json templates = Json::array();
+  if (const std::optional<std::string_view> chat = file.String(key)) {
+    templates.push_back({{"name", "default"}, {"template", ValidUtf8(*chat)}});
+  }
+  for (const GgufFile::Entry& entry : file.metadata()) {
+    if (!entry.key.starts_with(key + ".")) continue;
+    templates.push_back({{"name", ValidUtf8(entry.key.substr(key.size() + 1))}, {"template", ValidUtf8(*file.String(entry.key))}});
+  }
+  if (templates.size() == 1 && templates[0]["name"] == "default") {
+    config["chat_template"] = templates[0]["template"];
+  } else if (!templates.empty()) {
+    config["chat_template"] = templates;
+  }
   return config;
 }
 

@@ -322,10 +322,10 @@ void GgufFile::Read(std::span<const std::byte> bytes, uint64_t size) {
   const Header header = ReadHeader(cursor, source_);
   version_ = header.version;
   cursor.Expect(header.entries, 8 + 4 + 1, "metadata keys");
-  metadata_.reserve(static_cast<size_t>(header.entries));
   for (uint64_t i = 0; i < header.entries; ++i) {
     Entry entry;
     entry.key = cursor.Text("a metadata key", kMaxName);
+    if (entry.key.empty()) throw Error(source_ + " has metadata without a key" + kDownload);
     const std::string what = "the metadata " + Quoted(entry.key);
     entry.value = cursor.Value(cursor.Type(what), what);
     metadata_.push_back(entry);
@@ -343,7 +343,6 @@ void GgufFile::Read(std::span<const std::byte> bytes, uint64_t size) {
 
   cursor.Expect(header.tensors, 8 + 4 + 4 + 8, "tensors");
   std::vector<Listed> listed;
-  listed.reserve(static_cast<size_t>(header.tensors));
   for (uint64_t i = 0; i < header.tensors; ++i) listed.push_back(ReadTensor(cursor, source_));
   const uint64_t begin = std::min<uint64_t>(AlignUp(cursor.offset(), alignment), size);
   PlaceTensors(listed, begin, size - begin, alignment, source_);

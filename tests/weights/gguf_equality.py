@@ -106,7 +106,14 @@ def equal_bits(invar, only):
                     left_out.append(f"{case.name} ({e})")
                     break
                 try:
-                    theirs, ours = invar.fingerprint(folder, ids), invar.fingerprint(path, ids)
+                    theirs = invar.fingerprint(folder, ids)
+                except RuntimeError as e:
+                    # What is refused as safetensors is refused as GGUF.
+                    expect(invar.run("logits", "-m", path, "--ids", "1").returncode == 1, f"{case.name}: not refused")
+                    left_out.append(f"{case.name} (refused: {e})")
+                    break
+                try:
+                    ours = invar.fingerprint(path, ids)
                 except RuntimeError as e:
                     expect(False, f"{case.name} {kind}: {e}")
                     continue
@@ -199,7 +206,7 @@ TEXTS = 250
 
 def texts(root, name):
     with open(os.path.join(root, "tests", "text", "cases", name + ".json"), encoding="utf-8") as f:
-        cases = [c["text"] for c in json.load(f)]
+        cases = [c["text"] for c in json.load(f) if c["text"] is not None]
     with open(os.path.join(root, "models", "tinyshakespeare.txt"), encoding="utf-8") as f:
         play = f.read()
     rng = random.Random(4)
