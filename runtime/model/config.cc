@@ -70,6 +70,12 @@ ModelConfig ModelConfig::Parse(std::string_view text, const std::string& source)
 ModelConfig ModelConfig::FromJson(const nlohmann::json& json, const std::string& where) {
   const JsonFields fields(json, where);
   ModelConfig config;
+  if (!fields.IsNull("quantization_config")) {
+    const JsonFields quantized = fields.Child("quantization_config");
+    const std::string method = quantized.IsNull("quant_method") ? "an unnamed method" : Quoted(quantized.String("quant_method").value());
+    throw Error(where + ": the weights are quantised (quantization_config: " + method +
+                "), which is not supported; use a checkpoint stored as F32, F16 or BF16");
+  }
   if (fields.IsNull("model_type")) fields.Reject("model_type", "the name of a model family, such as gpt2 or qwen3");
   config.model_type = fields.String("model_type").value();
   if (config.model_type == "gpt2") {

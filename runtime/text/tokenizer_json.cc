@@ -103,6 +103,32 @@ std::string Scheme(const JsonFields& metaspace) {
 
 }  // namespace
 
+namespace {
+
+// Which of Hugging Face's classes reads a directory's vocab.json and merges.txt, as it chooses: the two files do not say how
+// text is cut. GPT2Tokenizer or Qwen2Tokenizer; GPT-2's where nothing says otherwise.
+std::string ClassOf(const std::filesystem::path& directory) {
+  const auto read = [&](const char* file, const char* field) -> std::string {
+    if (!NameExists(directory / file)) return "";
+    const nlohmann::json json = ParseJsonFile(directory / file, kLargestFile);
+    const JsonFields fields(json, (directory / file).string());
+    return fields.IsNull(field) ? "" : fields.String(field).value();
+  };
+  const auto refuse = [&](const char* file, const std::string& what) {
+    throw Error((directory / file).string() + ": how " + what + " cuts text is not known; put the model's tokenizer.json into the directory");
+  };
+  std::string kind = read("tokenizer_config.json", "tokenizer_class");
+  if (kind.ends_with("Fast")) kind.resize(kind.size() - 4);
+  if (kind == "GPT2Tokenizer" || kind == "Qwen2Tokenizer") return kind;
+  if (!kind.empty()) refuse("tokenizer_config.json", "the tokenizer_class " + Quoted(kind));
+  const std::string type = read("config.json", "model_type");
+  if (type == "qwen2" || type == "qwen3" || type == "qwen3_moe") return "Qwen2Tokenizer";
+  if (!type.empty() && type != "gpt2") refuse("config.json", "a tokenizer of model_type " + Quoted(type));
+  return "GPT2Tokenizer";
+}
+
+}  // namespace
+
 Tokenizer Tokenizer::FromJson(const nlohmann::json& json, const std::string& where) {
   const ScopedFloatEnv env;
   Tokenizer tokenizer;
@@ -218,22 +244,14 @@ void Tokenizer::ReadVocabAndMerges(const std::filesystem::path& vocab, const std
   }
   FindWholeTokens();
 
-  splitter_ = Splitter::kGpt2;
+  const std::filesystem::path directory = vocab.parent_path(), beside = directory / "tokenizer_config.json";
+  const std::string kind = ClassOf(directory);
+  splitter_ = kind == "Qwen2Tokenizer" ? Splitter::kQwen2 : Splitter::kGpt2;
+  nfc_ = kind == "Qwen2Tokenizer";
   nlohmann::json added = nlohmann::json::array();
-  const std::filesystem::path beside = vocab.parent_path() / "tokenizer_config.json";
-  std::error_code error;
-  if (std::filesystem::exists(beside, error)) {
+  if (NameExists(beside)) {
     const nlohmann::json config = ParseJsonFile(beside, kLargestFile);
     const JsonFields fields(config, beside.string());
-    std::string kind = fields.IsNull("tokenizer_class") ? "GPT2Tokenizer" : fields.String("tokenizer_class").value();
-    if (kind.ends_with("Fast")) kind.resize(kind.size() - 4);
-    if (kind == "Qwen2Tokenizer") {
-      splitter_ = Splitter::kQwen2;
-      nfc_ = true;
-    } else if (kind != "GPT2Tokenizer") {
-      throw Error(beside.string() + ": how the tokenizer_class " + Quoted(kind) +
-                  " cuts text is not known; put the model's tokenizer.json into the directory");
-    }
     add_prefix_space_ = FlagOf(fields, "add_prefix_space", false);
     if (!fields.IsNull("added_tokens_decoder")) {
       const nlohmann::json& tokens = *fields.Find("added_tokens_decoder");

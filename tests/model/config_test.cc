@@ -69,6 +69,7 @@ TEST_P(ConfigTest, WrongValuesAreRefusedByName) {
   ExpectRefused("model_type", "mamba", "mamba");
   ExpectRefused("model_type", kErased, "model_type");
   ExpectRefused("model_type", 7, "model_type");
+  ExpectRefused("quantization_config", {{"quant_method", "gptq"}, {"bits", 4}}, "gptq");
   if (gpt2) {
     ExpectRefused("activation_function", "softsign", "softsign");
   } else {

@@ -143,6 +143,16 @@ TEST(Tokenizer, ConfigBesideVocabularyAndMergesSaysHowTextIsCut) {
     if (c["text"].is_null()) continue;
     EXPECT_EQ(parts.Encode(c["text"].get<std::string>()), c["ids"].get<std::vector<int32_t>>()) << c["text"];
   }
+  // Without a class, config.json's model_type says it; without either, it is GPT-2's.
+  config.erase("tokenizer_class");
+  WriteText(folder / "tokenizer_config.json", config.dump());
+  const std::string told = "ROMEO: I'll DON'T we've";
+  EXPECT_NE(Tokenizer::Load(folder.path()).Encode(told), parts.Encode(told));
+  WriteText(folder / "config.json", R"({"model_type": "qwen3"})");
+  EXPECT_EQ(Tokenizer::Load(folder.path()).Encode(told), parts.Encode(told));
+  WriteText(folder / "config.json", R"({"model_type": "llama"})");
+  EXPECT_THROW(Tokenizer::Load(folder.path()), Error);
+  std::filesystem::remove(folder / "config.json");
   config["tokenizer_class"] = "TokenizersBackend";
   WriteText(folder / "tokenizer_config.json", config.dump());
   EXPECT_THROW(Tokenizer::Load(folder.path()), Error);
