@@ -3,6 +3,7 @@
 
 #include "invar/kernels.h"
 #include "runtime/base/error.h"
+#include "runtime/base/interrupt.h"
 #include "runtime/base/sha256.h"
 #include "runtime/cli/common.h"
 #include "runtime/engine/score.h"
@@ -59,6 +60,7 @@ int RunLogits(const Flags& flags) {
   if (flags.log_probabilities) log_probabilities = LogProbabilities(engine, ids, logits);
   const std::string fingerprint = Fingerprint(logits.data(), logits.size());
   if (!flags.output.empty()) {
+    const CatchInterrupts caught;
     WriteOutput(flags.output, ids, logits, log_probabilities, engine.vocab_size(), fingerprint);
   }
   if (flags.json) {
