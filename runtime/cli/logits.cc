@@ -22,7 +22,10 @@ struct Flags {
 };
 
 std::vector<int32_t> ReadIds(const Flags& flags) {
-  if (flags.ids.given() == flags.prompt.given()) {
+  if (flags.ids.given() && flags.prompt.given()) {
+    throw UsageError("a text (-p, -f) and token ids (--ids, --ids-file) exclude each other; give one of them");
+  }
+  if (!flags.ids.given() && !flags.prompt.given()) {
     throw UsageError("give the text either as --prompt or --file, or as --ids or --ids-file");
   }
   if (flags.ids.given()) return flags.ids.Read();
