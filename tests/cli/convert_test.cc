@@ -1,4 +1,5 @@
 // invar convert and inspect, on the bundled models (tests/weights/gguf_equality.py does more, with other people's libraries).
+#include <bit>
 #include <csignal>
 #include <list>
 
@@ -6,8 +7,10 @@
 #include "runtime/base/atomic_file.h"
 #include "runtime/base/error.h"
 #include "runtime/base/interrupt.h"
+#include "runtime/weights/narrow.h"
 #include "tests/cli/process.h"
 #include "tests/model/bundled.h"
+#include "tests/support/sanitized.h"
 
 namespace invar::testing {
 namespace {
@@ -106,6 +109,35 @@ TEST(Convert, RefusesAndLeavesNothingBehind) {
   std::filesystem::create_directory_symlink(folder / "out", folder / "link");
   ExpectRefused({"convert", "-m", model, "-o", (folder / "link").string(), "--force"}, 1, {"no directory"});
   EXPECT_EQ(EntriesOf(folder.path()), 4u);
+}
+
+// A tensor of many pieces, in less memory than it has bytes.
+TEST(Convert, ALargeTensorIsConvertedInPieces) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer needs more address space than that";
+  const TemporaryDirectory folder;
+  fs::copy(ModelDir("gpt2"), folder / "m");
+  const SafetensorsFile file = SafetensorsFile::Open(ModelDir("gpt2") / "model.safetensors");
+  std::vector<float> values((size_t{24} << 20) + 3);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 2039);  // prime: no piece is like another
+  std::vector<NamedTensor> tensors = {{"unused", DType::kF32, {values.size()}, std::as_bytes(std::span(values))}};
+  std::list<std::vector<std::byte>> kept;  // what tensors points to
+  for (const std::string& name : file.names()) {
+    kept.push_back(BytesOf(file.Get(name)));
+    tensors.push_back({name, file.Get(name).dtype, file.Get(name).shape, kept.back()});
+  }
+  WriteSafetensors(folder / "m" / "model.safetensors", tensors);
+  for (const char* type : {"keep", "f16"}) {
+    const Outcome o = RunProgram("/bin/sh", {"-c", "ulimit -v 90000; exec \"$0\" convert -m \"$1\" -o \"$2\" --type \"$3\"", INVAR_PROGRAM,
+                                             (folder / "m").string(), (folder / type).string(), type});
+    ASSERT_EQ(o.code, 0) << o.err;
+  }
+  EXPECT_TRUE(BytesOf(SafetensorsFile::Open(folder / "keep/model.safetensors").Get("unused")) == BytesOf(SafetensorsFile::Open(folder / "m/model.safetensors").Get("unused")));
+  const SafetensorsFile narrow = SafetensorsFile::Open(folder / "f16/model.safetensors");
+  const std::vector<uint16_t> halves = TensorValues<uint16_t>(narrow, "unused");
+  ASSERT_EQ(halves.size(), values.size());
+  size_t wrong = 0;
+  for (size_t i = 0; i < halves.size(); ++i) wrong += NarrowF16(std::bit_cast<uint32_t>(values[i])) != halves[i];
+  EXPECT_EQ(wrong, 0u);
 }
 
 TEST(Convert, ForceReplacesACheckpointAndNothingElse) {
