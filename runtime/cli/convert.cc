@@ -5,8 +5,8 @@
 #include <iostream>
 
 #include "runtime/base/error.h"
-#include "runtime/base/interrupt.h"
 #include "runtime/base/json.h"
+#include "runtime/cli/catch_interrupts.h"
 #include "runtime/cli/common.h"
 
 namespace invar::cli {

@@ -3,8 +3,8 @@
 
 #include "invar/kernels.h"
 #include "runtime/base/error.h"
-#include "runtime/base/interrupt.h"
 #include "runtime/base/sha256.h"
+#include "runtime/cli/catch_interrupts.h"
 #include "runtime/cli/common.h"
 #include "runtime/engine/score.h"
 #include "runtime/weights/safetensors.h"

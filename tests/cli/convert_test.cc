@@ -7,6 +7,7 @@
 #include "runtime/base/atomic_file.h"
 #include "runtime/base/error.h"
 #include "runtime/base/interrupt.h"
+#include "runtime/cli/catch_interrupts.h"
 #include "runtime/weights/narrow.h"
 #include "tests/cli/process.h"
 #include "tests/model/bundled.h"
@@ -194,7 +195,7 @@ TEST(Convert, CopiesWhatBelongsToTheModel) {
 TEST(Convert, AnInterruptLeavesNothingBehind) {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     const TemporaryDirectory folder;
-    const CatchInterrupts caught;
+    const cli::CatchInterrupts caught;
     try {
       AtomicDirectory directory(folder / "a");
       AtomicFile file(directory.path() / "f");
