@@ -3,8 +3,10 @@
 #include <random>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include "runtime/base/error.h"
+#include "runtime/base/interrupt.h"
 #include "runtime/base/json.h"
 
 namespace invar {
@@ -17,25 +19,6 @@ namespace fs = std::filesystem;
               "; check that its parent exists, is writable and has space");
 }
 
-// Only what a checkpoint is made of may be thrown away with it.
-void RequireCheckpoint(const fs::path& directory) {
-  std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) {
-    const std::string name = entry.path().filename().string(), extension = entry.path().extension().string();
-    const bool known = extension == ".json" || extension == ".safetensors" || extension == ".jinja" ||
-                       extension == ".model" || name == "merges.txt";
-    if (name == "additional_chat_templates" && entry.is_directory(error) && !entry.is_symlink(error)) {
-      RequireCheckpoint(entry.path());
-      continue;
-    }
-    if (!known || !entry.is_regular_file(error) || entry.is_symlink(error)) {
-      throw Error("cannot replace " + directory.string() + ": it holds " + Quoted(name) +
-                  ", which is no file of a checkpoint; name another directory, or move that away");
-    }
-  }
-  if (error) Fail(directory, error);
-}
-
 fs::path Beside(const fs::path& target) {
   // Unpredictable, so that two runs do not meet; a meeting is noticed by create_directory all the same.
   std::random_device random;
@@ -45,7 +28,7 @@ fs::path Beside(const fs::path& target) {
 
 }  // namespace
 
-AtomicDirectory::AtomicDirectory(const fs::path& target, bool replace) {
+AtomicDirectory::AtomicDirectory(const fs::path& target, MayReplace may_replace) : may_replace_(std::move(may_replace)) {
   target_ = target.has_filename() ? target : target.parent_path();  // a slash at the end
   if (!target_.has_filename() || target_.filename() == "." || target_.filename() == "..") {
     throw Error("cannot write the directory " + Quoted(target.string()) + ": it has no name of its own; name a new one");
@@ -53,9 +36,9 @@ AtomicDirectory::AtomicDirectory(const fs::path& target, bool replace) {
   std::error_code error;
   const fs::file_status status = fs::symlink_status(target_, error);
   if (fs::exists(status)) {
-    if (!replace) throw Error(target_.string() + " exists already; name another directory, or replace it with --force");
+    if (!may_replace_) throw Error(target_.string() + " exists already; name another directory, or replace it with --force");
     if (!fs::is_directory(status)) throw Error("cannot replace " + target_.string() + ": it is no directory; name another");
-    RequireCheckpoint(target_);
+    may_replace_(target_);
     replaces_ = true;
   }
   for (int attempt = 0; attempt < 100; ++attempt) {
@@ -75,8 +58,10 @@ AtomicDirectory::~AtomicDirectory() {
 }
 
 void AtomicDirectory::Commit() {
+  CheckInterrupt();
   std::error_code error;
   if (replaces_) {
+    may_replace_(target_);  // something may have been put there meanwhile
     const fs::path aside = Beside(target_);
     fs::rename(target_, aside, error);
     if (error) Fail(target_, error);

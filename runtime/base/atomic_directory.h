@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 
 namespace invar {
 
@@ -9,9 +10,12 @@ namespace invar {
 // an early return) it is removed and the target is untouched.
 class AtomicDirectory {
  public:
-  // Throws Error where the target exists, unless `replace`, and then where it is anything but a directory that holds a
-  // checkpoint's files alone (nothing else may be lost), and where its parent cannot be written.
-  AtomicDirectory(const std::filesystem::path& target, bool replace);
+  // Throws Error for what is not to be lost with the directory that is given to it.
+  using MayReplace = std::function<void(const std::filesystem::path&)>;
+
+  // Throws Error where the target exists, unless it is a directory and `may_replace` is given and agrees (now, and again
+  // before it is replaced), and where its parent cannot be written.
+  explicit AtomicDirectory(const std::filesystem::path& target, MayReplace may_replace = nullptr);
   ~AtomicDirectory();
   AtomicDirectory(const AtomicDirectory&) = delete;
   AtomicDirectory& operator=(const AtomicDirectory&) = delete;
@@ -22,6 +26,7 @@ class AtomicDirectory {
 
  private:
   std::filesystem::path target_, temporary_;
+  MayReplace may_replace_;
   bool replaces_ = false;
 };
 

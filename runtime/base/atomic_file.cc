@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "runtime/base/error.h"
+#include "runtime/base/interrupt.h"
 
 #if defined(_WIN32)
 #include <io.h>
@@ -97,6 +98,7 @@ void AtomicFile::Write(const void* data, size_t size) {
   if (descriptor_ < 0) throw Error("cannot write " + path_.string() + ": it was already committed");
   const char* from = static_cast<const char*>(data);
   while (size > 0) {
+    CheckInterrupt();
     // Systems cut or refuse writes of 2 GiB and more.
     const long long written = WriteSome(descriptor_, from, std::min<size_t>(size, size_t{1} << 30));
     if (written < 0 && errno == EINTR) continue;
@@ -109,6 +111,7 @@ void AtomicFile::Write(const void* data, size_t size) {
 void AtomicFile::Commit() {
   if (descriptor_ < 0) throw Error("cannot write " + path_.string() + ": it was already committed");
   if (Sync(descriptor_) != 0) Fail(path_);
+  CheckInterrupt();
   // The descriptor is gone even where close reports a delayed error (a network file system).
   const int descriptor = descriptor_;
   descriptor_ = -1;

@@ -80,7 +80,7 @@ std::string Printable(std::string_view text, size_t limit) {
 
 std::string Describe(const nlohmann::json& value) {
   if (value.is_object()) return "an object";
-  if (value.is_array()) return "a list";
+  if (value.is_array()) return "a list of length " + std::to_string(value.size());
   if (value.is_string()) return Quoted(value.get_ref<const std::string&>());
   return value.dump();
 }

@@ -121,6 +121,14 @@ bool InputWaits() {
   return std::cin.peek() != std::istream::traits_type::eof();
 }
 
+bool ErrorIsTerminal() {
+#if defined(__unix__) || defined(__APPLE__)
+  return isatty(STDERR_FILENO) != 0;
+#else
+  return false;
+#endif
+}
+
 std::string ReadText(const std::string& path) {
   if (path != "-") return ReadWholeStream(path, kLargestText);
   std::string text;

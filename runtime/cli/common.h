@@ -50,6 +50,9 @@ struct IdsFlags {
 // Whether something is piped into the program: standard input is no terminal, and not empty.
 bool InputWaits();
 
+// Whether somebody watches standard error.
+bool ErrorIsTerminal();
+
 // A whole file, or standard input where the path is "-".
 std::string ReadText(const std::string& path);
 

@@ -6,6 +6,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
+#include "runtime/cli/catch_interrupts.h"
 #include "runtime/cli/common.h"
 
 namespace invar::cli {
@@ -43,12 +44,17 @@ int RunConvert(const Flags& flags) {
   options.type = TypeOf(flags.type);
   options.shard_bytes = ShardBytes(flags.shard);
   options.replace = flags.force;
+  const CatchInterrupts caught;
   const Converted done = Convert(flags.model.path(), flags.output, options);
   if (flags.json) {
     PrintJson({{"directory", flags.output}, {"tensors", done.tensors}, {"files", done.files}, {"bytes", done.bytes}});
   } else {
     std::cout << flags.output << ": " << done.tensors << " tensors, " << done.bytes << " bytes in " << done.files
               << (done.files == 1 ? " file\n" : " files\n");
+  }
+  std::cout.flush();
+  if (!std::cout) {
+    throw Error("the directory " + flags.output + " was written, but standard output could not be; the disk may be full or the reader gone");
   }
   return 0;
 }
@@ -57,12 +63,15 @@ int RunConvert(const Flags& flags) {
 
 void AddConvert(CLI::App& app, Action& action) {
   CLI::App* convert = app.add_subcommand("convert", "write a model's directory anew: in another type, in shards, or from a GGUF file");
+  convert->footer("Written beside the weights: config.json, and of the model's directory generation_config.json, tokenizer*.json, "
+                  "tokenizer.model, vocab.json, merges.txt, added_tokens.json, special_tokens_map.json, chat_template.json, "
+                  "chat_template.jinja and additional_chat_templates/*.jinja. No other file is copied.");
   auto flags = std::make_shared<Flags>();
   flags->model.Add(*convert, false, false);
   convert->add_option("-o,--output", flags->output, "directory to write; it appears whole or not at all")->required();
   convert->add_option("--type", flags->type, "type of the weights: f32, bf16, f16 (to nearest even), or keep");
   convert->add_option("--shard", flags->shard, "bytes of weights in one file at most, such as 5GB; otherwise one file");
-  convert->add_flag("--force", flags->force, "replace the directory where it holds a checkpoint's files alone");
+  convert->add_flag("--force", flags->force, "replace the directory where it holds a checkpoint (config.json, weights) and nothing else");
   convert->add_flag("--json", flags->json, "print JSON");
   convert->callback([&action, flags] { action = [flags] { return RunConvert(*flags); }; });
 }

@@ -1,6 +1,7 @@
 // invar generate: text in, text out.
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <iostream>
 #include <mutex>
@@ -27,7 +28,8 @@ struct Flags {
   std::vector<std::string> logit_bias, stop;
   bool ignore_end = false, chat = false, json = false, hide_prompt = false, quiet = false, log_probabilities = false,
        no_thinking = false;
-  std::string system, messages, tools, date;
+  std::string system, messages, tools;
+  std::optional<std::string> date;
   std::vector<std::string> chat_variables;
 };
 
@@ -50,14 +52,24 @@ std::string Number(double v) {
   return text;
 }
 
-// key=value, the value JSON or else a string.
+// key=value, the value JSON or else a string. What the program sets itself, or what was set before, would be lost without
+// a word.
 void SetVariable(nlohmann::ordered_json& variables, const std::string& assignment) {
   const size_t equals = assignment.find('=');
   if (equals == std::string::npos || equals == 0) {
     throw UsageError("--chat-var " + assignment + " is not of the form name=value");
   }
-  const std::string value = assignment.substr(equals + 1);
-  nlohmann::ordered_json& variable = variables[assignment.substr(0, equals)];
+  const std::string name = assignment.substr(0, equals), value = assignment.substr(equals + 1);
+  if (name == "messages" || name == "add_generation_prompt") {
+    throw UsageError("--chat-var " + Quoted(name) + " is set by the program" +
+                     (name == "messages" ? "; give --messages, --system or -p" : "; leave it out"));
+  }
+  if (variables.contains(name)) {
+    throw UsageError("--chat-var " + Quoted(name) + " is given already" +
+                     (name == "tools" ? ", or set by --tools" : name == "enable_thinking" ? ", or set by --no-thinking" : "") +
+                     "; give it once");
+  }
+  nlohmann::ordered_json& variable = variables[name];
   try {
     variable = ParseOrderedJson(value, "--chat-var");
   } catch (const Error&) {
@@ -66,14 +78,25 @@ void SetVariable(nlohmann::ordered_json& variables, const std::string& assignmen
 }
 
 jinja::Date ParseDate(const std::string& text) {
-  jinja::Date date;
-  int used = 0;
-  if (std::sscanf(text.c_str(), "%4d-%2d-%2d%n", &date.year, &date.month, &date.day, &used) != 3 ||
-      static_cast<size_t>(used) != text.size() || date.year < 1 || date.month < 1 || date.month > 12 || date.day < 1 ||
-      date.day > 31) {
-    throw UsageError("--date " + text + " is not a day of the form YYYY-MM-DD");
+  const auto number = [&](size_t from, size_t count) {
+    int value = 0;
+    for (size_t i = from; i < from + count; ++i) value = text[i] >= '0' && text[i] <= '9' ? value * 10 + (text[i] - '0') : -100000;
+    return value;
+  };
+  if (text.size() == 10 && text[4] == '-' && text[7] == '-') {
+    const int year = number(0, 4), month = number(5, 2), day = number(8, 2);
+    if (year >= 1 && month >= 1 && day >= 1 &&
+        std::chrono::year_month_day(std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
+                                    std::chrono::day(static_cast<unsigned>(day)))
+            .ok()) {
+      jinja::Date date;
+      date.year = year;
+      date.month = month;
+      date.day = day;
+      return date;
+    }
   }
-  return date;
+  throw UsageError("--date " + Quoted(text) + " is not a day of the form YYYY-MM-DD");
 }
 
 std::map<int32_t, double> ParseLogitBias(const std::vector<std::string>& given) {
@@ -168,11 +191,14 @@ class GenerateCommand {
  private:
   void ReadPrompts() {
     const bool text = flags_.prompt.given() || !flags_.messages.empty();
-    if (text == flags_.ids.given()) {
+    if (text && flags_.ids.given()) {
+      throw UsageError("a text (-p, -f, --messages) and token ids (--ids, --ids-file) exclude each other; give one of them");
+    }
+    if (!text && !flags_.ids.given()) {
       throw UsageError("give a prompt: -p TEXT, -f FILE (- for standard input), or --ids");
     }
     if (!flags_.chat && (!flags_.system.empty() || !flags_.messages.empty() || !flags_.chat_variables.empty() ||
-                          !flags_.tools.empty() || !flags_.date.empty() || flags_.no_thinking)) {
+                          !flags_.tools.empty() || flags_.date || flags_.no_thinking)) {
       throw UsageError("--system, --messages, --tools, --date, --no-thinking and --chat-var need --chat");
     }
     if (flags_.ids.given()) {
@@ -207,7 +233,7 @@ class GenerateCommand {
       history.insert(history.begin(), system);
     }
     ChatOptions options;
-    if (!flags_.date.empty()) options.today = ParseDate(flags_.date);
+    if (flags_.date) options.today = ParseDate(*flags_.date);
     if (!flags_.tools.empty()) {
       const nlohmann::ordered_json tools = ParseOrderedJson(ReadText(flags_.tools), "--tools " + Quoted(flags_.tools));
       if (!tools.is_array() || !std::all_of(tools.begin(), tools.end(), [](const auto& tool) { return tool.is_object(); })) {

@@ -4,6 +4,7 @@
 #include "invar/kernels.h"
 #include "runtime/base/error.h"
 #include "runtime/base/sha256.h"
+#include "runtime/cli/catch_interrupts.h"
 #include "runtime/cli/common.h"
 #include "runtime/engine/score.h"
 #include "runtime/weights/safetensors.h"
@@ -21,7 +22,10 @@ struct Flags {
 };
 
 std::vector<int32_t> ReadIds(const Flags& flags) {
-  if (flags.ids.given() == flags.prompt.given()) {
+  if (flags.ids.given() && flags.prompt.given()) {
+    throw UsageError("a text (-p, -f) and token ids (--ids, --ids-file) exclude each other; give one of them");
+  }
+  if (!flags.ids.given() && !flags.prompt.given()) {
     throw UsageError("give the text either as --prompt or --file, or as --ids or --ids-file");
   }
   if (flags.ids.given()) return flags.ids.Read();
@@ -59,6 +63,7 @@ int RunLogits(const Flags& flags) {
   if (flags.log_probabilities) log_probabilities = LogProbabilities(engine, ids, logits);
   const std::string fingerprint = Fingerprint(logits.data(), logits.size());
   if (!flags.output.empty()) {
+    const CatchInterrupts caught;
     WriteOutput(flags.output, ids, logits, log_probabilities, engine.vocab_size(), fingerprint);
   }
   if (flags.json) {

@@ -8,6 +8,8 @@
 #include <stdexcept>
 
 #include "runtime/base/error.h"
+#include "runtime/base/interrupt.h"
+#include "runtime/base/json.h"
 #include "runtime/base/version.h"
 #include "runtime/cli/common.h"
 
@@ -41,9 +43,13 @@ int Run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& e) {
-    return app.exit(e);
+    app.exit(e);
+    invar::cli::FlushOutput();
+    return 0;
   } catch (const CLI::ParseError& e) {
-    std::cerr << "invar: " << OneLine(e.what()) << "; see invar --help\n";
+    // The parser only says that a subcommand is required.
+    const bool word = argc > 1 && argv[1][0] != '-' && app.get_subcommands().empty();
+    std::cerr << "invar: " << (word ? "there is no subcommand " + invar::Quoted(argv[1]) : OneLine(e.what())) << "; see invar --help\n";
     return 2;
   }
   const int code = action();
@@ -65,6 +71,9 @@ int main(int argc, char** argv) {
   } catch (const invar::UsageError& e) {
     std::cerr << "invar: " << OneLine(e.what()) << "\n";
     return 2;
+  } catch (const invar::Interrupted& e) {
+    std::cerr << "invar: " << OneLine(e.what()) << "\n";
+    return 128 + e.signal();
   } catch (const std::bad_alloc&) {
     std::cerr << "invar: there is not enough memory for this model or request\n";
     return 1;

@@ -18,7 +18,10 @@ struct Flags {
 };
 
 int RunPerplexity(const Flags& flags) {
-  if (flags.prompt.given() == flags.ids.given()) throw UsageError("give a text: -f FILE (- for standard input), -p TEXT, or --ids");
+  if (flags.prompt.given() && flags.ids.given()) {
+    throw UsageError("a text (-p, -f) and token ids (--ids, --ids-file) exclude each other; give one of them");
+  }
+  if (!flags.prompt.given() && !flags.ids.given()) throw UsageError("give a text: -f FILE (- for standard input), -p TEXT, or --ids");
   if (flags.window < 0 || flags.stride < 0) throw UsageError("--window and --stride must not be negative");
   std::vector<int32_t> ids;
   if (flags.ids.given()) {
@@ -32,18 +35,24 @@ int RunPerplexity(const Flags& flags) {
   PerplexityOptions options;
   options.window = static_cast<size_t>(flags.window);
   options.stride = static_cast<size_t>(flags.stride);
-  if (!flags.quiet) {
+  const bool progress = !flags.quiet && ErrorIsTerminal();  // its carriage returns would garble a log
+  if (progress) {
     options.on_progress = [](size_t done, size_t total) { std::fprintf(stderr, "\r%zu of %zu tokens", done, total); };
   }
   const Perplexity p = ComputePerplexity(engine, ids, options);
-  if (!flags.quiet) std::fprintf(stderr, "\n");
+  if (progress) std::fprintf(stderr, "\n");
   if (flags.json) {
-    PrintJson({{"perplexity", p.perplexity}, {"uncertainty", p.uncertainty}, {"mean_log_probability", p.mean},
+    const nlohmann::ordered_json uncertainty = p.uncertainty ? nlohmann::ordered_json(*p.uncertainty) : nlohmann::ordered_json();
+    PrintJson({{"perplexity", p.perplexity}, {"uncertainty", uncertainty}, {"mean_log_probability", p.mean},
                {"tokens", p.tokens}, {"windows", p.windows}});
+  } else if (!p.uncertainty) {
+    char line[400];
+    std::snprintf(line, sizeof(line), "perplexity %.6f (no standard error: one token)\n", p.perplexity);
+    std::cout << line;
   } else {
     char line[800];
     std::snprintf(line, sizeof(line), "perplexity %.6f +/- %.6f over %zu tokens in %zu windows\n", p.perplexity,
-                  p.uncertainty, p.tokens, p.windows);
+                  *p.uncertainty, p.tokens, p.windows);
     std::cout << line;
   }
   return 0;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "runtime/engine/engine.h"
@@ -18,7 +19,8 @@ struct PerplexityOptions {
 
 struct Perplexity {
   double perplexity = 0;
-  double uncertainty = 0;  // one standard error: perplexity * sqrt(variance of the log-probabilities / count)
+  // One standard error, nothing for one token: perplexity * sqrt(variance of the log-probabilities / count).
+  std::optional<double> uncertainty;
   double mean = 0;         // of the log-probabilities
   size_t tokens = 0;       // counted
   size_t windows = 0;

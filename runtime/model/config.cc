@@ -23,7 +23,7 @@ void ReadGpt2(const JsonFields& f, ModelConfig& c) {
   const char* heads = Named(f, "n_head", "num_attention_heads");
   c.heads = Size(f, heads, 12);
   c.kv_heads = c.heads;
-  if (c.hidden_size % c.heads != 0) f.Reject(heads, "a divisor of the width, " + std::to_string(c.hidden_size));
+  if (c.hidden_size % c.heads != 0) RejectSize(f, heads, c.heads, "a divisor of the width, " + std::to_string(c.hidden_size));
   c.head_dim = c.hidden_size / c.heads;
   c.intermediate_size = Size(f, "n_inner", static_cast<int64_t>(4 * c.hidden_size));
   c.max_positions = Size(f, Named(f, "n_positions", "max_position_embeddings"), 1024);

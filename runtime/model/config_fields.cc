@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "runtime/base/error.h"
+
 namespace invar {
 namespace {
 
@@ -14,6 +16,11 @@ size_t Size(const JsonFields& fields, const char* name, int64_t fallback) {
   if (fields.IsNull(name) && fallback >= 1 && fallback <= kLargestSize) return static_cast<size_t>(fallback);
   if (fields.IsNull(name)) fields.Reject(name, "given and at most " + std::to_string(kLargestSize));
   return static_cast<size_t>(fields.Integer(name, 1, kLargestSize).value());
+}
+
+void RejectSize(const JsonFields& fields, const char* name, size_t value, const std::string& wanted) {
+  if (!fields.IsNull(name)) fields.Reject(name, wanted);
+  throw Error(fields.where() + ": " + name + " must be " + wanted + ", but it is left out and its default is " + std::to_string(value));
 }
 
 size_t Count(const JsonFields& fields, const char* name, int64_t fallback) {

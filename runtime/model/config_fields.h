@@ -15,6 +15,8 @@ inline constexpr int64_t kLargestSize = 1 << 25;
 
 // A size of at least 1; `fallback` where the field is absent or null.
 size_t Size(const JsonFields& fields, const char* name, int64_t fallback);
+// Throws as JsonFields::Reject, and tells the default where the field was left out: "missing" would not say what is wrong.
+[[noreturn]] void RejectSize(const JsonFields& fields, const char* name, size_t value, const std::string& wanted);
 // A number of parts, such as layers: each costs memory before any tensor is looked for.
 size_t Count(const JsonFields& fields, const char* name, int64_t fallback);
 bool Flag(const JsonFields& fields, const char* name, bool fallback);

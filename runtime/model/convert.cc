@@ -11,6 +11,9 @@
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
 #include "runtime/base/file.h"
+#include "runtime/base/interrupt.h"
+#include "runtime/base/memory.h"
+#include "runtime/model/checkpoint_files.h"
 #include "runtime/model/gguf_model.h"
 #include "runtime/model/model.h"
 #include "runtime/text/gguf_tokenizer.h"
@@ -24,7 +27,7 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr size_t kLargestFile = size_t{1} << 30;  // of a config, a vocabulary, a template
+constexpr size_t kLargestFile = size_t{1} << 30;  // of a config
 constexpr const char* kIndex = "model.safetensors.index.json";
 
 bool IsFloat(DType type) { return type == DType::kF32 || type == DType::kF16 || type == DType::kBF16; }
@@ -70,25 +73,50 @@ bool NaturallyBefore(const std::string& a, const std::string& b) {
   return a.size() - i < b.size() - j;
 }
 
-// A tensor's elements, little-endian, in the type asked for.
+// Tensors' elements, little-endian, in the type asked for, a piece at a time: a tensor may be larger than the memory.
 class Elements {
  public:
-  explicit Elements(const WeightSource& source) : source_(source) {}
+  Elements(const WeightSource& source, SafetensorsWriter& writer) : source_(source), writer_(writer) {}
 
-  const std::vector<std::byte>& Of(const TensorSpec& spec) {
+  void Append(const TensorSpec& spec) {
     const TensorView& view = source_.Get(spec.name);
-    stored_.resize(static_cast<size_t>(view.bytes));
-    view.CopyTo(stored_.data());
-    if (view.dtype == spec.dtype) {
-      // CopyTo gave the machine's order.
-      written_.resize(stored_.size());
-      CopyLittleEndian(stored_.data(), stored_.size(), DTypeSize(view.dtype), written_.data());
-      return written_;
+    const size_t size = DTypeSize(view.dtype);
+    const uint64_t count = view.elements();
+    if (view.layout == TensorView::Layout::kTransposed) {
+      // Whole, and a copy as it lies.
+      RequireMemory(SaturatingAdd(SaturatingMultiply(view.bytes, 2), 2 * kPieceBytes),
+                    "turning the matrix " + Quoted(spec.name) + " of " + source_.where() + " round needs",
+                    "free some memory, or convert from a checkpoint directory");
+      std::vector<std::byte> whole(static_cast<size_t>(view.bytes));
+      view.CopyTo(whole.data());
+      for (uint64_t first = 0; first < count; first += kPiece) {
+        const size_t part = static_cast<size_t>(std::min<uint64_t>(kPiece, count - first));
+        AppendPiece(spec, view.dtype, whole.data() + static_cast<size_t>(first) * size, part);
+      }
+      return;
     }
-    const size_t count = view.elements(), from = DTypeSize(view.dtype), to = DTypeSize(spec.dtype);
+    for (uint64_t first = 0; first < count; first += kPiece) {
+      const size_t part = static_cast<size_t>(std::min<uint64_t>(kPiece, count - first));
+      stored_.resize(part * size);
+      view.ReadElements(first, part, stored_.data());
+      AppendPiece(spec, view.dtype, stored_.data(), part);
+    }
+  }
+
+ private:
+  static constexpr uint64_t kPiece = uint64_t{4} << 20, kPieceBytes = kPiece * 8;  // elements; bytes of the widest
+
+  // Elements in the machine's order.
+  void AppendPiece(const TensorSpec& spec, DType type, const std::byte* elements, size_t count) {
+    const size_t from = DTypeSize(type), to = DTypeSize(spec.dtype);
     written_.resize(count * to);
+    if (type == spec.dtype) {
+      CopyLittleEndian(elements, count * from, from, written_.data());
+      writer_.Append(written_);
+      return;
+    }
     for (size_t i = 0; i < count; ++i) {
-      const uint32_t wide = Wide(view.dtype, stored_.data() + i * from);
+      const uint32_t wide = Wide(type, elements + i * from);
       const uint32_t narrow = Narrow(spec.dtype, wide);
       const uint32_t infinity = spec.dtype == DType::kF16 ? 0x7C00 : spec.dtype == DType::kBF16 ? 0x7F80 : 0;
       if (to == 2 && (narrow & 0x7FFF) == infinity && (wide & 0x7FFFFFFF) != 0x7F800000) {
@@ -100,10 +128,9 @@ class Elements {
       }
       for (size_t b = 0; b < to; ++b) written_[i * to + b] = static_cast<std::byte>(narrow >> (8 * b) & 0xFF);
     }
-    return written_;
+    writer_.Append(written_);
   }
 
- private:
   static uint32_t Wide(DType type, const std::byte* at) {
     if (type == DType::kF32) {
       uint32_t bits;
@@ -119,6 +146,7 @@ class Elements {
   }
 
   const WeightSource& source_;
+  SafetensorsWriter& writer_;
   std::vector<std::byte> stored_, written_;
 };
 
@@ -153,14 +181,15 @@ std::vector<Shard> ShardsOf(const WeightSource& source, const ConvertOptions& op
 
 void WriteWeights(const WeightSource& source, const std::vector<Shard>& shards, const fs::path& target, uint64_t bytes,
                   uint64_t parameters) {
-  Elements elements(source);
   nlohmann::json map = nlohmann::json::object();
   for (size_t i = 0; i < shards.size(); ++i) {
     char name[64] = "model.safetensors";
     if (shards.size() > 1) std::snprintf(name, sizeof(name), "model-%05zu-of-%05zu.safetensors", i + 1, shards.size());
     SafetensorsWriter writer(target / name, shards[i], {{"format", "pt"}});
+    Elements elements(source, writer);
     for (const TensorSpec& spec : writer.order()) {
-      writer.Append(elements.Of(spec));
+      CheckInterrupt();
+      elements.Append(spec);
       map[spec.name] = name;
     }
     writer.Commit();
@@ -175,25 +204,6 @@ void WriteConfig(Json config, DType type, const fs::path& target) {
   if (config.contains("torch_dtype")) config["torch_dtype"] = TorchName(type);
   if (config.contains("dtype") || !config.contains("torch_dtype")) config["dtype"] = TorchName(type);
   WriteText(target / "config.json", Dump(config, target / "config.json"));
-}
-
-// Everything beside the weights that says what the model is: configs, vocabularies, templates.
-void CopyOthers(const fs::path& source, const fs::path& target) {
-  std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(source, error)) {
-    const std::string name = entry.path().filename().string(), extension = entry.path().extension().string();
-    const bool wanted = extension == ".json" || extension == ".jinja" || extension == ".model" || name == "merges.txt";
-    if (!wanted || name == "config.json" || name == kIndex || name[0] == '.' || !fs::is_regular_file(entry.path(), error)) continue;
-    WriteText(target / name, ReadWholeFile(entry.path(), kLargestFile));
-  }
-  if (error) throw Error("cannot read the directory " + source.string() + ": " + error.message());
-  const fs::path more = fs::path("additional_chat_templates");
-  if (!fs::is_directory(source / more, error)) return;
-  fs::create_directory(target / more);
-  for (const fs::directory_entry& entry : fs::directory_iterator(source / more, error)) {
-    if (entry.path().extension() != ".jinja" || !fs::is_regular_file(entry.path(), error)) continue;
-    WriteText(target / more / entry.path().filename(), ReadWholeFile(entry.path(), kLargestFile));
-  }
 }
 
 void WriteFromGguf(const GgufFile& file, std::optional<DType> type, const fs::path& target) {
@@ -225,7 +235,14 @@ Converted Convert(const fs::path& source, const fs::path& target, const ConvertO
   Converted done;
   uint64_t parameters = 0;
   const std::vector<Shard> shards = ShardsOf(*weights, options, &done, &parameters);
-  AtomicDirectory directory(target, options.replace);
+  AtomicDirectory::MayReplace may_replace;
+  if (options.replace) {
+    may_replace = [&](const fs::path& old) {
+      RequireApart(source, old);
+      RequireCheckpointAlone(old);
+    };
+  }
+  AtomicDirectory directory(target, may_replace);
   if (gguf) {
     WriteFromGguf(GgufFile::Open(*gguf), options.type, directory.path());
   } else {
@@ -236,7 +253,7 @@ Converted Convert(const fs::path& source, const fs::path& target, const ConvertO
     } else {
       WriteText(directory.path() / "config.json", text);
     }
-    CopyOthers(source, directory.path());
+    CopyCheckpointTexts(source, directory.path());
   }
   WriteWeights(*weights, shards, directory.path(), done.bytes, parameters);
   directory.Commit();

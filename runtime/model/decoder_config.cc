@@ -130,7 +130,7 @@ std::vector<size_t> Windows(const JsonFields& f, const ModelConfig& c, const Fam
   const bool every = family.sliding == Sliding::kAlways || std::string(family.type) == "qwen3_moe";
   if (!f.IsNull("layer_types")) {
     const nlohmann::json& types = *f.Find("layer_types");
-    if (!types.is_array() || types.size() != c.layers) f.Reject("layer_types", "a list of one for each layer");
+    if (!types.is_array() || types.size() != c.layers) f.Reject("layer_types", "a list of length " + std::to_string(c.layers) + ", one for each layer");
     for (size_t i = 0; i < c.layers; ++i) {
       if (types[i] == "sliding_attention") {
         if (!on) f.Reject("layer_types", "full_attention throughout, as no sliding window is configured");
@@ -156,7 +156,7 @@ ExpertsConfig Experts(const JsonFields& f, const ModelConfig& c) {
   e.per_token = Size(f, "num_experts_per_tok", 8);
   e.intermediate_size = Size(f, "moe_intermediate_size", 768);
   e.normalize = Flag(f, "norm_topk_prob", false);
-  if (e.per_token > e.experts) f.Reject("num_experts_per_tok", "at most num_experts, " + std::to_string(e.experts));
+  if (e.per_token > e.experts) RejectSize(f, "num_experts_per_tok", e.per_token, "at most num_experts, " + std::to_string(e.experts));
   // The weighted sum over a token's experts is one chain (contract, section 3), one leaf of at most 256 terms.
   if (e.per_token > 256) f.Reject("num_experts_per_tok", "at most 256");
   const size_t step = Size(f, "decoder_sparse_step", 1);
@@ -185,18 +185,18 @@ bool ReadDecoder(const std::string& type, const JsonFields& f, ModelConfig& c) {
   const bool as_many = family->kv_heads == 0 || f.Find("num_key_value_heads") != nullptr;  // null says so too
   c.kv_heads = Size(f, "num_key_value_heads", as_many ? static_cast<int64_t>(c.heads) : family->kv_heads);
   if (c.heads % c.kv_heads != 0) {
-    f.Reject("num_key_value_heads", "a divisor of num_attention_heads, " + std::to_string(c.heads));
+    RejectSize(f, "num_key_value_heads", c.kv_heads, "a divisor of num_attention_heads, " + std::to_string(c.heads));
   }
   if (family->head_dim == 0 && f.IsNull("head_dim") && c.hidden_size % c.heads != 0) {
-    f.Reject("num_attention_heads", "a divisor of hidden_size, " + std::to_string(c.hidden_size));
+    RejectSize(f, "num_attention_heads", c.heads, "a divisor of hidden_size, " + std::to_string(c.hidden_size));
   }
   c.head_dim = Size(f, "head_dim", family->head_dim != 0 ? family->head_dim : static_cast<int64_t>(c.hidden_size / c.heads));
   if (c.heads * c.head_dim > static_cast<size_t>(kLargestSize)) {
-    f.Reject("num_attention_heads", "at most " + std::to_string(kLargestSize) + " / head_dim, " + std::to_string(c.head_dim));
+    RejectSize(f, "num_attention_heads", c.heads, "at most " + std::to_string(kLargestSize) + " / head_dim, " + std::to_string(c.head_dim));
   }
   // Each pair of a head costs a frequency worked out exactly.
-  if (c.head_dim > kLargestHead) f.Reject("head_dim", "at most " + std::to_string(kLargestHead));
-  if (c.head_dim % 2 != 0) f.Reject("head_dim", "even, for rotary position embeddings");
+  if (c.head_dim > kLargestHead) RejectSize(f, "head_dim", c.head_dim, "at most " + std::to_string(kLargestHead));
+  if (c.head_dim % 2 != 0) RejectSize(f, "head_dim", c.head_dim, "even, for rotary position embeddings");
   c.intermediate_size = Size(f, "intermediate_size", family->intermediate_size);
   c.max_positions = Size(f, "max_position_embeddings", family->positions);
   c.norm_epsilon = Epsilon(f, "rms_norm_eps", 1e-6);

@@ -47,7 +47,7 @@ TEST(Cli, HelpOnEverySubcommand) {
 
 TEST(Cli, MisuseExitsWith2) {
   ExpectRefused({}, 2, {"subcommand"});
-  ExpectRefused({"nonsense"}, 2, {});
+  ExpectRefused({"nonsense"}, 2, {"no subcommand 'nonsense'", "--help"});
   ExpectRefused({"generate"}, 2, {"--model"});
   ExpectRefused({"generate", "-m", Gpt2()}, 2, {"-p TEXT"});
   ExpectRefused({"generate", "-m", Gpt2(), "-p", ""}, 2, {"empty"});
@@ -66,8 +66,12 @@ TEST(Cli, MisuseExitsWith2) {
   ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "--isa", "MMX"}, 2, {"MMX", SupportedIsas().back()});
   ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "--threads", "-2"}, 2, {"threads"});
   ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "--system", "s"}, 2, {"--chat"});
-  ExpectRefused({"generate", "-m", Qwen3(), "--chat", "-p", "a", "--date", "2026-13-01"}, 2, {"--date", "YYYY-MM-DD"});
-  ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "--ids", "1"}, 2, {});
+  for (const char* day : {"2026-13-01", "2026-02-30", "2026-04-31", "2023-02-29", "2026-1-1", "2026-11-1 ", " 026-11-01", "0000-01-01", "2026-00-01",
+                          "2026-01-00", "+026-01-01", "2026-11-24x", ""}) {
+    ExpectRefused({"generate", "-m", Qwen3(), "--chat", "-p", "a", "--date", day}, 2, {"--date '" + std::string(day) + "'", "YYYY-MM-DD"});
+  }
+  ExpectRefused({"generate", "-m", Gpt2(), "-p", "a", "--date", ""}, 2, {"--chat"});
+  for (const char* command : {"generate", "logits", "perplexity"}) ExpectRefused({command, "-m", Gpt2(), "-p", "a", "--ids", "1"}, 2, {"exclude each other"});
   ExpectRefused({"logits", "-m", Gpt2()}, 2, {"--prompt", "--ids"});
   ExpectRefused({"logits", "-m", Gpt2(), "--ids", "1,x"}, 2, {"'x'"});
   ExpectRefused({"logits", "-m", Gpt2(), "--ids", "1", "--batch", "0"}, 2, {"--batch"});
@@ -207,6 +211,15 @@ TEST(Cli, ChatFlagsReachTheTemplate) {
   EXPECT_EQ(prompt({"-p", "C", "--tools", tools}), "user=C;[{\"name\": \"caf\u00e9\", \"n\": 1.0}]  " + day);
   EXPECT_EQ(prompt({"-p", "C", "--no-thinking"}), "user=C;null False " + day);
   EXPECT_EQ(prompt({"-p", "C", "--chat-var", "enable_thinking=true", "--chat-var", "level=high"}), "user=C;null True high" + day);
+  EXPECT_EQ(prompt({"-p", "C", "--chat-var", "tools=[]"}), "user=C;[]  " + day);
+  // What would be lost without a word.
+  for (const char* name : {"messages", "add_generation_prompt"}) {
+    ExpectRefused({"generate", "-m", model, "--chat", "-p", "C", "--chat-var", std::string(name) + "=1"}, 2, {name, "set by the program"});
+  }
+  ExpectRefused({"generate", "-m", model, "--chat", "-p", "C", "--tools", tools, "--chat-var", "tools=[]"}, 2, {"'tools'", "--tools"});
+  ExpectRefused({"generate", "-m", model, "--chat", "-p", "C", "--no-thinking", "--chat-var", "enable_thinking=true"}, 2, {"--no-thinking"});
+  ExpectRefused({"generate", "-m", model, "--chat", "-p", "C", "--chat-var", "level=1", "--chat-var", "level=2"}, 2, {"'level'", "once"});
+  EXPECT_NE(prompt({"-p", "C", "--date", "2024-02-29"}).find("--date"), std::string::npos);  // given twice
   // A template that raises, one that wants the day, and files that are no messages or tools.
   WriteText(folder / "critic.json", R"([{"role": "critic", "content": "x"}])");
   ExpectRefused({"generate", "-m", model, "--chat", "--messages", (folder / "critic.json").string(), "--date", "2026-11-24"}, 1, {"No critics, please: x"});
@@ -301,6 +314,12 @@ TEST(Cli, PerplexityIsThatOfTheLogProbabilities) {
   // Text that the model was trained on is far less surprising than random tokens.
   const json text = json::parse(Invar({"perplexity", "-m", Gpt2(), "-p", "ROMEO:\nI will not go to the king, my lord.", "--json", "-q"}).out);
   EXPECT_LT(text["perplexity"].get<double>(), found["perplexity"].get<double>() / 5);
+  // One token has no standard error; and a log gets no progress line.
+  const Outcome one = Invar({"perplexity", "-m", Gpt2(), "--ids", "1,2"});
+  EXPECT_NE(one.out.find("no standard error: one token"), std::string::npos) << one.out;
+  EXPECT_EQ(one.out.find("+/-"), std::string::npos) << one.out;
+  EXPECT_EQ(one.err, "");
+  EXPECT_TRUE(json::parse(Invar({"perplexity", "-m", Gpt2(), "--ids", "1,2", "--json"}).out)["uncertainty"].is_null());
   ExpectRefused({"perplexity", "-m", Gpt2(), "-p", "a", "-q"}, 2, {"fewer than two tokens"});
   ExpectRefused({"perplexity", "-m", Gpt2(), "-p", "a b c", "--window", "4000", "-q"}, 2, {"positions"});
   ExpectRefused({"perplexity", "-m", Gpt2(), "-p", "a b c", "--window", "4", "--stride", "4", "-q"}, 2, {"stride"});
@@ -350,9 +369,11 @@ TEST(Cli, VerifyReportsTheFirstUnequalBit) {
 
 TEST(Cli, OutputThatCannotBeWrittenIsAnError) {
   if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "no /dev/full here";
-  const Outcome o = RunProgram("/bin/sh", {"-c", std::string(INVAR_PROGRAM) + " info > /dev/full"});
-  EXPECT_EQ(o.code, 1);
-  EXPECT_NE(o.err.find("standard output"), std::string::npos) << o.err;
+  for (const std::string arguments : {"info", "--help", "--version", "generate --help"}) {
+    const Outcome o = RunProgram("/bin/sh", {"-c", std::string(INVAR_PROGRAM) + " " + arguments + " > /dev/full"});
+    EXPECT_EQ(o.code, 1) << arguments;
+    EXPECT_NE(o.err.find("standard output"), std::string::npos) << arguments << o.err;
+  }
 }
 
 }  // namespace

@@ -1,13 +1,22 @@
 // invar convert and inspect, on the bundled models (tests/weights/gguf_equality.py does more, with other people's libraries).
+#include <bit>
+#include <csignal>
 #include <list>
 
 #include "runtime/base/atomic_directory.h"
+#include "runtime/base/atomic_file.h"
 #include "runtime/base/error.h"
+#include "runtime/base/interrupt.h"
+#include "runtime/cli/catch_interrupts.h"
+#include "runtime/weights/narrow.h"
 #include "tests/cli/process.h"
 #include "tests/model/bundled.h"
+#include "tests/support/sanitized.h"
 
 namespace invar::testing {
 namespace {
+
+namespace fs = std::filesystem;
 
 using nlohmann::json;
 
@@ -103,20 +112,145 @@ TEST(Convert, RefusesAndLeavesNothingBehind) {
   EXPECT_EQ(EntriesOf(folder.path()), 4u);
 }
 
+// A tensor of many pieces, in less memory than it has bytes.
+TEST(Convert, ALargeTensorIsConvertedInPieces) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer needs more address space than that";
+  const TemporaryDirectory folder;
+  fs::copy(ModelDir("gpt2"), folder / "m");
+  const SafetensorsFile file = SafetensorsFile::Open(ModelDir("gpt2") / "model.safetensors");
+  std::vector<float> values((size_t{24} << 20) + 3);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 2039);  // prime: no piece is like another
+  std::vector<NamedTensor> tensors = {{"unused", DType::kF32, {values.size()}, std::as_bytes(std::span(values))}};
+  std::list<std::vector<std::byte>> kept;  // what tensors points to
+  for (const std::string& name : file.names()) {
+    kept.push_back(BytesOf(file.Get(name)));
+    tensors.push_back({name, file.Get(name).dtype, file.Get(name).shape, kept.back()});
+  }
+  WriteSafetensors(folder / "m" / "model.safetensors", tensors);
+  for (const char* type : {"keep", "f16"}) {
+    const Outcome o = RunProgram("/bin/sh", {"-c", "ulimit -v 90000; exec \"$0\" convert -m \"$1\" -o \"$2\" --type \"$3\"", INVAR_PROGRAM,
+                                             (folder / "m").string(), (folder / type).string(), type});
+    ASSERT_EQ(o.code, 0) << o.err;
+  }
+  EXPECT_TRUE(BytesOf(SafetensorsFile::Open(folder / "keep/model.safetensors").Get("unused")) == BytesOf(SafetensorsFile::Open(folder / "m/model.safetensors").Get("unused")));
+  const SafetensorsFile narrow = SafetensorsFile::Open(folder / "f16/model.safetensors");
+  const std::vector<uint16_t> halves = TensorValues<uint16_t>(narrow, "unused");
+  ASSERT_EQ(halves.size(), values.size());
+  size_t wrong = 0;
+  for (size_t i = 0; i < halves.size(); ++i) wrong += NarrowF16(std::bit_cast<uint32_t>(values[i])) != halves[i];
+  EXPECT_EQ(wrong, 0u);
+}
+
+TEST(Convert, ForceReplacesACheckpointAndNothingElse) {
+  const TemporaryDirectory folder;
+  const std::string model = ModelDir("gpt2").string(), out = (folder / "out").string();
+  const auto refused = [&](const std::string& source, const std::vector<std::string>& words) {
+    ExpectRefused({"convert", "-m", source, "-o", out, "--force"}, 1, words);
+  };
+  fs::create_directory(folder / "out");
+  WriteText(folder / "out/package.json", "{}");
+  WriteText(folder / "out/tsconfig.json", "{}");
+  refused(model, {"package.json"});
+  fs::remove(folder / "out/package.json");
+  fs::remove(folder / "out/tsconfig.json");
+  refused(model, {"no config.json"});
+  WriteText(folder / "out/config.json", "{}");
+  refused(model, {"no weights"});
+  fs::remove(folder / "out/config.json");
+  fs::copy(ModelDir("gpt2"), folder / "out");
+  // The templates' directory holds templates alone.
+  fs::create_directory(folder / "out/additional_chat_templates");
+  WriteText(folder / "out/additional_chat_templates/notes.json", "{}");
+  refused(model, {"notes.json"});
+  fs::remove(folder / "out/additional_chat_templates/notes.json");
+  // The source inside the target, and a source whose files are the target's by links.
+  fs::copy(ModelDir("gpt2"), folder / "out/additional_chat_templates");
+  refused((folder / "out/additional_chat_templates").string(), {"lies in", out});
+  fs::remove_all(folder / "out/additional_chat_templates");
+  fs::copy(ModelDir("gpt2"), folder / "linked");
+  fs::remove(folder / "linked/model.safetensors");
+  fs::create_symlink("../out/model.safetensors", folder / "linked/model.safetensors");
+  refused((folder / "linked").string(), {"linked/model.safetensors", "lies in", out});
+  EXPECT_TRUE(FileText(folder / "out/model.safetensors") == FileText(ModelDir("gpt2") / "model.safetensors"));
+  EXPECT_EQ(EntriesOf(folder.path()), 2u);
+  EXPECT_EQ(Invar({"convert", "-m", model, "-o", out, "--force"}).code, 0);
+}
+
+TEST(Convert, CopiesWhatBelongsToTheModel) {
+  const TemporaryDirectory folder;
+  fs::copy(ModelDir("qwen3"), folder / "m");
+  for (const char* stale : {"pytorch_model.bin.index.json", "package.json", "trainer_state.json"}) WriteText(folder / "m" / stale, "{}");
+  fs::create_directory(folder / "m/additional_chat_templates");
+  WriteText(folder / "m/additional_chat_templates/tool_use.jinja", "{{ tools }}");
+  WriteText(folder / "m/additional_chat_templates/notes.txt", "dear");
+  ASSERT_EQ(Invar({"convert", "-m", (folder / "m").string(), "-o", (folder / "out").string()}).code, 0);
+  for (const char* stale : {"pytorch_model.bin.index.json", "package.json", "trainer_state.json", "additional_chat_templates/notes.txt"}) {
+    EXPECT_FALSE(fs::exists(folder / "out" / stale)) << stale;
+  }
+  EXPECT_EQ(FileText(folder / "out/tokenizer.json"), FileText(folder / "m/tokenizer.json"));
+  EXPECT_EQ(FileText(folder / "out/additional_chat_templates/tool_use.jinja"), "{{ tools }}");
+  EXPECT_EQ(Invar({"convert", "-m", (folder / "m").string(), "-o", (folder / "out").string(), "--force"}).code, 0);
+}
+
+TEST(Convert, AnInterruptLeavesNothingBehind) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    const TemporaryDirectory folder;
+    const cli::CatchInterrupts caught;
+    try {
+      AtomicDirectory directory(folder / "a");
+      AtomicFile file(directory.path() / "f");
+      file.Write("half");
+      ::raise(signal);
+      file.Write("whole");
+      ADD_FAILURE() << "the signal was not noticed";
+    } catch (const Interrupted& e) {
+      EXPECT_EQ(e.signal(), signal);
+    }
+    EXPECT_EQ(EntriesOf(folder.path()), 0u);
+  }
+}
+
+// The whole program, at whichever moment the signal meets it.
+TEST(Convert, AnInterruptedProgramLeavesNothingBehind) {
+  size_t interrupted = 0;
+  for (int i = 0; i < 12; ++i) {
+    const TemporaryDirectory folder;
+    const std::string out = (folder / "out").string();
+    const Outcome o = RunProgram("/bin/sh", {"-c", "\"$0\" convert -m \"$1\" -o \"$2\" --shard 20KB & p=$!; n=0; "
+                                                   "while kill -0 $p && [ \"$(ls -A \"$3\" | wc -l)\" = 0 ] && [ $n -lt 2000 ]; do n=$((n+1)); done; "
+                                                   "kill -TERM $p; wait $p",
+                                             INVAR_PROGRAM, ModelDir("qwen3").string(), out, folder.path().string()});
+    interrupted += o.code == 128 + SIGTERM;
+    EXPECT_TRUE(o.code == 0 || o.code == 128 + SIGTERM) << o.code << o.err;
+    EXPECT_EQ(EntriesOf(folder.path()), o.code == 0 ? 1u : 0u) << o.err;
+    EXPECT_EQ(fs::exists(out), o.code == 0);
+  }
+  EXPECT_GT(interrupted, 0u);
+}
+
+TEST(Convert, AFullStandardOutputDoesNotHideThatTheDirectoryWasWritten) {
+  if (!fs::exists("/dev/full")) GTEST_SKIP() << "no /dev/full here";
+  const TemporaryDirectory folder;
+  const Outcome o = RunProgram("/bin/sh", {"-c", "\"$0\" convert -m \"$1\" -o \"$2\" > /dev/full", INVAR_PROGRAM, ModelDir("gpt2").string(), (folder / "out").string()});
+  EXPECT_EQ(o.code, 1);
+  EXPECT_NE(o.err.find("was written"), std::string::npos) << o.err;
+  EXPECT_TRUE(fs::exists(folder / "out/model.safetensors"));
+}
+
 TEST(Convert, ADirectoryAppearsWholeOrNotAtAll) {
   const TemporaryDirectory folder;
   {
-    const AtomicDirectory abandoned(folder / "a", false);
+    const AtomicDirectory abandoned(folder / "a");
     WriteText(abandoned.path() / "config.json", "{}");
   }
   EXPECT_EQ(EntriesOf(folder.path()), 0u);
-  AtomicDirectory written(folder / "a", false);
+  AtomicDirectory written(folder / "a");
   WriteText(written.path() / "config.json", "{}");
   EXPECT_FALSE(std::filesystem::exists(folder / "a"));
   written.Commit();
   EXPECT_EQ(EntriesOf(folder.path()), 1u);
   EXPECT_EQ(FileText(folder / "a" / "config.json"), "{}");
-  EXPECT_THROW(AtomicDirectory(folder / "..", true), Error);
+  EXPECT_THROW(AtomicDirectory(folder / "..", [](const auto&) {}), Error);
 }
 
 TEST(Inspect, SaysWhatAModelIs) {

@@ -71,11 +71,15 @@ TEST_P(ConfigTest, WrongValuesAreRefusedByName) {
   ExpectRefused("model_type", 7, "model_type");
   ExpectRefused("quantization_config", {{"quant_method", "gptq"}, {"bits", 4}}, "gptq");
   if (gpt2) {
+    // The default, 12, does not divide the bundled model's width.
+    ExpectRefused("n_head", kErased, "left out and its default is 12");
     ExpectRefused("activation_function", "softsign", "softsign");
   } else {
     ExpectRefused("hidden_act", "softsign", "softsign");
     ExpectRefused("num_key_value_heads", 3, "num_key_value_heads");
     ExpectRefused("head_dim", 63, "head_dim");
+    const std::string count = std::to_string(config_["num_hidden_layers"].get<int>());
+    ExpectRefused("layer_types", json::array({"full_attention"}), "a list of length " + count + ", one for each layer, but it is a list of length 1");
     ExpectRefused("rope_parameters", {{"rope_type", "spiral"}, {"rope_theta", 10000}}, "spiral");
     ExpectRefused("rope_parameters", {{"rope_type", "default"}, {"rope_theta", -1}}, "rope_theta");
   }
