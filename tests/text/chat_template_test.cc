@@ -253,6 +253,21 @@ TEST(Jinja, HostileTemplatesAreRefused) {
   }
 }
 
+// The limits leave room for what people write: a megatoken of chat in a thousand turns.
+TEST(ChatTemplate, LongChatsAreRendered) {
+  nlohmann::ordered_json messages = nlohmann::ordered_json::array();
+  for (int i = 0; i < 1000; ++i) {
+    messages.push_back({{"role", i % 2 == 0 ? "user" : "assistant"}, {"content", std::string(4000, 'x')}});
+  }
+  ChatOptions options;
+  options.variables = {{"bos_token", "<s>"}, {"eos_token", "</s>"}};
+  for (const char* name : {"llama2", "mistral-v1", "mistral-v2", "qwen3-coder-like", "reasoning"}) {
+    const std::string file = "tests/text/templates/" + std::string(name) + ".jinja";
+    EXPECT_GT(ChatTemplate::Parse(FileText(SourceDir() / file), file).Render(messages, options).size(), 1'000'000u) << name;
+  }
+  EXPECT_GT(ChatTemplate::Load(ModelDir("qwen3"))->Render(messages, options).size(), 4'000'000u);
+}
+
 TEST(Jinja, LongChainsAreRefused) {
   std::string sum = "{{ 1", filters = "{{ 1";
   for (int i = 0; i < 200000; ++i) sum += "+1", filters += "|abs";
