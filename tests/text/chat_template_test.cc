@@ -1,6 +1,7 @@
 // Chat templates against Hugging Face's apply_chat_template (tests/text/cases, written by make_cases.py).
 #include "runtime/text/chat_template.h"
 
+#include <chrono>
 #include <cstdio>
 
 #include "runtime/base/error.h"
@@ -166,6 +167,105 @@ TEST(Jinja, TemplatesThatNeverEndAreRefused) {
         "{% set ns = namespace(x=[]) %}{% for i in range(90000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}", "{{ range(99999999) }}"}) {
     EXPECT_THROW(ChatTemplate::Parse(source, "a template").Render(kOneMessage, {}), Error) << source;
   }
+}
+
+// Work and memory are charged where they arise: what stands for hours or gigabytes is refused in a moment.
+TEST(Jinja, HostileTemplatesAreRefused) {
+  const std::string doubled = "{% set ns=namespace(s=[],t=[]) %}{% for i in range(40) %}{% set ns.s=[ns.s,ns.s] %}{% set ns.t=[ns.t,ns.t] %}{% endfor %}";
+  for (const std::string& source : {
+           std::string(R"-({% set a='a'*30000000 %}{% set b='a'*15000000+'b' %}{{ b in a }})-"),
+           std::string(R"-({% set a='a'*30000000 %}{% set b='b'+'a'*15000000 %}{{ a.rfind(b) }})-"),
+           std::string(R"-({% set a='a'*4000000 %}{% set b='a'*2000000+'b' %}{{ a.count(b) }})-"),
+           std::string(R"-({% set a='a'*4000000 %}{% set b='a'*2000000+'b' %}{{ a.split(b) }})-"),
+           std::string(R"-({% set a='a'*4000000 %}{% set b='a'*2000000+'b' %}{{ a.rsplit(b) }})-"),
+           std::string(R"-({% set a='a'*4000000 %}{% set b='a'*2000000+'b' %}{{ a|replace(b,'x') }})-"),
+           std::string(R"-({% set a='a'*4000000 %}{% set b='a'*2000000+'b' %}{{ a.rpartition(b) }})-"),
+           doubled + R"-({{ ns.s==ns.t }})-",
+           doubled + R"-({{ ns.s is eq(ns.t) }})-",
+           doubled + R"-({{ ns.s in [ns.t] }})-",
+           doubled + R"-({{ [ns.s,ns.t]|unique|list|length }})-",
+           std::string(R"-({% set ns=namespace(s={},t={}) %}{% for i in range(40) %}{% set ns.s={'a':ns.s,'b':ns.s} %}{% set ns.t={'a':ns.t,'b':ns.t} %}{% endfor %}{{ ns.s==ns.t }})-"),
+           std::string(R"-({% set ns=namespace(s=[]) %}{% for i in range(40) %}{% set ns.s=[ns.s,ns.s] %}{% endfor %}{{ ns.s==ns.s }})-"),
+           doubled + R"-({{ ns.s }})-",
+           doubled + R"-({{ ns.s|tojson }})-",
+           doubled + R"-({{ ns.s|tojson(indent=64) }})-",
+           doubled + R"-({{ ns.s|string|length }})-",
+           doubled + R"-({{ [ns.s]|join|length }})-",
+           doubled + R"-({{ (ns.s~'')|length }})-",
+           doubled + R"-({{ ns.s|upper }})-",
+           std::string(R"-({% set ns=namespace(s={}) %}{% for i in range(30) %}{% set ns.s={'a':ns.s,'b':ns.s} %}{% endfor %}{{ ns.s|tojson(sort_keys=true) }})-"),
+           std::string(R"-({% set ns=namespace(s=[1]) %}{% for i in range(30) %}{% set ns.s=ns.s+ns.s %}{% endfor %}{{ ns.s|length }})-"),
+           std::string(R"-({% set ns=namespace(s=[]) %}{% for i in range(1000) %}{% set ns.s=ns.s+['a'*60000000] %}{% endfor %})-"),
+           std::string(R"-({% set ns=namespace(s=[]) %}{% for i in range(1000) %}{% set ns.s=ns.s+['a'*1000000] %}{% endfor %})-"),
+           std::string(R"-({% set a='a'*1000000 %}{% for i in range(100000) %}{% set b=a~i %}{% endfor %})-"),
+           std::string(R"-({% set a='a'*1000000 %}{% for i in range(100000) %}{% if a==a~'' %}{% endif %}{% endfor %})-"),
+           std::string(R"-({{ ('a'*100000)|replace('a','b'*100000) }})-"),
+           std::string(R"-({{ ('a'*100000).replace('a','b'*100000) }})-"),
+           std::string(R"-({{ ('a'*100000).replace('','b'*100000) }})-"),
+           std::string(R"-({{ ('b'*100000).join('a'*100000) }})-"),
+           std::string(R"-({{ range(100000)|join('b'*100000) }})-"),
+           std::string(R"-({{ ('\n'*100000)|indent('b'*100000,true,true) }})-"),
+           std::string(R"-({{ [range(100000)|list]|tojson(separators=['b'*100000,':']) }})-"),
+           std::string(R"-({% set a='a'*60000000 %}{{ a[::-1]|length }})-"),
+           std::string(R"-({% set a='a'*60000000 %}{{ a[::2]|length }})-"),
+           std::string(R"-({{ ('a'*60000000).split('a') }})-"),
+           std::string(R"-({{ (' a'*30000000).split()|length }})-"),
+           std::string(R"-({{ ('\n'*60000000).splitlines()|length }})-"),
+           std::string(R"-({{ ('a'*60000000).replace('','x') }})-"),
+           std::string(R"-({{ ('a'*60000000).strip('a') }})-"),
+           std::string(R"-({{ (' '*60000000).strip() }})-"),
+           std::string(R"-({% set a='a'*60000000 %}{{ a|list|length }})-"),
+           std::string(R"-({% for c in 'a'*60000000 %}{% endfor %})-"),
+           std::string(R"-({% for c in 'a'*1000000 %}{{ c }}{% endfor %})-"),
+           std::string(R"-({{ ('a'*60000000)|join(',') }})-"),
+           std::string(R"-({{ ('a'*60000000)|upper }})-"),
+           std::string(R"-({{ ('a'*60000000)|title }})-"),
+           std::string(R"-({{ ('a'*60000000)|trim }})-"),
+           std::string(R"-({{ ('a'*60000000)|reverse }})-"),
+           std::string(R"-({{ ('a'*60000000)|sort }})-"),
+           std::string(R"-({{ ('a'*60000000)|map('upper')|list }})-"),
+           std::string(R"-({{ ('&'*60000000)|e }})-"),
+           std::string(R"-({{ ('"'*60000000)|tojson }})-"),
+           std::string(R"-({{ ['\n'*60000000] }})-"),
+           std::string(R"-({{ range(100000)|list|unique|list }})-"),
+           std::string(R"-({{ range(100000)|map('string')|unique|list }})-"),
+           std::string(R"-({{ range(100000)|map('replace','x'*1000000,'y')|list }})-"),
+           std::string(R"-({{ range(100000)|map('string')|map('join','x'*1000000)|list }})-"),
+           std::string(R"-({% set k='k'*30000000 %}{% for i in range(1000) %}{% set d={k:i} %}{% endfor %})-"),
+           std::string(R"-({% set k='k'*1000000 %}{% set d={k:1} %}{% for i in range(100000) %}{{ d[k] }}{% endfor %})-"),
+           std::string(R"-({% set a='a'*1000000 %}{% for i in range(100000) %}{{ a[999999] }}{% endfor %})-"),
+           std::string(R"-({% set a='a'*1000000 %}{% for i in range(100000) %}{{ a.startswith(a) }}{% endfor %})-"),
+           std::string(R"-({% macro f(x) %}{{ x }}{{ x }}{% endmacro %}{% set ns=namespace(s='a') %}{% for i in range(90) %}{% set ns.s=f(ns.s) %}{% endfor %})-"),
+           std::string(R"-({% macro f() %}{% endmacro %}{% for a in range(90000) %}{% for b in range(90000) %}{{ f() }}{% endfor %}{% endfor %})-"),
+           std::string(R"-({% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %})-"),
+           std::string(R"-({% for a in range(90000) %}{% for b in range(90000) if false %}{% endfor %}{% endfor %})-")}) {
+    const auto begin = std::chrono::steady_clock::now();
+    std::string why;
+    try {
+      ChatTemplate::Parse("\n\n" + source, "a template").Render(kOneMessage, {});
+    } catch (const Error& e) {
+      why = e.what();
+    }
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    std::printf("[ REFUSED  ] %.3f s  %-60s  %s\n", seconds, why.c_str(), source.substr(0, 160).c_str());
+    EXPECT_TRUE(why == "a template, line 3: the template takes too many steps" || why == "a template, line 3: the text grows beyond 67108864 bytes") << why << "\n" << source;
+    EXPECT_LT(seconds, 20) << source;  // unmetered, the least of them take minutes or all memory; a sanitized build is slow
+  }
+}
+
+// The limits leave room for what people write: a megatoken of chat in a thousand turns.
+TEST(ChatTemplate, LongChatsAreRendered) {
+  nlohmann::ordered_json messages = nlohmann::ordered_json::array();
+  for (int i = 0; i < 1000; ++i) {
+    messages.push_back({{"role", i % 2 == 0 ? "user" : "assistant"}, {"content", std::string(4000, 'x')}});
+  }
+  ChatOptions options;
+  options.variables = {{"bos_token", "<s>"}, {"eos_token", "</s>"}};
+  for (const char* name : {"llama2", "mistral-v1", "mistral-v2", "qwen3-coder-like", "reasoning"}) {
+    const std::string file = "tests/text/templates/" + std::string(name) + ".jinja";
+    EXPECT_GT(ChatTemplate::Parse(FileText(SourceDir() / file), file).Render(messages, options).size(), 1'000'000u) << name;
+  }
+  EXPECT_GT(ChatTemplate::Load(ModelDir("qwen3"))->Render(messages, options).size(), 4'000'000u);
 }
 
 TEST(Jinja, LongChainsAreRefused) {

@@ -28,10 +28,15 @@ const std::string& StringOf(const Value& v, const Arguments& a) {
 }
 
 // map(attribute=...), selectattr("a", ...): "a.b" reaches into fields.
-Value Reach(const Value& v, const std::string& path) {
-  const size_t dot = path.find('.');
-  if (dot == path.npos) return Item(v, path);
-  return Reach(Item(v, path.substr(0, dot)), path.substr(dot + 1));
+Value Reach(const Value& v, const std::string& path, Meter& meter) {
+  Value found = v;
+  meter.Bytes(path.size());
+  for (size_t at = 0; at <= path.size();) {
+    const size_t dot = std::min(path.find('.', at), path.size());
+    found = Item(found, path.substr(at, dot - at), meter);
+    at = dot + 1;
+  }
+  return found;
 }
 
 Value Selected(const Value& v, const Arguments& a, bool by_attribute, bool wanted) {
@@ -39,12 +44,12 @@ Value Selected(const Value& v, const Arguments& a, bool by_attribute, bool wante
   const std::string attribute = by_attribute ? a.String(0, "attribute") : "";
   List kept;
   for (const Value& item : Items(v, a)) {
-    const Value tested = by_attribute ? Reach(item, attribute) : item;
+    const Value tested = by_attribute ? Reach(item, attribute, a.meter) : item;
     bool holds = Truth(tested);
     if (a.positional.size() > first) {
       const std::string test = a.String(first, "test");
       if (!IsTest(test)) a.Refuse("the test '" + test + "' is not supported");
-      Arguments rest = {{a.positional.begin() + static_cast<ptrdiff_t>(first) + 1, a.positional.end()}, {}, a.source, a.line, test};
+      Arguments rest = {{a.positional.begin() + static_cast<ptrdiff_t>(first) + 1, a.positional.end()}, {}, a.meter, a.line, test};
       holds = ApplyTest(test, tested, rest);
     }
     if (holds == wanted) kept.push_back(item);
@@ -58,21 +63,21 @@ Value Mapped(const Value& v, const Arguments& a) {
     a.Accept(0, {"attribute", "default"});
     const Value* fallback = a.Find(SIZE_MAX, "default");
     for (const Value& item : Items(v, a)) {
-      Value field = Reach(item, StringOf(*attribute, a));
+      Value field = Reach(item, StringOf(*attribute, a), a.meter);
       out.push_back(field.IsUndefined() && fallback != nullptr ? *fallback : std::move(field));
     }
     return Iterator(std::move(out));
   }
   const std::string filter = a.String(0, "filter");
   if (!IsFilter(filter)) a.Refuse("the filter '" + filter + "' is not supported");
-  const Arguments rest = {{a.positional.begin() + 1, a.positional.end()}, a.named, a.source, a.line, filter};
+  const Arguments rest = {{a.positional.begin() + 1, a.positional.end()}, a.named, a.meter, a.line, filter};
   for (const Value& item : Items(v, a)) out.push_back(ApplyFilter(filter, item, rest));
   return Iterator(std::move(out));
 }
 
 // The value that sort, unique, min and max go by: a field of the item, in lower case unless case matters.
 Value KeyOf(const Value& item, const std::string& attribute, bool exact, const Arguments& a) {
-  Value key = attribute.empty() ? item : Reach(item, attribute);
+  Value key = attribute.empty() ? item : Reach(item, attribute, a.meter);
   return key.IsString() && !exact ? Value(Cased(key.string(), a, "lower")) : key;
 }
 
@@ -109,7 +114,8 @@ Value Unique(const Value& v, const Arguments& a) {
   List out, keys;
   for (const Value& item : Items(v, a)) {
     Value key = KeyOf(item, attribute, exact, a);
-    if (std::any_of(keys.begin(), keys.end(), [&](const Value& other) { return Equal(key, other); })) continue;
+    a.meter.Steps(1);
+    if (std::any_of(keys.begin(), keys.end(), [&](const Value& other) { return Equal(key, other, a.meter); })) continue;
     keys.push_back(std::move(key));
     out.push_back(item);
   }
@@ -125,7 +131,7 @@ Value Number(const Value& v, const Arguments& a, bool whole) {
     return static_cast<int64_t>(v.number());
   }
   if (v.IsString()) {
-    Arguments none = {{}, {}, a.source, a.line, a.callee};
+    Arguments none = {{}, {}, a.meter, a.line, a.callee};
     const std::string text = Strip(v.string(), none, true, true);
     const char* begin = text.c_str();
     if (whole && !text.empty() && text.size() < 18 && text.find_first_not_of("0123456789", text[0] == '-' || text[0] == '+') == text.npos &&
@@ -143,6 +149,7 @@ Value Number(const Value& v, const Arguments& a, bool whole) {
 }
 
 std::string Indented(const std::string& s, const Arguments& a) {
+  a.meter.Made(s.size());
   a.Accept(3, {"width", "first", "blank"});
   const Value* width = a.Find(0, "width");
   const std::string pad = width != nullptr && width->IsString() ? width->string() : std::string(static_cast<size_t>(std::clamp<int64_t>(a.Integer(0, "width", 4), 0, 1000)), ' ');
@@ -150,7 +157,7 @@ std::string Indented(const std::string& s, const Arguments& a) {
   std::string out;
   for (size_t at = 0, number = 0; at <= s.size(); ++number) {
     const size_t end = std::min(s.find('\n', at), s.size());
-    if ((number > 0 || first) && (blank || end > at || (number == 0 && first))) out += pad;
+    if ((number > 0 || first) && (blank || end > at || (number == 0 && first))) a.meter.Grows(out, pad.size()), out += pad;
     out.append(s, at, end - at);
     if (end < s.size()) out += '\n';
     at = end + 1;
@@ -158,9 +165,11 @@ std::string Indented(const std::string& s, const Arguments& a) {
   return out;
 }
 
-std::string Escaped(const std::string& s) {
+std::string Escaped(const std::string& s, Meter& meter) {
   std::string out;
+  meter.Made(s.size());
   for (const char c : s) {
+    meter.Whole(out.size());
     switch (c) {
       case '&': out += "&amp;"; break;
       case '<': out += "&lt;"; break;
@@ -184,7 +193,7 @@ Value Json(const Value& v, const Arguments& a) {
     key = StringOf(separators->list()[1], a);
   }
   try {
-    return ToJson(v, width, a.Flag(0, "ensure_ascii", false), a.Flag(3, "sort_keys", false), item, key);
+    return ToJson(v, width, a.Flag(0, "ensure_ascii", false), a.Flag(3, "sort_keys", false), item, key, a.meter);
   } catch (const std::invalid_argument& e) {
     a.Refuse(std::string("it cannot write ") + e.what());
   }
@@ -196,9 +205,11 @@ Value Joined(const Value& v, const Arguments& a) {
   std::string out;
   bool first = true;
   for (const Value& item : Items(v, a)) {
+    const std::string text = Text(attribute.empty() ? item : Reach(item, attribute, a.meter), a.meter);
+    a.meter.Grows(out, by.size() + text.size());
     if (!first) out += by;
     first = false;
-    out += Text(attribute.empty() ? item : Reach(item, attribute));
+    out += text;
   }
   return out;
 }
@@ -206,7 +217,11 @@ Value Joined(const Value& v, const Arguments& a) {
 List Pairs(const Value& v, const Arguments& a) {
   if (!v.IsDict()) a.Refuse("it takes a mapping");
   List out;
-  for (const auto& [key, value] : v.dict()) out.push_back(Tuple({key, value}));
+  for (const auto& [key, value] : v.dict()) {
+    a.meter.Steps(4);
+    a.meter.Made(key.size());
+    out.push_back(Tuple({key, value}));
+  }
   return out;
 }
 
@@ -221,29 +236,36 @@ Value DictSorted(const Value& v, const Arguments& a) {
 }
 
 Value Reversed(const Value& v, const Arguments& a) {
+  if (v.IsString()) {
+    const std::string& s = v.string();
+    a.meter.Made(s.size());
+    std::string out;
+    for (size_t end = s.size(), begin; end > 0; end = begin) {
+      begin = CharacterBegin(s, end);
+      out.append(s, begin, end - begin);
+    }
+    return out;
+  }
   List items = Items(v, a);
   if (v.IsIterator()) a.Refuse("an iterator has no end to begin at; make it a list first");
   std::reverse(items.begin(), items.end());
-  if (!v.IsString()) return Iterator(std::move(items));
-  std::string out;
-  for (const Value& c : items) out += c.string();
-  return out;
+  return Iterator(std::move(items));
 }
 
 const std::map<std::string, Filter>& Filters() {
   static const std::map<std::string, Filter> filters = {
-      {"trim", [](const Value& v, const Arguments& a) -> Value { return Strip(Text(v), a, true, true); }},
+      {"trim", [](const Value& v, const Arguments& a) -> Value { return Strip(Text(v, a.meter), a, true, true); }},
       {"length", Length},
       {"count", Length},
       {"tojson", Json},
-      {"upper", [](const Value& v, const Arguments& a) -> Value { return Cased(Text(v), a, "upper"); }},
-      {"lower", [](const Value& v, const Arguments& a) -> Value { return Cased(Text(v), a, "lower"); }},
-      {"title", [](const Value& v, const Arguments& a) -> Value { return Cased(Text(v), a, "title"); }},
-      {"capitalize", [](const Value& v, const Arguments& a) -> Value { return Cased(Text(v), a, "capitalize"); }},
-      {"string", [](const Value& v, const Arguments&) -> Value { return Text(v); }},
-      {"safe", [](const Value& v, const Arguments&) -> Value { return Text(v); }},
-      {"escape", [](const Value& v, const Arguments&) -> Value { return Escaped(Text(v)); }},
-      {"e", [](const Value& v, const Arguments&) -> Value { return Escaped(Text(v)); }},
+      {"upper", [](const Value& v, const Arguments& a) -> Value { return Cased(Text(v, a.meter), a, "upper"); }},
+      {"lower", [](const Value& v, const Arguments& a) -> Value { return Cased(Text(v, a.meter), a, "lower"); }},
+      {"title", [](const Value& v, const Arguments& a) -> Value { return Cased(Text(v, a.meter), a, "title"); }},
+      {"capitalize", [](const Value& v, const Arguments& a) -> Value { return Cased(Text(v, a.meter), a, "capitalize"); }},
+      {"string", [](const Value& v, const Arguments& a) -> Value { return Text(v, a.meter); }},
+      {"safe", [](const Value& v, const Arguments& a) -> Value { return Text(v, a.meter); }},
+      {"escape", [](const Value& v, const Arguments& a) -> Value { return Escaped(Text(v, a.meter), a.meter); }},
+      {"e", [](const Value& v, const Arguments& a) -> Value { return Escaped(Text(v, a.meter), a.meter); }},
       {"int", [](const Value& v, const Arguments& a) { return Number(v, a, true); }},
       {"float", [](const Value& v, const Arguments& a) { return Number(v, a, false); }},
       {"abs",
@@ -264,16 +286,18 @@ const std::map<std::string, Filter>& Filters() {
       {"replace",
        [](const Value& v, const Arguments& a) -> Value {
          a.Accept(3, {"old", "new", "count"});
-         return Replace(Text(v), a.String(0, "old"), a.String(1, "new"), a.Integer(2, "count", -1));
+         return Replace(Text(v, a.meter), a.String(0, "old"), a.String(1, "new"), a.Integer(2, "count", -1), a.meter);
        }},
       {"first",
        [](const Value& v, const Arguments& a) -> Value {
+         if (v.IsString()) return v.string().empty() ? Value() : Value(v.string().substr(0, CharacterEnd(v.string(), 0)));
          const List items = Items(v, a);
          return items.empty() ? Value() : items.front();
        }},
       {"last",
        [](const Value& v, const Arguments& a) -> Value {
          if (v.IsIterator()) a.Refuse("an iterator has no last item; make it a list first");
+         if (v.IsString()) return v.string().empty() ? Value() : Value(v.string().substr(CharacterBegin(v.string(), v.string().size())));
          const List items = Items(v, a);
          return items.empty() ? Value() : items.back();
        }},
@@ -290,14 +314,14 @@ const std::map<std::string, Filter>& Filters() {
       {"unique", Unique},
       {"max", [](const Value& v, const Arguments& a) { return Extreme(v, a, true); }},
       {"min", [](const Value& v, const Arguments& a) { return Extreme(v, a, false); }},
-      {"indent", [](const Value& v, const Arguments& a) -> Value { return Indented(Text(v), a); }},
+      {"indent", [](const Value& v, const Arguments& a) -> Value { return Indented(Text(v, a.meter), a); }},
       {"sum",
        [](const Value& v, const Arguments& a) -> Value {
          a.Accept(1, {"attribute"});
          const std::string attribute = a.String(0, "attribute", "");
          int64_t total = 0;
          for (const Value& item : Items(v, a)) {
-           const Value part = attribute.empty() ? item : Reach(item, attribute);
+           const Value part = attribute.empty() ? item : Reach(item, attribute, a.meter);
            if (!part.IsInteger() || part.integer() > INT32_MAX || part.integer() < INT32_MIN) a.Refuse("it takes whole numbers");
            total += part.integer();
          }
@@ -307,7 +331,7 @@ const std::map<std::string, Filter>& Filters() {
 }
 
 const std::map<std::string, Test>& Tests() {
-  static const auto equal = [](const Value& v, const Arguments& a) { return Equal(v, a.positional.at(0)); };
+  static const auto equal = [](const Value& v, const Arguments& a) { return Equal(v, a.positional.at(0), a.meter); };
   static const auto ordered = [](const Value& v, const Arguments& a) { return Compare(v, a.positional.at(0), a); };
   static const std::map<std::string, Test> tests = {
       {"defined", [](const Value& v, const Arguments&) { return !v.IsUndefined(); }},
@@ -335,9 +359,9 @@ const std::map<std::string, Test>& Tests() {
       {"equalto", equal},
       {"eq", equal},
       {"==", equal},
-      {"sameas", [](const Value& v, const Arguments& a) { return v.data.index() == a.positional.at(0).data.index() && Equal(v, a.positional[0]); }},
-      {"ne", [](const Value& v, const Arguments& a) { return !Equal(v, a.positional.at(0)); }},
-      {"!=", [](const Value& v, const Arguments& a) { return !Equal(v, a.positional.at(0)); }},
+      {"sameas", [](const Value& v, const Arguments& a) { return v.data.index() == a.positional.at(0).data.index() && Equal(v, a.positional[0], a.meter); }},
+      {"ne", [](const Value& v, const Arguments& a) { return !Equal(v, a.positional.at(0), a.meter); }},
+      {"!=", [](const Value& v, const Arguments& a) { return !Equal(v, a.positional.at(0), a.meter); }},
       {"lt", [](const Value& v, const Arguments& a) { return ordered(v, a) < 0; }},
       {"<", [](const Value& v, const Arguments& a) { return ordered(v, a) < 0; }},
       {"le", [](const Value& v, const Arguments& a) { return ordered(v, a) <= 0; }},
@@ -351,16 +375,16 @@ const std::map<std::string, Test>& Tests() {
       {"in",
        [](const Value& v, const Arguments& a) {
          const Value& whole = a.positional.at(0);
-         if (whole.IsString() && v.IsString()) return whole.string().find(v.string()) != std::string::npos;
+         if (whole.IsString() && v.IsString()) return FindFirst(whole.string(), v.string(), 0, a.meter) != std::string::npos;
          const List items = Items(whole, a);
-         return std::any_of(items.begin(), items.end(), [&](const Value& item) { return Equal(item, v); });
+         return std::any_of(items.begin(), items.end(), [&](const Value& item) { return Equal(item, v, a.meter); });
        }}};
   return tests;
 }
 
 }  // namespace
 
-void Arguments::Refuse(const std::string& what) const { Fail(source, line, "'" + callee + "': " + what); }
+void Arguments::Refuse(const std::string& what) const { Fail(meter.source, line, "'" + callee + "': " + what); }
 
 const Value* Arguments::Find(size_t position, const char* name) const {
   if (position < positional.size()) return &positional[position];
@@ -383,6 +407,7 @@ std::string Arguments::String(size_t position, const char* name, const char* fal
   const Value* v = Find(position, name);
   if ((v == nullptr || v->Is<None>()) && fallback != nullptr) return fallback;
   if (v == nullptr || !v->IsString()) Refuse(std::string("it needs a text, ") + name);
+  meter.Bytes(v->string().size());
   return v->string();
 }
 
@@ -399,7 +424,10 @@ bool Arguments::Flag(size_t position, const char* name, bool fallback) const {
 }
 
 bool IsFilter(const std::string& name) { return Filters().count(name) != 0; }
-Value ApplyFilter(const std::string& name, const Value& v, const Arguments& a) { return Filters().at(name)(v, a); }
+Value ApplyFilter(const std::string& name, const Value& v, const Arguments& a) {
+  if (name != "default" && name != "d") a.meter.Visit(v);
+  return Filters().at(name)(v, a);
+}
 
 bool IsTest(const std::string& name) { return Tests().count(name) != 0; }
 bool ApplyTest(const std::string& name, const Value& v, const Arguments& a) {
@@ -416,12 +444,27 @@ List Items(const Value& v, const Arguments& a) {
     if (*v.used) a.Refuse("an iterator gives its items once; make it a list first");
     *v.used = true;
   }
-  if (v.IsList()) return v.list();
+  if (v.IsList()) {
+    a.meter.Steps(v.list().size());
+    return v.list();
+  }
   List items;
   if (v.IsDict()) {
-    for (const auto& [key, value] : v.dict()) items.emplace_back(key);
+    for (const auto& [key, value] : v.dict()) {
+      a.meter.Steps(1);
+      a.meter.Made(key.size());
+      items.emplace_back(key);
+    }
   } else if (v.IsString()) {
-    for (std::string& c : CharactersOf(v.string())) items.emplace_back(std::move(c));
+    const std::string& s = v.string();
+    const size_t count = Characters(s);
+    a.meter.Bytes(s.size());
+    a.meter.Steps(3 * count);
+    items.reserve(count);
+    for (size_t at = 0, end; at < s.size(); at = end) {
+      end = CharacterEnd(s, at);
+      items.emplace_back(s.substr(at, end - at));
+    }
   } else {
     a.Refuse("it takes a list, a mapping or a text");
   }
@@ -430,33 +473,38 @@ List Items(const Value& v, const Arguments& a) {
 
 namespace {
 
-Value Field(const Value& v, const std::string& name) {
-  const Value* found = nullptr;
-  if (v.IsDict()) found = Find(v.dict(), name);
-  if (v.Is<std::shared_ptr<Namespace>>()) found = Find(std::get<std::shared_ptr<Namespace>>(v.data)->fields, name);
+Value Field(const Value& v, const std::string& name, Meter& meter) {
+  if (!v.IsDict() && !v.Is<std::shared_ptr<Namespace>>()) return {};
+  const Dict& fields = v.IsDict() ? v.dict() : std::get<std::shared_ptr<Namespace>>(v.data)->fields;
+  meter.Search(fields, name);
+  const Value* found = Find(fields, name);
   return found == nullptr ? Value() : *found;
 }
 
 }  // namespace
 
-Value Attribute(const Value& v, const std::string& name) {
+Value Attribute(const Value& v, const std::string& name, Meter& meter) {
   switch (MethodOf(v, name)) {
     case Method::kGiven: return Function{};
     case Method::kForbidden: return {};
-    case Method::kNone: return Field(v, name);
+    case Method::kNone: return Field(v, name, meter);
   }
   return {};
 }
 
-Value Item(const Value& v, const std::string& name) {
-  Value field = Field(v, name);
-  return field.IsUndefined() ? Attribute(v, name) : field;
+Value Item(const Value& v, const std::string& name, Meter& meter) {
+  Value field = Field(v, name, meter);
+  return field.IsUndefined() ? Attribute(v, name, meter) : field;
 }
 
 int Compare(const Value& a, const Value& b, const Arguments& arguments) {
+  arguments.meter.Steps(1);
   if (a.IsInteger() && b.IsInteger()) return a.integer() < b.integer() ? -1 : a.integer() > b.integer();
   if (a.IsNumber() && b.IsNumber()) return a.number() < b.number() ? -1 : a.number() > b.number();
-  if (a.IsString() && b.IsString()) return a.string().compare(b.string());
+  if (a.IsString() && b.IsString()) {
+    arguments.meter.Bytes(std::min(a.string().size(), b.string().size()));
+    return a.string().compare(b.string());
+  }
   arguments.Refuse("these two values have no order");
 }
 

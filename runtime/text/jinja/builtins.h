@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/text/jinja/meter.h"
 #include "runtime/text/jinja/value.h"
 
 namespace invar::jinja {
@@ -15,8 +16,8 @@ namespace invar::jinja {
 struct Arguments {
   std::vector<Value> positional;
   std::vector<std::pair<std::string, Value>> named;
+  Meter& meter;
   // For messages.
-  const std::string& source;
   int line;
   std::string callee;
 
@@ -46,18 +47,22 @@ Method MethodOf(const Value& self, const std::string& name);
 // What filters and methods share (builtins.cc, methods.cc).
 std::string Strip(const std::string& s, const Arguments& a, bool left, bool right);
 std::string Cased(const std::string& s, const Arguments& a, const std::string& how);
-std::string Replace(const std::string& s, const std::string& from, const std::string& to, int64_t most);
+std::string Replace(const std::string& s, const std::string& from, const std::string& to, int64_t most, Meter& meter);
 bool IsSpace(const std::string& character);
 // A text's characters one by one, as pieces of it.
-std::vector<std::string> CharactersOf(const std::string& s);
+std::vector<std::string> CharactersOf(const std::string& s, Meter& meter);
+// The end of the character that begins there.
+size_t CharacterEnd(const std::string& s, size_t begin);
+// The beginning of the character that ends there.
+size_t CharacterBegin(const std::string& s, size_t end);
 
 // The items of a list, the keys of a dict, the characters of a text; nothing undefined has none. Refuses anything else, and
 // an iterator whose items were had before.
 List Items(const Value& v, const Arguments& arguments);
 
 // v.name: a method of that name comes before a field, as in Python. v["name"]: the field comes first.
-Value Attribute(const Value& v, const std::string& name);
-Value Item(const Value& v, const std::string& name);
+Value Attribute(const Value& v, const std::string& name, Meter& meter);
+Value Item(const Value& v, const std::string& name, Meter& meter);
 
 // Python's ordering of two numbers or two texts: negative, 0 or positive. Refuses anything else.
 int Compare(const Value& a, const Value& b, const Arguments& arguments);

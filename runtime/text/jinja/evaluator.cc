@@ -19,6 +19,7 @@ struct Macro {
 namespace {
 
 constexpr int kDeepestCalls = 60;
+constexpr int64_t kMostTimes = int64_t{1} << 32;
 constexpr int64_t kLargestInteger = int64_t{1} << 53;
 
 enum class Flow { kNext, kBreak, kContinue };
@@ -26,7 +27,7 @@ enum class Flow { kNext, kBreak, kContinue };
 class Evaluator {
  public:
   Evaluator(const std::string& name, const Dict& variables, const std::optional<Date>& today, const Limits& limits)
-      : name_(name), today_(today), limits_(limits) {
+      : name_(name), today_(today), meter_(name, limits) {
     scopes_.push_back(variables);
   }
 
@@ -37,16 +38,22 @@ class Evaluator {
 
  private:
   void Count(const Node& node, size_t steps = 1) {
-    if ((steps_ += steps) > limits_.steps) Fail(name_, node.line, "the template takes too many steps");
-  }
-
-  [[noreturn]] void FailTooLong(const Node& node) const {
-    Fail(name_, node.line, "the text grows beyond " + std::to_string(limits_.text) + " bytes");
+    meter_.line = node.line;
+    meter_.Steps(steps);
   }
 
   void Write(const std::string& text, const Node& node) {
-    if (out_.size() + text.size() > limits_.text) FailTooLong(node);
+    meter_.line = node.line;
+    meter_.Grows(out_, text.size());
     out_ += text;
+  }
+
+  std::string Text(const Value& v) { return jinja::Text(v, meter_); }
+
+  // A name among its scope's, of which a long template may have many.
+  void Define(Dict& scope, const std::string& name, Value value) {
+    meter_.Search(scope, name);
+    Set(scope, name, std::move(value));
   }
 
   // What a block writes, on its own.
@@ -93,11 +100,11 @@ class Evaluator {
         Assign(node);
         return Flow::kNext;
       case Node::kMacro:
-        Set(scopes_.back(), node.text, std::make_shared<const Macro>(Macro{&node}));
+        Define(scopes_.back(), node.text, std::make_shared<const Macro>(Macro{&node}));
         return Flow::kNext;
       case Node::kWith: {
         Dict scope;
-        for (const auto& [name, value] : node.named) Set(scope, name, Evaluate(*value));
+        for (const auto& [name, value] : node.named) Define(scope, name, Evaluate(*value));
         scopes_.push_back(std::move(scope));
         const Flow flow = Run(*node.children[0]);
         scopes_.pop_back();
@@ -139,7 +146,7 @@ class Evaluator {
     if (!holder.Is<std::shared_ptr<Namespace>>()) Fail(name_, node.line, "only a namespace's attributes can be set");
     if (value.holds_namespace) Fail(name_, node.line, "a namespace within a namespace is not supported");
     RefuseHidden(target.text, node.line);
-    Set(std::get<std::shared_ptr<Namespace>>(holder.data)->fields, target.text, value);
+    Define(std::get<std::shared_ptr<Namespace>>(holder.data)->fields, target.text, value);
   }
 
   // Hugging Face's namespaces take no name that begins so.
@@ -148,15 +155,15 @@ class Evaluator {
   }
 
   void Bind(const std::vector<std::string>& names, const Value& value, const Node& node) {
-    if (names.size() == 1) return Set(scopes_.back(), names[0], value);
+    if (names.size() == 1) return Define(scopes_.back(), names[0], value);
     if (!value.IsList() || value.list().size() != names.size()) {
       Fail(name_, node.line, "there are " + std::to_string(names.size()) + " names for another number of values");
     }
-    for (size_t i = 0; i < names.size(); ++i) Set(scopes_.back(), names[i], value.list()[i]);
+    for (size_t i = 0; i < names.size(); ++i) Define(scopes_.back(), names[i], value.list()[i]);
   }
 
   Flow Loop(const Node& node) {
-    const Arguments none = {{}, {}, name_, node.line, "for"};
+    const Arguments none = {{}, {}, meter_, node.line, "for"};
     List items = Items(Evaluate(*node.children[0]), none);
     if (node.children[2] != nullptr) {
       List kept;
@@ -172,6 +179,7 @@ class Evaluator {
     const int64_t size = static_cast<int64_t>(items.size());
     for (int64_t i = 0; i < size; ++i) {
       const size_t at = static_cast<size_t>(i);
+      Count(node, 4);  // what a turn costs before its body
       scopes_.emplace_back();
       Dict loop = {{"index", i + 1},      {"index0", i},        {"first", i == 0},
                    {"last", i + 1 == size}, {"length", size},   {"revindex", size - i},
@@ -186,8 +194,9 @@ class Evaluator {
     return Flow::kNext;
   }
 
-  Value Lookup(const std::string& name) const {
+  Value Lookup(const std::string& name) {
     for (auto scope = scopes_.rbegin(); scope != scopes_.rend(); ++scope) {
+      meter_.Search(*scope, name);
       if (const Value* found = Find(*scope, name)) return *found;
     }
     return {};
@@ -210,6 +219,7 @@ class Evaluator {
       case Node::kList:
       case Node::kTuple: {
         List list;
+        Count(node, node.children.size());
         for (const NodePtr& child : node.children) list.push_back(Evaluate(*child));
         return Bounded(node.kind == Node::kTuple ? Tuple(std::move(list)) : Value(std::move(list)), node);
       }
@@ -218,7 +228,8 @@ class Evaluator {
         for (size_t i = 0; i < node.children.size(); i += 2) {
           const Value key = Evaluate(*node.children[i]);
           if (!key.IsString()) Fail(name_, node.line, "a key that is no text is not supported");
-          Set(dict, key.string(), Evaluate(*node.children[i + 1]));
+          meter_.Made(key.string().size());
+          Define(dict, key.string(), Evaluate(*node.children[i + 1]));
         }
         return Bounded(std::move(dict), node);
       }
@@ -226,7 +237,8 @@ class Evaluator {
         const Value of = Evaluate(*node.children[0]);
         if (of.IsUndefined()) Fail(name_, node.line, "'" + node.text + "' of something undefined is used");
         if (of.IsFunction()) Fail(name_, node.line, "'" + node.text + "' of a function is not supported");
-        return Attribute(of, node.text);
+        meter_.line = node.line;
+        return Attribute(of, node.text, meter_);
       }
       case Node::kIndex:
         return Index(node, Evaluate(*node.children[0]), Evaluate(*node.children[1]));
@@ -257,30 +269,25 @@ class Evaluator {
 
   // The arguments behind children[0].
   Arguments Evaluated(const Node& node, const std::string& callee) {
-    Arguments a = {{}, {}, name_, node.line, callee};
+    Arguments a = {{}, {}, meter_, node.line, callee};
     for (size_t i = 1; i < node.children.size(); ++i) a.positional.push_back(Evaluate(*node.children[i]));
     for (const auto& [key, value] : node.named) a.named.emplace_back(key, Evaluate(*value));
+    meter_.line = node.line;
     return a;
   }
 
   Value Filter(const Node& node, const Value& v) {
     if (!IsFilter(node.text)) Fail(name_, node.line, "the filter '" + node.text + "' is not supported");
-    Weigh(v, node);
     return Bounded(ApplyFilter(node.text, v, Evaluated(node, node.text)), node);
   }
 
-  // Work on a value takes as many steps as it has parts.
-  void Weigh(const Value& v, const Node& node) {
-    if (v.IsString()) Count(node, v.string().size() / 64);
-    if (v.IsList()) Count(node, v.list().size());
-    if (v.IsDict()) Count(node, v.dict().size());
-  }
-
-  Value Index(const Node& node, const Value& of, const Value& key) const {
+  Value Index(const Node& node, const Value& of, const Value& key) {
+    meter_.line = node.line;
     if (of.IsUndefined()) Fail(name_, node.line, "an item of something undefined is used");
-    if (key.IsString()) return Item(of, key.string());
+    if (key.IsString()) return Item(of, key.string(), meter_);
     const bool counted = of.IsPlainList() || (of.IsList() && of.form == Form::kRange) || of.IsString();
     if (!key.IsInteger() || !counted) return {};
+    if (of.IsString()) meter_.Bytes(2 * of.string().size());
     const int64_t size = static_cast<int64_t>(of.IsList() ? of.list().size() : Characters(of.string()));
     const int64_t i = key.integer() < 0 ? key.integer() + size : key.integer();
     if (i < 0 || i >= size) return {};
@@ -292,7 +299,6 @@ class Evaluator {
   Value Slice(const Node& node) {
     const Value of = Evaluate(*node.children[0]);
     if (!of.IsPlainList() && !of.IsString() && !(of.IsList() && of.form == Form::kRange)) Fail(name_, node.line, "a part of something that is neither a list nor a text is used");
-    Weigh(of, node);
     const auto bound = [&](size_t part) -> std::optional<int64_t> {
       if (node.children[part] == nullptr) return std::nullopt;
       const Value v = Evaluate(*node.children[part]);
@@ -300,8 +306,8 @@ class Evaluator {
       if (!v.IsInteger()) Fail(name_, node.line, "a part's bounds are whole numbers");
       return std::clamp(v.integer(), -kLargestInteger, kLargestInteger);
     };
-    const List items = Items(of, {{}, {}, name_, node.line, "["});
-    const int64_t size = static_cast<int64_t>(items.size()), step = bound(3).value_or(1);
+    if (of.IsString()) meter_.Bytes(of.string().size());
+    const int64_t size = static_cast<int64_t>(of.IsList() ? of.list().size() : Characters(of.string())), step = bound(3).value_or(1);
     if (step == 0) Fail(name_, node.line, "a part's step is 0");
     const auto clamped = [&](std::optional<int64_t> b, int64_t fallback) {
       if (!b) return fallback;
@@ -309,11 +315,27 @@ class Evaluator {
       return step > 0 ? std::clamp<int64_t>(i, 0, size) : std::clamp<int64_t>(i, -1, size - 1);
     };
     const int64_t begin = clamped(bound(1), step > 0 ? 0 : size - 1), end = clamped(bound(2), step > 0 ? size : -1);
+    meter_.line = node.line;
+    if (of.IsString()) return TextSlice(of.string(), begin, end, step);
     List part;
-    for (int64_t i = begin; step > 0 ? i < end : i > end; i += step) part.push_back(items[static_cast<size_t>(i)]);
-    if (of.IsList()) return WithForm(std::move(part), of.form);
+    for (int64_t i = begin; step > 0 ? i < end : i > end; i += step) {
+      meter_.Steps(1);
+      part.push_back(of.list()[static_cast<size_t>(i)]);
+    }
+    return WithForm(std::move(part), of.form);
+  }
+
+  Value TextSlice(const std::string& s, int64_t begin, int64_t end, int64_t step) {
+    meter_.Made(s.size());
+    if (step == 1) return CharacterRange(s, static_cast<size_t>(begin), static_cast<size_t>(std::max(begin, end)));
+    meter_.Bytes(4 * s.size());  // for where each character begins
+    std::vector<size_t> begins;
+    for (size_t at = 0; at < s.size(); at = CharacterEnd(s, at)) begins.push_back(at);
     std::string text;
-    for (const Value& c : part) text += c.string();
+    for (int64_t i = begin; step > 0 ? i < end : i > end; i += step) {
+      const size_t at = begins[static_cast<size_t>(i)];
+      text.append(s, at, CharacterEnd(s, at) - at);
+    }
     return text;
   }
 
@@ -329,14 +351,14 @@ class Evaluator {
     Value left = Evaluate(*node.children[0]);
     for (const auto& [op, side] : node.named) {
       Value right = Evaluate(*side);
-      Weigh(right, node);
-      const Arguments a = {{right}, {}, name_, node.line, op};
+      meter_.line = node.line;
+      const Arguments a = {{right}, {}, meter_, node.line, op};
       bool holds;
       if (op == "==" || op == "!=") {
-        holds = Equal(left, right) == (op == "==");
+        holds = Equal(left, right, meter_) == (op == "==");
       } else if (op == "in" || op == "not in") {
         if (right.IsString() && !left.IsString()) a.Refuse("only a text lies in a text");
-        holds = ApplyTest("in", left, {{right}, {}, name_, node.line, "in"}) == (op == "in");
+        holds = ApplyTest("in", left, {{right}, {}, meter_, node.line, "in"}) == (op == "in");
       } else {
         const int order = Compare(left, right, a);
         holds = op == "<" ? order < 0 : op == "<=" ? order <= 0 : op == ">" ? order > 0 : order >= 0;
@@ -353,11 +375,11 @@ class Evaluator {
     if (op == "and") return Truth(left) ? Evaluate(*node.children[1]) : left;
     if (op == "or") return Truth(left) ? left : Evaluate(*node.children[1]);
     const Value right = Evaluate(*node.children[1]);
-    Weigh(left, node);
-    Weigh(right, node);
-    if (op == "~") return Text(left) + Text(right);
-    if (op == "+" && left.IsString() && right.IsString()) return left.string() + right.string();
+    meter_.line = node.line;
+    if (op == "~") return Joined(Text(left), Text(right));
+    if (op == "+" && left.IsString() && right.IsString()) return Joined(left.string(), right.string());
     if (op == "+" && left.IsPlainList() && right.IsPlainList() && left.form == right.form) {
+      meter_.Steps(left.list().size() + right.list().size());
       List both = left.list();
       both.insert(both.end(), right.list().begin(), right.list().end());
       return WithForm(std::move(both), left.form);
@@ -371,18 +393,25 @@ class Evaluator {
                                                               : OfFloats(node, left.number(), right.number());
   }
 
-  Value Repeated(const Node& node, const std::string& part, int64_t times) const {
+  Value Joined(const std::string& a, const std::string& b) {
+    meter_.Made(a.size() + b.size());
+    return a + b;
+  }
+
+  Value Repeated(const Node& node, const std::string& part, int64_t times) {
     std::string text;
     if (part.empty() || times <= 0) return text;
-    if (static_cast<uint64_t>(times) > limits_.text / part.size()) FailTooLong(node);
+    meter_.line = node.line;
+    // Past either limit before the product could overflow.
+    const size_t count = static_cast<size_t>(std::min(times, kMostTimes));
+    meter_.Made(count * part.size());
     for (int64_t i = 0; i < times; ++i) text += part;
     return text;
   }
   Value RepeatedList(const Node& node, const Value& part, int64_t times) {
     List list;
     if (part.list().empty() || times <= 0) return WithForm(list, part.form);
-    if (static_cast<uint64_t>(times) > limits_.steps / part.list().size()) Fail(name_, node.line, "the template takes too many steps");
-    Count(node, static_cast<size_t>(times) * part.list().size());
+    Count(node, static_cast<size_t>(std::min(times, kMostTimes)) * part.list().size());
     for (int64_t i = 0; i < times; ++i) list.insert(list.end(), part.list().begin(), part.list().end());
     return WithForm(std::move(list), part.form);
   }
@@ -436,14 +465,13 @@ class Evaluator {
     if (callee.kind == Node::kAttribute) {
       const Value self = Evaluate(*callee.children[0]);
       if (self.IsUndefined()) Fail(name_, node.line, "'" + callee.text + "' of something undefined is called");
-      Weigh(self, node);
       const Arguments a = Evaluated(node, callee.text);
       if (callee.children[0]->kind == Node::kName && callee.children[0]->text == "loop" && callee.text == "cycle") {
         if (a.positional.empty()) a.Refuse("it needs something to choose from");
-        return a.positional[static_cast<size_t>(Item(self, "index0").integer()) % a.positional.size()];
+        return a.positional[static_cast<size_t>(Item(self, "index0", meter_).integer()) % a.positional.size()];
       }
       if (const std::optional<Value> result = CallMethod(self, callee.text, a)) return Bounded(*result, node);
-      const Value field = Item(self, callee.text);
+      const Value field = Item(self, callee.text, meter_);
       if (field.Is<std::shared_ptr<const Macro>>()) return CallMacro(*std::get<std::shared_ptr<const Macro>>(field.data)->node, a);
       Fail(name_, node.line, "the method '" + callee.text + "' is not supported");
     }
@@ -468,9 +496,12 @@ class Evaluator {
       Dict fields;
       for (const Value& v : a.positional) {
         if (!v.IsDict()) a.Refuse("it takes mappings and named values");
-        for (const auto& [key, value] : v.dict()) Set(fields, key, value);
+        for (const auto& [key, value] : v.dict()) {
+          meter_.Made(key.size());
+          Define(fields, key, value);
+        }
       }
-      for (const auto& [key, value] : a.named) Set(fields, key, value);
+      for (const auto& [key, value] : a.named) Define(fields, key, value);
       if (a.callee == "dict") return Bounded(std::move(fields), node);
       for (const auto& [key, value] : fields) {
         RefuseHidden(key, node.line);
@@ -487,6 +518,7 @@ class Evaluator {
       List numbers;
       for (int64_t i = begin; step > 0 ? i < end : i > end; i += step) {
         if (numbers.size() >= 100'000) a.Refuse("the range is too long");
+        meter_.Steps(1);
         numbers.emplace_back(i);
       }
       return WithForm(std::move(numbers), Form::kRange);
@@ -532,7 +564,7 @@ class Evaluator {
       const auto& [parameter, fallback] = macro.named[i];
       const Value* given = a.Find(i, parameter.c_str());
       Value value = given != nullptr ? *given : fallback != nullptr ? Evaluate(*fallback) : Value();
-      Set(scopes_.back(), parameter, std::move(value));
+      Define(scopes_.back(), parameter, std::move(value));
     }
     const Node* caller = caller_;
     caller_ = nullptr;
@@ -548,11 +580,10 @@ class Evaluator {
 
   const std::string& name_;
   const std::optional<Date>& today_;
-  const Limits limits_;
+  Meter meter_;
   std::vector<Dict> scopes_;
   std::string out_;
   const Node* caller_ = nullptr;
-  size_t steps_ = 0;
   int calls_ = 0;
 };
 

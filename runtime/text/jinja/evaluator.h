@@ -1,10 +1,10 @@
 // Renders a template.
 #pragma once
 
-#include <cstddef>
 #include <optional>
 #include <string>
 
+#include "runtime/text/jinja/meter.h"
 #include "runtime/text/jinja/syntax.h"
 #include "runtime/text/jinja/value.h"
 
@@ -13,12 +13,6 @@ namespace invar::jinja {
 // A day for strftime_now: without one, a template that asks for it is refused, since its text would depend on the clock.
 struct Date {
   int year = 0, month = 0, day = 0;
-};
-
-// What a template may take: beyond it, it is refused.
-struct Limits {
-  size_t steps = 5'000'000;
-  size_t text = size_t{64} << 20;  // bytes, of what is written and of any text on the way
 };
 
 // `variables`: the template's globals. Throws Error where the template raises, or does what is not supported, with its line.

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <stdexcept>
 
+#include "runtime/text/jinja/meter.h"
 #include "runtime/text/unicode.h"
 
 namespace invar::jinja {
@@ -45,12 +46,14 @@ uint32_t Next(const std::string& s, size_t& at) {
   return c;
 }
 
-std::string StringRepr(const std::string& s) {
+void StringRepr(const std::string& s, std::string& out, Meter& meter) {
   const char quote = s.find('\'') != s.npos && s.find('"') == s.npos ? '"' : '\'';
-  std::string out(1, quote);
+  meter.Grows(out, s.size());
+  out += quote;
   for (size_t at = 0; at < s.size();) {
     const size_t begin = at;
     const uint32_t c = Next(s, at);
+    meter.Whole(out.size());
     if (c == static_cast<uint32_t>(quote) || c == '\\') {
       out += '\\';
       out += static_cast<char>(c);
@@ -62,14 +65,16 @@ std::string StringRepr(const std::string& s) {
       out.append(s, begin, at - begin);
     }
   }
-  return out + quote;
+  out += quote;
 }
 
-void JsonString(const std::string& s, bool ascii, std::string& out) {
+void JsonString(const std::string& s, bool ascii, std::string& out, Meter& meter) {
+  meter.Grows(out, s.size());
   out += '"';
   for (size_t at = 0; at < s.size();) {
     const size_t begin = at;
     const uint32_t c = Next(s, at);
+    meter.Whole(out.size());
     switch (c) {
       case '"': out += "\\\""; break;
       case '\\': out += "\\\\"; break;
@@ -104,9 +109,14 @@ struct JsonStyle {
   const std::string &item, &key;
 };
 
-void Json(const Value& v, const JsonStyle& style, int depth, std::string& out) {
+void Json(const Value& v, const JsonStyle& style, int depth, std::string& out, Meter& meter) {
+  meter.Steps(1);
+  const auto add = [&](const std::string& text) {
+    meter.Grows(out, text.size());
+    out += text;
+  };
   const auto line = [&](int level) {
-    if (style.indent >= 0) out += "\n" + std::string(static_cast<size_t>(level * style.indent), ' ');
+    if (style.indent >= 0) add("\n" + std::string(static_cast<size_t>(level * style.indent), ' '));
   };
   if (v.Is<None>()) {
     out += "null";
@@ -118,7 +128,7 @@ void Json(const Value& v, const JsonStyle& style, int depth, std::string& out) {
     const std::string text = FloatText(v.number());
     out += text == "nan" ? "NaN" : text == "inf" ? "Infinity" : text == "-inf" ? "-Infinity" : text;
   } else if (v.IsString()) {
-    JsonString(v.string(), style.ascii, out);
+    JsonString(v.string(), style.ascii, out, meter);
   } else if (v.IsPlainList()) {
     if (v.list().empty()) {
       out += "[]";
@@ -126,9 +136,9 @@ void Json(const Value& v, const JsonStyle& style, int depth, std::string& out) {
     }
     out += '[';
     for (size_t i = 0; i < v.list().size(); ++i) {
-      if (i > 0) out += style.item;
+      if (i > 0) add(style.item);
       line(depth + 1);
-      Json(v.list()[i], style, depth + 1, out);
+      Json(v.list()[i], style, depth + 1, out, meter);
     }
     line(depth);
     out += ']';
@@ -137,17 +147,22 @@ void Json(const Value& v, const JsonStyle& style, int depth, std::string& out) {
       out += "{}";
       return;
     }
-    Dict fields = v.dict();
+    meter.Steps(v.dict().size());
+    std::vector<const Dict::value_type*> fields;
+    for (const auto& field : v.dict()) fields.push_back(&field);
     if (style.sort_keys) {
-      std::sort(fields.begin(), fields.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+      std::sort(fields.begin(), fields.end(), [&meter](const auto* a, const auto* b) {
+        meter.Bytes(1 + std::min(a->first.size(), b->first.size()));
+        return a->first < b->first;
+      });
     }
     out += '{';
     for (size_t i = 0; i < fields.size(); ++i) {
-      if (i > 0) out += style.item;
+      if (i > 0) add(style.item);
       line(depth + 1);
-      JsonString(fields[i].first, style.ascii, out);
-      out += style.key;
-      Json(fields[i].second, style, depth + 1, out);
+      JsonString(fields[i]->first, style.ascii, out, meter);
+      add(style.key);
+      Json(fields[i]->second, style, depth + 1, out, meter);
     }
     line(depth);
     out += '}';
@@ -231,17 +246,24 @@ bool Truth(const Value& v) {
   return true;
 }
 
-bool Equal(const Value& a, const Value& b) {
+bool Equal(const Value& a, const Value& b, Meter& meter) {
+  meter.Steps(1);
   if (a.IsInteger() && b.IsInteger()) return a.integer() == b.integer();
   if (a.IsNumber() && b.IsNumber()) return a.number() == b.number();
   if (a.data.index() != b.data.index()) return false;
-  if (a.IsString()) return a.string() == b.string();
-  if (a.IsList()) return a.form == b.form && std::equal(a.list().begin(), a.list().end(), b.list().begin(), b.list().end(), Equal);
+  if (a.IsString()) {
+    if (a.string().size() != b.string().size()) return false;
+    meter.Bytes(a.string().size());
+    return a.string() == b.string();
+  }
+  if (a.IsList()) return a.form == b.form && std::equal(a.list().begin(), a.list().end(), b.list().begin(), b.list().end(),
+                                                       [&meter](const Value& x, const Value& y) { return Equal(x, y, meter); });
   if (a.IsDict()) {
     if (a.dict().size() != b.dict().size()) return false;
     for (const auto& [key, value] : a.dict()) {
+      meter.Search(b.dict(), key);
       const Value* other = Find(b.dict(), key);
-      if (other == nullptr || !Equal(value, *other)) return false;
+      if (other == nullptr || !Equal(value, *other, meter)) return false;
     }
     return true;
   }
@@ -249,35 +271,63 @@ bool Equal(const Value& a, const Value& b) {
   return true;  // none is none, and one undefined equals another
 }
 
-std::string Text(const Value& v) {
-  if (v.IsUndefined()) return "";
-  return v.IsString() ? v.string() : Repr(v);
+namespace {
+
+void AppendRepr(const Value& v, std::string& out, Meter& meter) {
+  meter.Steps(1);
+  meter.Grows(out, 8);  // at least brackets or a number
+  if (v.IsString()) return StringRepr(v.string(), out, meter);
+  if (v.IsUndefined()) {
+    out += "Undefined";
+  } else if (v.Is<None>()) {
+    out += "None";
+  } else if (v.Is<bool>()) {
+    out += std::get<bool>(v.data) ? "True" : "False";
+  } else if (v.Is<int64_t>()) {
+    out += std::to_string(v.integer());
+  } else if (v.Is<double>()) {
+    out += FloatText(v.number());
+  } else if (v.IsPlainList()) {
+    const bool tuple = v.form == Form::kTuple;
+    out += tuple ? '(' : '[';
+    for (size_t i = 0; i < v.list().size(); ++i) {
+      if (i > 0) out += ", ";
+      AppendRepr(v.list()[i], out, meter);
+    }
+    out += !tuple ? "]" : v.list().size() == 1 ? ",)" : ")";
+  } else if (v.IsDict()) {
+    out += '{';
+    for (size_t i = 0; i < v.dict().size(); ++i) {
+      if (i > 0) out += ", ";
+      StringRepr(v.dict()[i].first, out, meter);
+      out += ": ";
+      AppendRepr(v.dict()[i].second, out, meter);
+    }
+    out += '}';
+  } else {
+    throw std::invalid_argument(std::string(Unwritable(v)) + " cannot be written");
+  }
 }
 
-std::string Repr(const Value& v) {
-  if (v.IsUndefined()) return "Undefined";
-  if (v.Is<None>()) return "None";
-  if (v.Is<bool>()) return std::get<bool>(v.data) ? "True" : "False";
-  if (v.Is<int64_t>()) return std::to_string(v.integer());
-  if (v.Is<double>()) return FloatText(v.number());
-  if (v.IsString()) return StringRepr(v.string());
+}  // namespace
+
+std::string Text(const Value& v, Meter& meter) {
+  if (v.IsUndefined()) return "";
+  if (!v.IsString()) return Repr(v, meter);
+  meter.Bytes(v.string().size());
+  return v.string();
+}
+
+std::string Repr(const Value& v, Meter& meter) {
   std::string out;
-  if (v.IsPlainList()) {
-    for (const Value& item : v.list()) out += (out.empty() ? "" : ", ") + Repr(item);
-    if (v.form == Form::kTuple) return "(" + out + (v.list().size() == 1 ? ",)" : ")");
-    return "[" + out + "]";
-  }
-  if (v.IsDict()) {
-    for (const auto& [key, value] : v.dict()) out += (out.empty() ? "" : ", ") + StringRepr(key) + ": " + Repr(value);
-    return "{" + out + "}";
-  }
-  throw std::invalid_argument(std::string(Unwritable(v)) + " cannot be written");
+  AppendRepr(v, out, meter);
+  return out;
 }
 
 std::string ToJson(const Value& v, int indent, bool ascii, bool sort_keys, const std::string& item_separator,
-                   const std::string& key_separator) {
+                   const std::string& key_separator, Meter& meter) {
   std::string out;
-  Json(v, {indent, ascii, sort_keys, item_separator, key_separator}, 0, out);
+  Json(v, {indent, ascii, sort_keys, item_separator, key_separator}, 0, out, meter);
   return out;
 }
 

@@ -13,6 +13,7 @@ namespace invar::jinja {
 
 struct Value;
 struct Macro;  // evaluator.cc
+class Meter;   // meter.h
 
 using List = std::vector<Value>;
 // In the order of insertion.
@@ -32,8 +33,8 @@ struct Function {};
 enum class Form : uint8_t { kList, kTuple, kRange, kView, kIterator };
 
 struct Value {
-  // Lists and dicts are shared and never changed: Hugging Face's sandbox forbids templates to.
-  std::variant<Undefined, None, bool, int64_t, double, std::string, std::shared_ptr<List>, std::shared_ptr<Dict>,
+  // Texts, lists and dicts are shared and never changed: Hugging Face's sandbox forbids templates to.
+  std::variant<Undefined, None, bool, int64_t, double, std::shared_ptr<const std::string>, std::shared_ptr<List>, std::shared_ptr<Dict>,
                std::shared_ptr<Namespace>, std::shared_ptr<const Macro>, Function>
       data;
 
@@ -47,8 +48,8 @@ struct Value {
   Value(bool b) : data(b) {}                                                // NOLINT
   Value(int64_t i) : data(i) {}                                             // NOLINT
   Value(double d) : data(d) {}                                              // NOLINT
-  Value(std::string s) : data(std::move(s)) {}                              // NOLINT
-  Value(const char* s) : data(std::string(s)) {}                            // NOLINT
+  Value(std::string s) : data(std::make_shared<const std::string>(std::move(s))) {}  // NOLINT
+  Value(const char* s) : Value(std::string(s)) {}                           // NOLINT
   Value(List list);                                                         // NOLINT
   Value(Dict dict);                                                         // NOLINT
   Value(std::shared_ptr<Namespace> n) : data(std::move(n)), holds_namespace(true) {}  // NOLINT
@@ -57,7 +58,7 @@ struct Value {
 
   template <class T>
   bool Is() const { return std::holds_alternative<T>(data); }
-  bool IsString() const { return Is<std::string>(); }
+  bool IsString() const { return Is<std::shared_ptr<const std::string>>(); }
   bool IsList() const { return Is<std::shared_ptr<List>>(); }
   // A list or a tuple: what can be written, added and cut.
   bool IsPlainList() const { return IsList() && (form == Form::kList || form == Form::kTuple); }
@@ -69,7 +70,7 @@ struct Value {
   bool IsInteger() const { return Is<int64_t>() || Is<bool>(); }
   bool IsNumber() const { return IsInteger() || Is<double>(); }
 
-  const std::string& string() const { return std::get<std::string>(data); }
+  const std::string& string() const { return *std::get<std::shared_ptr<const std::string>>(data); }
   const List& list() const { return *std::get<std::shared_ptr<List>>(data); }
   const Dict& dict() const { return *std::get<std::shared_ptr<Dict>>(data); }
   int64_t integer() const { return Is<bool>() ? std::get<bool>(data) : std::get<int64_t>(data); }
@@ -88,14 +89,14 @@ void Set(Dict& dict, const std::string& key, Value value);
 // and Repr throw std::invalid_argument, with what, for what Python writes in a way that is not supported.
 inline constexpr int kDeepestValue = 200;
 bool Truth(const Value& v);
-bool Equal(const Value& a, const Value& b);
-std::string Text(const Value& v);
-std::string Repr(const Value& v);
+bool Equal(const Value& a, const Value& b, Meter& meter);
+std::string Text(const Value& v, Meter& meter);
+std::string Repr(const Value& v, Meter& meter);
 
 // json.dumps(v, ensure_ascii=..., indent=..., sort_keys=..., separators=...); indent -1: none. Throws std::invalid_argument,
 // with what, for what JSON cannot hold.
 std::string ToJson(const Value& v, int indent, bool ascii, bool sort_keys, const std::string& item_separator,
-                   const std::string& key_separator);
+                   const std::string& key_separator, Meter& meter);
 
 // How many characters (code points) a text has, and the part [begin, end) of them.
 size_t Characters(const std::string& s);
