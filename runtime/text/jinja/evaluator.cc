@@ -490,7 +490,8 @@ class Evaluator {
 
   Value CallFunction(const Node& node, const Arguments& a) {
     if (a.callee == "raise_exception") {
-      throw Error(name_ + " refuses these messages: " + Text(a.positional.empty() ? Value("") : a.positional[0]));
+      const std::string why = Text(a.positional.empty() ? Value("") : a.positional[0]);
+      throw Error(name_ + " refuses these messages: " + (why.size() <= 1000 ? why : why.substr(0, 1000) + "..."));
     }
     if (a.callee == "namespace" || a.callee == "dict") {
       Dict fields;
