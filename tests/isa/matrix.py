@@ -69,7 +69,7 @@ def build(name, spec, work, folders, highways, jobs):
         options += ["-DCMAKE_SYSTEM_NAME=" + ("Emscripten" if emscripten(spec) else "Linux"),
                     f"-DCMAKE_SYSTEM_PROCESSOR={spec['processor']}"]
     if emscripten(spec):
-        flags += " -fexceptions -DINVAR_NO_MMAP"
+        flags += " -fexceptions"
         link = "-fexceptions -sNODERAWFS=1 -sALLOW_MEMORY_GROWTH=1 -sEXIT_RUNTIME=1 -sTOTAL_STACK=4MB"
         options += ["-DCMAKE_CROSSCOMPILING=ON", "-DCMAKE_EXECUTABLE_SUFFIX=.js", "-DCMAKE_TRY_COMPILE_TARGET_TYPE=STATIC_LIBRARY",
                     "-DTHREADS_PREFER_PTHREAD_FLAG=OFF", "-DCMAKE_HAVE_LIBC_PTHREAD=ON"]
