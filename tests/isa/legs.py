@@ -1,0 +1,77 @@
+"""Running one build, natively or under an emulator, and comparing what it prints with tests/fingerprints.json."""
+import hashlib
+import json
+import os
+import re
+import shlex
+import subprocess
+import time
+
+from builds import ROOT, Failure, suffix
+
+TABLE = os.path.join(ROOT, "tests", "fingerprints.json")
+# What a user types; its standard output is a line of the table too. {models}: the folder of bundled models.
+COMMANDS = [
+    ["generate", "-m", "{models}/gpt2", "-p", "ROMEO:", "-n", "24"],
+    ["generate", "-m", "{models}/qwen3", "--chat", "-p", "What news?", "-n", "12", "--temp", "0.8", "--seed", "7"],
+    ["logits", "-m", "{models}/qwen3", "-p", "ROMEO:\nBut soft, what light", "--batch", "3", "--chunk", "4"],
+]
+
+
+def read_table():
+    with open(TABLE, encoding="utf-8") as f:
+        return json.load(f)
+
+
+def write_table(document):
+    document["fingerprints"] = dict(sorted(document["fingerprints"].items()))
+    with open(TABLE + ".part", "w", encoding="utf-8") as f:
+        f.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    os.rename(TABLE + ".part", TABLE)
+
+
+def expected(leg):
+    """The instruction sets that must have run."""
+    names = set(leg["expect"])
+    if "if" in leg:
+        with open("/proc/cpuinfo", encoding="utf-8") as f:
+            here = set(next((line for line in f if line.startswith("flags")), "").split())
+        for flag, more in leg["if"].items():
+            if flag in here:
+                names.update(more)
+    return names
+
+
+def call(command):
+    return subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL)
+
+
+def run_leg(leg, spec, folder, table, write=False):
+    """Runs one leg; returns (instruction sets, fingerprints, values, seconds)."""
+    started = time.monotonic()
+    runner = shlex.split(leg.get("run", ""))
+    only = ["--isa", leg["isa"]] if "isa" in leg else []
+    command = [*runner, os.path.join(folder, "tests", "fingerprints" + suffix(spec)), ROOT, *only]
+    result = call(command)
+    output = result.stdout.decode(errors="replace")
+    if result.returncode != 0:
+        raise Failure(f"{shlex.join(command)} exited with {result.returncode}:\n{(output + result.stderr.decode(errors='replace'))[-3000:]}")
+    lines = re.findall(r"^(\w+) +(\d+) of \d+ fingerprints equal, of (\d+) values; (\d+)", output, re.M)
+    ran = {line[0] for line in lines}
+    if not expected(leg) <= ran:
+        raise Failure(f"expected {', '.join(sorted(expected(leg) - ran))} to run, but only {', '.join(sorted(ran)) or 'nothing'} did")
+    fingerprints = sum(int(line[1]) for line in lines)
+    for arguments in COMMANDS:
+        typed = [a.format(models=os.path.join(ROOT, "models")) for a in arguments] + only
+        result = call([*runner, os.path.join(folder, "bin", "invar" + suffix(spec)), *typed])
+        if result.returncode != 0:
+            raise Failure(f"invar {shlex.join(typed)} exited with {result.returncode}: {result.stderr.decode(errors='replace')[-2000:]}")
+        name = "command invar " + shlex.join(a.format(models="models") for a in arguments)
+        digest = hashlib.sha256(result.stdout).hexdigest()
+        if write:
+            table.setdefault(name, digest)
+        if table.get(name) != digest:
+            raise Failure(f"{name}: its output has the fingerprint {digest} instead of {table.get(name)}:\n"
+                          f"{result.stdout.decode(errors='replace')[:500]}")
+        fingerprints += 1
+    return sorted(ran), fingerprints, sum(int(line[2]) + int(line[3]) for line in lines), time.monotonic() - started
