@@ -65,8 +65,9 @@ else()
   invar_declare(highway URL https://github.com/google/highway/archive/refs/tags/1.0.3.tar.gz
     ARCHIVES "highway_1.0.3.orig.tar.gz|566fc77315878473d9a6bd815f7de78c73734acdcb745c3dde8579560ac5440e")
   invar_fetch_sources(highway)
+  file(GLOB highway_sources "${highway_SOURCE_DIR}/hwy/abort.cc")  # of later versions
   add_library(invar_hwy STATIC "${highway_SOURCE_DIR}/hwy/targets.cc" "${highway_SOURCE_DIR}/hwy/per_target.cc"
-    "${highway_SOURCE_DIR}/hwy/aligned_allocator.cc" "${highway_SOURCE_DIR}/hwy/print.cc")
+    "${highway_SOURCE_DIR}/hwy/aligned_allocator.cc" "${highway_SOURCE_DIR}/hwy/print.cc" ${highway_sources})
   target_include_directories(invar_hwy SYSTEM PUBLIC "${highway_SOURCE_DIR}")
   target_compile_definitions(invar_hwy PUBLIC HWY_STATIC_DEFINE)
   target_link_libraries(invar_dep_hwy INTERFACE invar_hwy)
@@ -84,6 +85,10 @@ else()
     ARCHIVES "eigen3_3.4.0.orig.tar.bz2|b4c198460eba6f28d34894e3a5710998818515104d6e74e5cc331ce31e46e626")
   invar_fetch_sources(eigen)
   target_include_directories(invar_dep_eigen SYSTEM INTERFACE "${eigen_SOURCE_DIR}")
+endif()
+
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "s390")
+  target_compile_definitions(invar_dep_eigen INTERFACE EIGEN_DONT_VECTORIZE)  # Eigen 3.4's vectors do not compile there
 endif()
 
 # JSON for Modern C++.

@@ -12,9 +12,11 @@ class Failure(Exception):
     """What went wrong in a build or a leg, in a sentence."""
 
 
-def run(command, log, **options):
+def run(command, log):
+    # Debian's emscripten runs JavaScript whose modules are the system's.
+    environment = {"NODE_PATH": "/usr/share/nodejs", **os.environ}
     with open(log, "w", encoding="utf-8") as f:
-        code = subprocess.run(command, stdout=f, stderr=subprocess.STDOUT, **options).returncode
+        code = subprocess.run(command, stdout=f, stderr=subprocess.STDOUT, env=environment).returncode
     if code != 0:
         with open(log, encoding="utf-8", errors="replace") as f:
             tail = "".join(f.readlines()[-25:])

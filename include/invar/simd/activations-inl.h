@@ -24,7 +24,7 @@ HWY_INLINE VH GeluTanh(VH x) {
   const DH d;
   const VH cubic = hn::Mul(hn::Set(d, 0.044715f), hn::Mul(x, x));
   const VH e = Exp(DD(), hn::Mul(hn::Set(d, -1.5957691216f), Fma(d, cubic, x, x)));
-  return hn::Div(x, hn::Add(hn::Set(d, 1.0f), e));
+  return Divide(d, x, hn::Add(hn::Set(d, 1.0f), e));
 }
 
 // gelu erf: (0.5 * x) * erfc(-(x * 0.70710678118))
@@ -38,13 +38,13 @@ HWY_INLINE VH GeluErf(VH x) {
 HWY_INLINE VH QuickGelu(VH x) {
   const DH d;
   const VH e = Exp(DD(), hn::Neg(hn::Mul(hn::Set(d, 1.702f), x)));
-  return hn::Div(x, hn::Add(hn::Set(d, 1.0f), e));
+  return Divide(d, x, hn::Add(hn::Set(d, 1.0f), e));
 }
 
 // silu: x / (1 + exp(-x))
 HWY_INLINE VH Silu(VH x) {
   const DH d;
-  return hn::Div(x, hn::Add(hn::Set(d, 1.0f), Exp(DD(), hn::Neg(x))));
+  return Divide(d, x, hn::Add(hn::Set(d, 1.0f), Exp(DD(), hn::Neg(x))));
 }
 
 // swiglu: silu(gate) * up

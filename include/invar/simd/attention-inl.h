@@ -181,7 +181,7 @@ HWY_NOINLINE void AttentionFinish(const invar_attention_finish_args& a) {
     const float* o = a.o + static_cast<ptrdiff_t>(r) * a.o_stride;
     float* y = a.y + static_cast<ptrdiff_t>(r) * a.y_stride;
     for (uint64_t i = 0; i < a.d; i += hn::Lanes(d)) {
-      StoreFirst(d, Canonical(d, hn::Div(LoadFirst(d, o + i, a.d - i), l)), y + i, a.d - i);
+      StoreFirst(d, Canonical(d, Divide(d, LoadFirst(d, o + i, a.d - i), l)), y + i, a.d - i);
     }
   }
 }

@@ -74,6 +74,22 @@ HWY_INLINE hn::Vec<hn::Rebind<float, D64>> NarrowToFloat(D64 d64, hn::Vec<D64> v
 #endif
 }
 
+// IEEE 754 division. EMU128 of later Highways gives 0 where the divisor is 0.
+template <class D>
+HWY_INLINE hn::Vec<D> Divide(D d, hn::Vec<D> a, hn::Vec<D> b) {
+#if HWY_TARGET == HWY_EMU128
+  using T = hn::TFromD<D>;
+  T x[16 / sizeof(T)], y[16 / sizeof(T)];
+  hn::StoreU(a, d, x);
+  hn::StoreU(b, d, y);
+  for (size_t i = 0; i < hn::Lanes(d); ++i) x[i] = x[i] / y[i];
+  return hn::LoadU(d, x);
+#else
+  (void)d;
+  return hn::Div(a, b);
+#endif
+}
+
 // The contract's one NaN (section 1).
 template <class D, class V>
 HWY_INLINE V Canonical(D d, V v) {

@@ -90,7 +90,7 @@ HWY_INLINE float LogOf(float x) {
 HWY_INLINE void Row_softmax(const invar_rows_args& a, const float* x, float* y) {
   ExpMinus(RowMax(x, a.n), a.n, x, y);
   const float l = LanesSum(y, a.n);
-  ForRow(a.n, y, y, [l](DF d, size_t, size_t, VF p) { return Canonical(d, hn::Div(p, hn::Set(d, l))); });
+  ForRow(a.n, y, y, [l](DF d, size_t, size_t, VF p) { return Canonical(d, Divide(d, p, hn::Set(d, l))); });
 }
 
 // log-softmax = (x - m) - log(l)

@@ -42,7 +42,7 @@ static HWY_NOINLINE const char* SelfCheckValues() {
   const float one = vone, three = vthree;
   volatile float vbig = 5.0f;
   const float q = vbig / three;
-  if (hn::GetLane(hn::Div(hn::Set(d, one), hn::Set(d, three))) != 0x1.555556p-2f || q != 0x1.aaaaaap+0f) {
+  if (hn::GetLane(Divide(d, hn::Set(d, one), hn::Set(d, three))) != 0x1.555556p-2f || q != 0x1.aaaaaap+0f) {
     return "divisions were replaced by reciprocals; build without -ffast-math";
   }
   // Reassociation would find 2^24 + 1 - 2^24 = 1.
