@@ -86,22 +86,23 @@ void Entry(const invar_map_args* a) {
   kMap(*a);
 }
 
+constexpr invar_kernel kKernels[] = {
+  {"gelu_tanh", "f32", "-", INVAR_TARGET_NAME, INVAR_FAMILY_MAP, 1, 0, 0, {.map = &Entry<Map_gelu_tanh>}},
+  {"gelu_erf", "f32", "-", INVAR_TARGET_NAME, INVAR_FAMILY_MAP, 1, 0, 0, {.map = &Entry<Map_gelu_erf>}},
+  {"quick_gelu", "f32", "-", INVAR_TARGET_NAME, INVAR_FAMILY_MAP, 1, 0, 0, {.map = &Entry<Map_quick_gelu>}},
+  {"silu", "f32", "-", INVAR_TARGET_NAME, INVAR_FAMILY_MAP, 1, 0, 0, {.map = &Entry<Map_silu>}},
+  {"relu", "f32", "-", INVAR_TARGET_NAME, INVAR_FAMILY_MAP, 1, 0, 0, {.map = &Entry<Map_relu>}},
+  {"tanh", "f32", "-", INVAR_TARGET_NAME, INVAR_FAMILY_MAP, 1, 0, 0, {.map = &Entry<Map_tanh>}},
+  {"swiglu", "f32", "-", INVAR_TARGET_NAME, INVAR_FAMILY_MAP, 2, 0, 0, {.map = &Entry<Map_swiglu>}},
+  {"add", "f32", "-", INVAR_TARGET_NAME, INVAR_FAMILY_MAP, 2, 0, 0, {.map = &Entry<Map_add>}},
+};
+
 }  // namespace
 
-// This instruction set's kernels of this file.
-KernelTable Table_activations() {
-  static const invar_kernel kernels[] = {
-      {"gelu_tanh", "f32", "-", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MAP, 1, 0, 0, {.map = &Entry<Map_gelu_tanh>}},
-      {"gelu_erf", "f32", "-", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MAP, 1, 0, 0, {.map = &Entry<Map_gelu_erf>}},
-      {"quick_gelu", "f32", "-", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MAP, 1, 0, 0, {.map = &Entry<Map_quick_gelu>}},
-      {"silu", "f32", "-", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MAP, 1, 0, 0, {.map = &Entry<Map_silu>}},
-      {"relu", "f32", "-", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MAP, 1, 0, 0, {.map = &Entry<Map_relu>}},
-      {"tanh", "f32", "-", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MAP, 1, 0, 0, {.map = &Entry<Map_tanh>}},
-      {"swiglu", "f32", "-", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MAP, 2, 0, 0, {.map = &Entry<Map_swiglu>}},
-      {"add", "f32", "-", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MAP, 2, 0, 0, {.map = &Entry<Map_add>}},
-  };
-  return {kernels, sizeof(kernels) / sizeof(kernels[0]), &SelfCheck};
-}
+// This instruction set's kernels of this file. Data, not a function: that would be code of this instruction set, which
+// every processor would have to run.
+extern const KernelTable Table_activations;
+constinit const KernelTable Table_activations = {kKernels, sizeof(kKernels) / sizeof(kKernels[0]), &SelfCheck};
 
 }  // namespace HWY_NAMESPACE
 }  // namespace invar

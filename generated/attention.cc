@@ -1567,17 +1567,18 @@ void Entry(const Args* a) {
   kBody(*a);
 }
 
+constexpr invar_kernel kKernels[] = {
+  {"attention_leaf", "f32", "-", INVAR_TARGET_NAME, INVAR_FAMILY_ATTENTION_LEAF, 0, 0, 0, {.attention_leaf = &Entry<invar_attention_leaf_args, AttentionLeaf>}},
+  {"attention_merge", "f32", "-", INVAR_TARGET_NAME, INVAR_FAMILY_ATTENTION_MERGE, 0, 0, 0, {.attention_merge = &Entry<invar_attention_merge_args, AttentionMerge>}},
+  {"attention_finish", "f32", "-", INVAR_TARGET_NAME, INVAR_FAMILY_ATTENTION_FINISH, 0, 0, 0, {.attention_finish = &Entry<invar_attention_finish_args, AttentionFinish>}},
+};
+
 }  // namespace
 
-// This instruction set's kernels of this file.
-KernelTable Table_attention() {
-  static const invar_kernel kernels[] = {
-      {"attention_leaf", "f32", "-", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_ATTENTION_LEAF, 0, 0, 0, {.attention_leaf = &Entry<invar_attention_leaf_args, AttentionLeaf>}},
-      {"attention_merge", "f32", "-", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_ATTENTION_MERGE, 0, 0, 0, {.attention_merge = &Entry<invar_attention_merge_args, AttentionMerge>}},
-      {"attention_finish", "f32", "-", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_ATTENTION_FINISH, 0, 0, 0, {.attention_finish = &Entry<invar_attention_finish_args, AttentionFinish>}},
-  };
-  return {kernels, sizeof(kernels) / sizeof(kernels[0]), &SelfCheck};
-}
+// This instruction set's kernels of this file. Data, not a function: that would be code of this instruction set, which
+// every processor would have to run.
+extern const KernelTable Table_attention;
+constinit const KernelTable Table_attention = {kKernels, sizeof(kKernels) / sizeof(kKernels[0]), &SelfCheck};
 
 }  // namespace HWY_NAMESPACE
 }  // namespace invar

@@ -39,15 +39,16 @@ void Entry(const invar_embedding_args* a) {
   Embedding(*a);
 }
 
+constexpr invar_kernel kKernels[] = {
+  {"embedding", "f16", "-", INVAR_TARGET_NAME, INVAR_FAMILY_EMBEDDING, 0, 0, 0, {.embedding = &Entry}},
+};
+
 }  // namespace
 
-// This instruction set's kernels of this file.
-KernelTable Table_embedding_f16() {
-  static const invar_kernel kernels[] = {
-      {"embedding", "f16", "-", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_EMBEDDING, 0, 0, 0, {.embedding = &Entry}},
-  };
-  return {kernels, sizeof(kernels) / sizeof(kernels[0]), &SelfCheck};
-}
+// This instruction set's kernels of this file. Data, not a function: that would be code of this instruction set, which
+// every processor would have to run.
+extern const KernelTable Table_embedding_f16;
+constinit const KernelTable Table_embedding_f16 = {kKernels, sizeof(kKernels) / sizeof(kKernels[0]), &SelfCheck};
 
 }  // namespace HWY_NAMESPACE
 }  // namespace invar

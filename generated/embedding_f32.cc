@@ -39,15 +39,16 @@ void Entry(const invar_embedding_args* a) {
   Embedding(*a);
 }
 
+constexpr invar_kernel kKernels[] = {
+  {"embedding", "f32", "-", INVAR_TARGET_NAME, INVAR_FAMILY_EMBEDDING, 0, 0, 0, {.embedding = &Entry}},
+};
+
 }  // namespace
 
-// This instruction set's kernels of this file.
-KernelTable Table_embedding_f32() {
-  static const invar_kernel kernels[] = {
-      {"embedding", "f32", "-", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_EMBEDDING, 0, 0, 0, {.embedding = &Entry}},
-  };
-  return {kernels, sizeof(kernels) / sizeof(kernels[0]), &SelfCheck};
-}
+// This instruction set's kernels of this file. Data, not a function: that would be code of this instruction set, which
+// every processor would have to run.
+extern const KernelTable Table_embedding_f32;
+constinit const KernelTable Table_embedding_f32 = {kKernels, sizeof(kKernels) / sizeof(kKernels[0]), &SelfCheck};
 
 }  // namespace HWY_NAMESPACE
 }  // namespace invar

@@ -60,19 +60,20 @@ void Entry(const invar_map_args* a) {
   kMap(*a);
 }
 
+constexpr invar_kernel kKernels[] = {
+  {"exp", "f32", "-", INVAR_TARGET_NAME, INVAR_FAMILY_MAP, 1, 0, 0, {.map = &Entry<Map_exp>}},
+  {"log", "f32", "-", INVAR_TARGET_NAME, INVAR_FAMILY_MAP, 1, 0, 0, {.map = &Entry<Map_log>}},
+  {"erfc", "f32", "-", INVAR_TARGET_NAME, INVAR_FAMILY_MAP, 1, 0, 0, {.map = &Entry<Map_erfc>}},
+  {"sin", "f32", "-", INVAR_TARGET_NAME, INVAR_FAMILY_MAP, 1, 0, 0, {.map = &Entry<Map_sin>}},
+  {"cos", "f32", "-", INVAR_TARGET_NAME, INVAR_FAMILY_MAP, 1, 0, 0, {.map = &Entry<Map_cos>}},
+};
+
 }  // namespace
 
-// This instruction set's kernels of this file.
-KernelTable Table_functions() {
-  static const invar_kernel kernels[] = {
-      {"exp", "f32", "-", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MAP, 1, 0, 0, {.map = &Entry<Map_exp>}},
-      {"log", "f32", "-", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MAP, 1, 0, 0, {.map = &Entry<Map_log>}},
-      {"erfc", "f32", "-", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MAP, 1, 0, 0, {.map = &Entry<Map_erfc>}},
-      {"sin", "f32", "-", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MAP, 1, 0, 0, {.map = &Entry<Map_sin>}},
-      {"cos", "f32", "-", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MAP, 1, 0, 0, {.map = &Entry<Map_cos>}},
-  };
-  return {kernels, sizeof(kernels) / sizeof(kernels[0]), &SelfCheck};
-}
+// This instruction set's kernels of this file. Data, not a function: that would be code of this instruction set, which
+// every processor would have to run.
+extern const KernelTable Table_functions;
+constinit const KernelTable Table_functions = {kKernels, sizeof(kKernels) / sizeof(kKernels[0]), &SelfCheck};
 
 }  // namespace HWY_NAMESPACE
 }  // namespace invar

@@ -3054,47 +3054,48 @@ void Entry(const invar_matmul_args* a) {
   kTile(*a);
 }
 
-}  // namespace
-
-// This instruction set's kernels of this file.
-KernelTable Table_matmul_f32() {
-  static const invar_kernel kernels[] = {
+constexpr invar_kernel kKernels[] = {
 #if INVAR_GROUP_VECTORS == 1
-      {"matmul", "f32", "1x128", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MATMUL, 0, 1, 8, {.matmul = &Entry<Tile_1x128_1>}},
-      {"matmul", "f32", "2x96", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MATMUL, 0, 2, 6, {.matmul = &Entry<Tile_2x96_1>}},
-      {"matmul", "f32", "3x80", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MATMUL, 0, 3, 5, {.matmul = &Entry<Tile_3x80_1>}},
-      {"matmul", "f32", "4x64", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MATMUL, 0, 4, 4, {.matmul = &Entry<Tile_4x64_1>}},
-      {"matmul", "f32", "5x64", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MATMUL, 0, 5, 4, {.matmul = &Entry<Tile_5x64_1>}},
-      {"matmul", "f32", "6x64", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MATMUL, 0, 6, 4, {.matmul = &Entry<Tile_6x64_1>}},
-      {"matmul", "f32", "7x48", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MATMUL, 0, 7, 3, {.matmul = &Entry<Tile_7x48_1>}},
-      {"matmul", "f32", "8x48", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MATMUL, 0, 8, 3, {.matmul = &Entry<Tile_8x48_1>}},
-      {"matmul", "f32", "9x32", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MATMUL, 0, 9, 2, {.matmul = &Entry<Tile_9x32_1>}},
-      {"matmul", "f32", "10x32", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MATMUL, 0, 10, 2, {.matmul = &Entry<Tile_10x32_1>}},
-      {"matmul", "f32", "11x32", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MATMUL, 0, 11, 2, {.matmul = &Entry<Tile_11x32_1>}},
-      {"matmul", "f32", "12x32", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MATMUL, 0, 12, 2, {.matmul = &Entry<Tile_12x32_1>}},
-      {"matmul", "f32", "13x32", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MATMUL, 0, 13, 2, {.matmul = &Entry<Tile_13x32_1>}},
-      {"matmul", "f32", "14x32", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MATMUL, 0, 14, 2, {.matmul = &Entry<Tile_14x32_1>}},
+  {"matmul", "f32", "1x128", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 1, 8, {.matmul = &Entry<Tile_1x128_1>}},
+  {"matmul", "f32", "2x96", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 2, 6, {.matmul = &Entry<Tile_2x96_1>}},
+  {"matmul", "f32", "3x80", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 3, 5, {.matmul = &Entry<Tile_3x80_1>}},
+  {"matmul", "f32", "4x64", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 4, 4, {.matmul = &Entry<Tile_4x64_1>}},
+  {"matmul", "f32", "5x64", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 5, 4, {.matmul = &Entry<Tile_5x64_1>}},
+  {"matmul", "f32", "6x64", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 6, 4, {.matmul = &Entry<Tile_6x64_1>}},
+  {"matmul", "f32", "7x48", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 7, 3, {.matmul = &Entry<Tile_7x48_1>}},
+  {"matmul", "f32", "8x48", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 8, 3, {.matmul = &Entry<Tile_8x48_1>}},
+  {"matmul", "f32", "9x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 9, 2, {.matmul = &Entry<Tile_9x32_1>}},
+  {"matmul", "f32", "10x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 10, 2, {.matmul = &Entry<Tile_10x32_1>}},
+  {"matmul", "f32", "11x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 11, 2, {.matmul = &Entry<Tile_11x32_1>}},
+  {"matmul", "f32", "12x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 12, 2, {.matmul = &Entry<Tile_12x32_1>}},
+  {"matmul", "f32", "13x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 13, 2, {.matmul = &Entry<Tile_13x32_1>}},
+  {"matmul", "f32", "14x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 14, 2, {.matmul = &Entry<Tile_14x32_1>}},
 #endif
 #if INVAR_GROUP_VECTORS == 2
-      {"matmul", "f32", "1x96", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MATMUL, 0, 1, 6, {.matmul = &Entry<Tile_1x96_2>}},
-      {"matmul", "f32", "2x48", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MATMUL, 0, 2, 3, {.matmul = &Entry<Tile_2x48_2>}},
-      {"matmul", "f32", "3x32", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MATMUL, 0, 3, 2, {.matmul = &Entry<Tile_3x32_2>}},
-      {"matmul", "f32", "4x16", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MATMUL, 0, 4, 1, {.matmul = &Entry<Tile_4x16_2>}},
-      {"matmul", "f32", "5x16", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MATMUL, 0, 5, 1, {.matmul = &Entry<Tile_5x16_2>}},
-      {"matmul", "f32", "6x16", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MATMUL, 0, 6, 1, {.matmul = &Entry<Tile_6x16_2>}},
+  {"matmul", "f32", "1x96", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 1, 6, {.matmul = &Entry<Tile_1x96_2>}},
+  {"matmul", "f32", "2x48", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 2, 3, {.matmul = &Entry<Tile_2x48_2>}},
+  {"matmul", "f32", "3x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 3, 2, {.matmul = &Entry<Tile_3x32_2>}},
+  {"matmul", "f32", "4x16", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 4, 1, {.matmul = &Entry<Tile_4x16_2>}},
+  {"matmul", "f32", "5x16", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 5, 1, {.matmul = &Entry<Tile_5x16_2>}},
+  {"matmul", "f32", "6x16", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 6, 1, {.matmul = &Entry<Tile_6x16_2>}},
 #endif
 #if INVAR_GROUP_VECTORS == 4
-      {"matmul", "f32", "1x48", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MATMUL, 0, 1, 3, {.matmul = &Entry<Tile_1x48_4>}},
-      {"matmul", "f32", "2x16", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MATMUL, 0, 2, 1, {.matmul = &Entry<Tile_2x16_4>}},
-      {"matmul", "f32", "3x16", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MATMUL, 0, 3, 1, {.matmul = &Entry<Tile_3x16_4>}},
+  {"matmul", "f32", "1x48", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 1, 3, {.matmul = &Entry<Tile_1x48_4>}},
+  {"matmul", "f32", "2x16", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 2, 1, {.matmul = &Entry<Tile_2x16_4>}},
+  {"matmul", "f32", "3x16", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 3, 1, {.matmul = &Entry<Tile_3x16_4>}},
 #endif
 #if INVAR_GROUP_VECTORS == 16
-      {"matmul", "f32", "1x16", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MATMUL, 0, 1, 1, {.matmul = &Entry<Tile_1x16_16>}},
-      {"matmul", "f32", "2x16", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_MATMUL, 0, 2, 1, {.matmul = &Entry<Tile_2x16_16>}},
+  {"matmul", "f32", "1x16", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 1, 1, {.matmul = &Entry<Tile_1x16_16>}},
+  {"matmul", "f32", "2x16", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 2, 1, {.matmul = &Entry<Tile_2x16_16>}},
 #endif
-  };
-  return {kernels, sizeof(kernels) / sizeof(kernels[0]), &SelfCheck};
-}
+};
+
+}  // namespace
+
+// This instruction set's kernels of this file. Data, not a function: that would be code of this instruction set, which
+// every processor would have to run.
+extern const KernelTable Table_matmul_f32;
+constinit const KernelTable Table_matmul_f32 = {kKernels, sizeof(kKernels) / sizeof(kKernels[0]), &SelfCheck};
 
 }  // namespace HWY_NAMESPACE
 }  // namespace invar

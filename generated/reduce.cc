@@ -48,17 +48,18 @@ void Entry(const invar_reduce_args* a) {
   kReduce(*a);
 }
 
+constexpr invar_kernel kKernels[] = {
+  {"sum", "f32", "-", INVAR_TARGET_NAME, INVAR_FAMILY_REDUCE, 1, 0, 0, {.reduce = &Entry<Reduce_sum>}},
+  {"dot", "f32", "-", INVAR_TARGET_NAME, INVAR_FAMILY_REDUCE, 2, 0, 0, {.reduce = &Entry<Reduce_dot>}},
+  {"argmax", "f32", "-", INVAR_TARGET_NAME, INVAR_FAMILY_REDUCE, 1, 0, 0, {.reduce = &Entry<Reduce_argmax>}},
+};
+
 }  // namespace
 
-// This instruction set's kernels of this file.
-KernelTable Table_reduce() {
-  static const invar_kernel kernels[] = {
-      {"sum", "f32", "-", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_REDUCE, 1, 0, 0, {.reduce = &Entry<Reduce_sum>}},
-      {"dot", "f32", "-", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_REDUCE, 2, 0, 0, {.reduce = &Entry<Reduce_dot>}},
-      {"argmax", "f32", "-", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_REDUCE, 1, 0, 0, {.reduce = &Entry<Reduce_argmax>}},
-  };
-  return {kernels, sizeof(kernels) / sizeof(kernels[0]), &SelfCheck};
-}
+// This instruction set's kernels of this file. Data, not a function: that would be code of this instruction set, which
+// every processor would have to run.
+extern const KernelTable Table_reduce;
+constinit const KernelTable Table_reduce = {kKernels, sizeof(kKernels) / sizeof(kKernels[0]), &SelfCheck};
 
 }  // namespace HWY_NAMESPACE
 }  // namespace invar

@@ -7,18 +7,18 @@ namespace invar {
 
 #define INVAR_DECLARE(TARGET, NAMESPACE) \
   namespace NAMESPACE {                  \
-  KernelTable Table_matmul_f32();     \
-  KernelTable Table_matmul_bf16();    \
-  KernelTable Table_matmul_f16();     \
-  KernelTable Table_activations();    \
-  KernelTable Table_functions();      \
-  KernelTable Table_rows();           \
-  KernelTable Table_reduce();         \
-  KernelTable Table_rope();           \
-  KernelTable Table_embedding_f32();  \
-  KernelTable Table_embedding_bf16(); \
-  KernelTable Table_embedding_f16();  \
-  KernelTable Table_attention();      \
+  extern const KernelTable Table_matmul_f32;     \
+  extern const KernelTable Table_matmul_bf16;    \
+  extern const KernelTable Table_matmul_f16;     \
+  extern const KernelTable Table_activations;    \
+  extern const KernelTable Table_functions;      \
+  extern const KernelTable Table_rows;           \
+  extern const KernelTable Table_reduce;         \
+  extern const KernelTable Table_rope;           \
+  extern const KernelTable Table_embedding_f32;  \
+  extern const KernelTable Table_embedding_bf16; \
+  extern const KernelTable Table_embedding_f16;  \
+  extern const KernelTable Table_attention;      \
   }
 INVAR_FOR_EACH_TARGET(INVAR_DECLARE)
 #undef INVAR_DECLARE
@@ -26,18 +26,18 @@ INVAR_FOR_EACH_TARGET(INVAR_DECLARE)
 std::vector<TargetTable> AllTables() {
   std::vector<TargetTable> tables;
 #define INVAR_COLLECT(TARGET, NAMESPACE) \
-  tables.push_back({TARGET, NAMESPACE::Table_matmul_f32()});     \
-  tables.push_back({TARGET, NAMESPACE::Table_matmul_bf16()});    \
-  tables.push_back({TARGET, NAMESPACE::Table_matmul_f16()});     \
-  tables.push_back({TARGET, NAMESPACE::Table_activations()});    \
-  tables.push_back({TARGET, NAMESPACE::Table_functions()});      \
-  tables.push_back({TARGET, NAMESPACE::Table_rows()});           \
-  tables.push_back({TARGET, NAMESPACE::Table_reduce()});         \
-  tables.push_back({TARGET, NAMESPACE::Table_rope()});           \
-  tables.push_back({TARGET, NAMESPACE::Table_embedding_f32()});  \
-  tables.push_back({TARGET, NAMESPACE::Table_embedding_bf16()}); \
-  tables.push_back({TARGET, NAMESPACE::Table_embedding_f16()});  \
-  tables.push_back({TARGET, NAMESPACE::Table_attention()});      \
+  tables.push_back({TARGET, NAMESPACE::Table_matmul_f32});     \
+  tables.push_back({TARGET, NAMESPACE::Table_matmul_bf16});    \
+  tables.push_back({TARGET, NAMESPACE::Table_matmul_f16});     \
+  tables.push_back({TARGET, NAMESPACE::Table_activations});    \
+  tables.push_back({TARGET, NAMESPACE::Table_functions});      \
+  tables.push_back({TARGET, NAMESPACE::Table_rows});           \
+  tables.push_back({TARGET, NAMESPACE::Table_reduce});         \
+  tables.push_back({TARGET, NAMESPACE::Table_rope});           \
+  tables.push_back({TARGET, NAMESPACE::Table_embedding_f32});  \
+  tables.push_back({TARGET, NAMESPACE::Table_embedding_bf16}); \
+  tables.push_back({TARGET, NAMESPACE::Table_embedding_f16});  \
+  tables.push_back({TARGET, NAMESPACE::Table_attention});      \
   static_assert(true, "");
   INVAR_FOR_EACH_TARGET(INVAR_COLLECT)
 #undef INVAR_COLLECT

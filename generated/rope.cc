@@ -75,15 +75,16 @@ void Entry(const invar_rope_args* a) {
   Rope(*a);
 }
 
+constexpr invar_kernel kKernels[] = {
+  {"rope", "f32", "-", INVAR_TARGET_NAME, INVAR_FAMILY_ROPE, 0, 0, 0, {.rope = &Entry}},
+};
+
 }  // namespace
 
-// This instruction set's kernels of this file.
-KernelTable Table_rope() {
-  static const invar_kernel kernels[] = {
-      {"rope", "f32", "-", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_ROPE, 0, 0, 0, {.rope = &Entry}},
-  };
-  return {kernels, sizeof(kernels) / sizeof(kernels[0]), &SelfCheck};
-}
+// This instruction set's kernels of this file. Data, not a function: that would be code of this instruction set, which
+// every processor would have to run.
+extern const KernelTable Table_rope;
+constinit const KernelTable Table_rope = {kKernels, sizeof(kKernels) / sizeof(kKernels[0]), &SelfCheck};
 
 }  // namespace HWY_NAMESPACE
 }  // namespace invar

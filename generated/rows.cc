@@ -29,19 +29,20 @@ void Entry(const invar_rows_args* a) {
   Rows<kRow>(*a);
 }
 
+constexpr invar_kernel kKernels[] = {
+  {"layer_norm", "f32", "-", INVAR_TARGET_NAME, INVAR_FAMILY_ROWS, 0, 0, 0, {.rows_ = &Entry<Row_layer_norm>}},
+  {"rms_norm", "f32", "-", INVAR_TARGET_NAME, INVAR_FAMILY_ROWS, 0, 0, 0, {.rows_ = &Entry<Row_rms_norm>}},
+  {"softmax", "f32", "-", INVAR_TARGET_NAME, INVAR_FAMILY_ROWS, 0, 0, 0, {.rows_ = &Entry<Row_softmax>}},
+  {"log_softmax", "f32", "-", INVAR_TARGET_NAME, INVAR_FAMILY_ROWS, 0, 0, 0, {.rows_ = &Entry<Row_log_softmax>}},
+  {"log_sum_exp", "f32", "-", INVAR_TARGET_NAME, INVAR_FAMILY_ROWS, 0, 0, 0, {.rows_ = &Entry<Row_log_sum_exp>}},
+};
+
 }  // namespace
 
-// This instruction set's kernels of this file.
-KernelTable Table_rows() {
-  static const invar_kernel kernels[] = {
-      {"layer_norm", "f32", "-", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_ROWS, 0, 0, 0, {.rows_ = &Entry<Row_layer_norm>}},
-      {"rms_norm", "f32", "-", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_ROWS, 0, 0, 0, {.rows_ = &Entry<Row_rms_norm>}},
-      {"softmax", "f32", "-", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_ROWS, 0, 0, 0, {.rows_ = &Entry<Row_softmax>}},
-      {"log_softmax", "f32", "-", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_ROWS, 0, 0, 0, {.rows_ = &Entry<Row_log_softmax>}},
-      {"log_sum_exp", "f32", "-", hwy::TargetName(HWY_TARGET), INVAR_FAMILY_ROWS, 0, 0, 0, {.rows_ = &Entry<Row_log_sum_exp>}},
-  };
-  return {kernels, sizeof(kernels) / sizeof(kernels[0]), &SelfCheck};
-}
+// This instruction set's kernels of this file. Data, not a function: that would be code of this instruction set, which
+// every processor would have to run.
+extern const KernelTable Table_rows;
+constinit const KernelTable Table_rows = {kKernels, sizeof(kKernels) / sizeof(kKernels[0]), &SelfCheck};
 
 }  // namespace HWY_NAMESPACE
 }  // namespace invar

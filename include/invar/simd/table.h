@@ -5,6 +5,11 @@
 
 #include "invar/kernels.h"
 
+// The name of the instruction set being compiled: what follows N_ in Highway's namespace. A constant, unlike hwy::TargetName.
+#define INVAR_TARGET_NAME (&INVAR_TARGET_STRING(HWY_NAMESPACE)[2])
+#define INVAR_TARGET_STRING(NAME) INVAR_TARGET_STRING_(NAME)
+#define INVAR_TARGET_STRING_(NAME) #NAME
+
 namespace invar {
 
 struct KernelTable {
