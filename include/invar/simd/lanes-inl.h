@@ -96,8 +96,8 @@ HWY_NOINLINE float LanesTree(const Term& term, size_t n) {
 HWY_INLINE float LanesSum(const float* x, size_t n) { return LanesTree(SumTerm{x}, n); }
 HWY_INLINE float LanesDot(const float* x, const float* y, size_t n) { return LanesTree(DotTerm{x, y}, n); }
 
-// The greatest value; a NaN where any is (contract, section 1). -infinity for an empty row. Which zero wins may depend
-// on the vector's width: no operation lets it reach a result.
+// The greatest value; a NaN where any is (contract, section 1). -infinity for an empty row. Of zeros, the row's first: no
+// operation lets it reach a result, but a leaf's maximum is stored between two operations.
 HWY_INLINE float RowMax(const float* x, size_t n) {
   const DF d;
   const size_t step = hn::Lanes(d);
@@ -122,6 +122,12 @@ HWY_INLINE float RowMax(const float* x, size_t n) {
   for (size_t j = 0; j < step; ++j) {
     if (p[j] != p[j]) return p[j];
     if (b[j] > m) m = b[j];
+  }
+  for (i = 0; m == 0.0f && i < n; ++i) {  // vectors, and compilers' maxima, pick any of them
+    if (x[i] == 0.0f) {
+      memcpy(&m, x + i, sizeof(m));
+      break;
+    }
   }
   return m;
 }
