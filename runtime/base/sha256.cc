@@ -4,8 +4,8 @@
 #include <mbedtls/version.h>
 
 #include <algorithm>
-#include <bit>
 
+#include "runtime/base/bits.h"
 #include "runtime/base/error.h"
 
 namespace invar {
@@ -51,7 +51,7 @@ void Sha256::UpdateFloats(const float* values, size_t count) {
   while (count > 0) {
     const size_t n = std::min(count, kChunk);
     for (size_t i = 0; i < n; ++i) {
-      const uint32_t bits = std::bit_cast<uint32_t>(values[i]);
+      const uint32_t bits = BitCast<uint32_t>(values[i]);
       for (int b = 0; b < 4; ++b) bytes[4 * i + b] = static_cast<uint8_t>(bits >> (8 * b));
     }
     Update(bytes, 4 * n);

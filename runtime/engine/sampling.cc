@@ -71,7 +71,8 @@ std::vector<float> Adjusted(const SamplingParameters& p, const float* logits, si
   CheckLogits(x);
   const float repetition = static_cast<float>(p.repetition_penalty);
   const float frequency = static_cast<float>(p.frequency_penalty), presence = static_cast<float>(p.presence_penalty);
-  for (const auto& [id, count] : counts.counts()) {
+  for (const auto& entry : counts.counts()) {
+    const int32_t id = entry.first;
     if (id < 0 || static_cast<size_t>(id) >= vocab_size) continue;
     float v = x[id];
     const auto step = [&](float next) {
@@ -82,9 +83,9 @@ std::vector<float> Adjusted(const SamplingParameters& p, const float* logits, si
       }
     };
     step(v > 0 ? v / repetition : v * repetition);
-    const float product = frequency * static_cast<float>(count);
+    const float product = frequency * static_cast<float>(entry.second);
     step(v - product);
-    if (count > 0) step(v - presence);
+    if (entry.second > 0) step(v - presence);
     x[id] = v;
   }
   return x;

@@ -1,13 +1,13 @@
 #include "runtime/model/convert.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <vector>
 
 #include "runtime/base/atomic_directory.h"
 #include "runtime/base/atomic_file.h"
+#include "runtime/base/bits.h"
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
 #include "runtime/base/file.h"
@@ -121,7 +121,7 @@ class Elements {
       const uint32_t infinity = spec.dtype == DType::kF16 ? 0x7C00 : spec.dtype == DType::kBF16 ? 0x7F80 : 0;
       if (to == 2 && (narrow & 0x7FFF) == infinity && (wide & 0x7FFFFFFF) != 0x7F800000) {
         char number[32];
-        std::snprintf(number, sizeof(number), "%.9g", static_cast<double>(std::bit_cast<float>(wide)));
+        std::snprintf(number, sizeof(number), "%.9g", static_cast<double>(BitCast<float>(wide)));
         throw Error("tensor " + Quoted(spec.name) + " of " + source_.where() + " holds " + number + ", which " +
                     (spec.dtype == DType::kF16 ? "f16 cannot hold (its greatest is 65504); convert to bf16 or f32"
                                                : "bf16 cannot hold; convert to f32"));

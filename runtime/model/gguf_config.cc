@@ -1,7 +1,7 @@
 // From GGUF's metadata to the fields of a config.json.
-#include <charconv>
 #include <set>
 
+#include "runtime/base/decimal.h"
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
 #include "runtime/model/gguf_model.h"
@@ -46,7 +46,7 @@ class Keys {
   }
   std::optional<double> Number(const char* name) {
     const std::optional<float> value = file_.Float(Asked(name));
-    return value ? std::optional<double>(ShortestDecimal(*value)) : std::nullopt;
+    return value ? std::optional<double>(ConfigDecimal(*value)) : std::nullopt;
   }
   std::optional<bool> Bool(const char* name) { return file_.Bool(Asked(name)); }
   std::optional<std::string_view> String(const char* name) { return file_.String(Asked(name)); }
@@ -235,11 +235,7 @@ void DecoderFields(const GgufFile& file, Keys& keys, const std::string& type, Js
 
 }  // namespace
 
-double ShortestDecimal(float value) {
-  char text[64];
-  const std::to_chars_result written = std::to_chars(text, text + sizeof(text), value);
-  return ParseJson({text, static_cast<size_t>(written.ptr - text)}, "a number of a GGUF file").get<double>();
-}
+double ConfigDecimal(float value) { return ParseDecimal(ShortestDecimal(value)); }
 
 std::string GgufModelType(const GgufFile& file) { return FamilyOf(file).model_type; }
 

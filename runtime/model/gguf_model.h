@@ -28,7 +28,7 @@ std::unique_ptr<WeightSource> OpenGgufWeights(const std::filesystem::path& path)
 std::unique_ptr<WeightSource> GgufWeightsOf(GgufFile file);
 
 // The shortest decimal that rounds to this finite binary32, read as binary64.
-double ShortestDecimal(float value);
+double ConfigDecimal(float value);
 
 // What stands in rope_scaling of a config whose llama3 scaling gives these factors (rope_freqs.weight: what each frequency
 // is divided by), for the plain frequencies of `theta`; nothing where no set of parameters does, or several that differ.

@@ -34,7 +34,7 @@ std::optional<nlohmann::ordered_json> Llama3Scaling(const std::vector<float>& fa
 
   std::vector<double> scales = {8, 32, 2, 4, 16, 64};
   const float greatest = *std::max_element(factors.begin(), factors.end());
-  if (greatest > 1 && greatest < 1e6f) scales.insert(scales.begin(), ShortestDecimal(greatest));
+  if (greatest > 1 && greatest < 1e6f) scales.insert(scales.begin(), ConfigDecimal(greatest));
 
   std::optional<nlohmann::ordered_json> found;
   std::vector<float> frequencies;

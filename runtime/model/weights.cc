@@ -265,6 +265,6 @@ EmbeddingTable WeightLoader::LoadTable(const std::string& name, size_t rows, siz
   return {type, table, width, false};
 }
 
-EmbeddingTable WeightLoader::TableOf(const Linear& head) { return {head.type, head.packed, head.k, true}; }
+EmbeddingTable WeightLoader::TableOf(const Linear& head) { return {head.type, head.packed, static_cast<size_t>(head.k), true}; }
 
 }  // namespace invar

@@ -1,10 +1,10 @@
 #include "runtime/weights/gguf.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <utility>
 
+#include "runtime/base/bits.h"
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
 #include "runtime/weights/gguf_types.h"
@@ -272,7 +272,7 @@ bool IntegerOf(GgufType type, const std::byte* bytes, int64_t* value) {
   return is_signed || raw <= static_cast<uint64_t>(INT64_MAX);
 }
 
-float FloatOf(const std::byte* bytes) { return std::bit_cast<float>(static_cast<uint32_t>(LittleEndian(bytes, 4))); }
+float FloatOf(const std::byte* bytes) { return BitCast<float>(static_cast<uint32_t>(LittleEndian(bytes, 4))); }
 
 }  // namespace
 

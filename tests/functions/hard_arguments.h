@@ -1,9 +1,10 @@
 // Arguments at which an implementation of exp, log, tanh, erfc, sin or cos is most likely to be wrong.
 #pragma once
 
-#include <bit>
 #include <cstdint>
 #include <vector>
+
+#include "runtime/base/bits.h"
 
 namespace invar {
 namespace functions_test {
@@ -51,7 +52,7 @@ inline std::vector<uint32_t> NamedArguments(uint32_t centre_width, uint32_t powe
       arguments.push_back((centre - width + i) ^ 0x80000000u);
     }
   };
-  for (const float centre : Centres()) around(std::bit_cast<uint32_t>(centre), centre_width);
+  for (const float centre : Centres()) around(BitCast<uint32_t>(centre), centre_width);
   for (const uint32_t argument : kHardToRound) around(argument, 16);
   for (uint32_t exponent = 0; exponent < 256; ++exponent) around(exponent << 23, power_width);
   return arguments;

@@ -401,10 +401,10 @@ TEST(Gguf, Llama3FactorsAreRecognised) {
 }
 
 TEST(Gguf, ShortestDecimals) {
-  EXPECT_EQ(ShortestDecimal(1e-6f), 1e-6);
-  EXPECT_EQ(ShortestDecimal(0.1f), 0.1);
-  EXPECT_EQ(ShortestDecimal(1e6f), 1e6);
-  EXPECT_EQ(ShortestDecimal(16777216.0f), 16777216.0);
+  EXPECT_EQ(ConfigDecimal(1e-6f), 1e-6);
+  EXPECT_EQ(ConfigDecimal(0.1f), 0.1);
+  EXPECT_EQ(ConfigDecimal(1e6f), 1e6);
+  EXPECT_EQ(ConfigDecimal(16777216.0f), 16777216.0);
 }
 
 // Random damage of whole models: any outcome but a crash. What is accepted is asked for everything.

@@ -2,6 +2,7 @@
 #include <charconv>
 #include <set>
 
+#include "runtime/base/decimal.h"
 #include "runtime/text/jinja/syntax.h"
 
 namespace invar::jinja {
@@ -290,9 +291,7 @@ class ExpressionParser {
       std::from_chars(begin, end, i);
       node->literal = i;
     } else {
-      double d = 0;
-      std::from_chars(begin, end, d);
-      node->literal = d;
+      node->literal = ParseDecimal(token.text);
     }
     return node;
   }

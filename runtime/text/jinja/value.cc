@@ -1,9 +1,9 @@
 #include "runtime/text/jinja/value.h"
 
 #include <algorithm>
-#include <charconv>
 #include <stdexcept>
 
+#include "runtime/base/decimal.h"
 #include "runtime/text/jinja/meter.h"
 #include "runtime/text/unicode.h"
 
@@ -15,12 +15,9 @@ std::string FloatText(double d) {
   if (d != d) return "nan";
   if (d > 1.7976931348623157e308) return "inf";
   if (d < -1.7976931348623157e308) return "-inf";
-  char text[64];
   const double magnitude = d < 0 ? -d : d;
   const bool plain = d == 0 || (magnitude >= 1e-4 && magnitude < 1e16);
-  const auto [end, error] =
-      std::to_chars(text, text + sizeof(text), d, plain ? std::chars_format::fixed : std::chars_format::scientific);
-  std::string s(text, end);
+  std::string s = ShortestDecimal(d, !plain);
   if (plain && s.find('.') == s.npos) s += ".0";
   return s;
 }
