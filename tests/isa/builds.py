@@ -44,11 +44,6 @@ def emscripten(spec):
     return spec["cxx"] == "em++"
 
 
-def suffix(spec):
-    """Of programs."""
-    return ".js" if emscripten(spec) else ""
-
-
 def build(name, spec, work, folders, highways):
     """Configures and builds; returns its folder."""
     folder = os.path.join(work, name)
@@ -64,7 +59,7 @@ def build(name, spec, work, folders, highways):
     if emscripten(spec):
         flags += " -fexceptions"
         link = "-fexceptions -sNODERAWFS=1 -sALLOW_MEMORY_GROWTH=1 -sEXIT_RUNTIME=1 -sTOTAL_STACK=4MB"
-        options += ["-DCMAKE_CROSSCOMPILING=ON", "-DCMAKE_EXECUTABLE_SUFFIX=.js", "-DCMAKE_TRY_COMPILE_TARGET_TYPE=STATIC_LIBRARY",
+        options += ["-DCMAKE_CROSSCOMPILING=ON", "-DCMAKE_TRY_COMPILE_TARGET_TYPE=STATIC_LIBRARY",
                     "-DTHREADS_PREFER_PTHREAD_FLAG=OFF", "-DCMAKE_HAVE_LIBC_PTHREAD=ON"]
     if "--target=" in flags:
         link += " -fuse-ld=lld-19"

@@ -86,7 +86,7 @@ def main():
         try:
             folder = build(folder_name, spec, arguments.work, folders, highways)
             built = time.monotonic() - started
-            ran, fingerprints, compared, seconds = run_leg(leg, spec, folder, table)
+            ran, fingerprints, compared, seconds = run_leg(leg, folder, table)
         except Failure as failure:
             failures.append(f"{name(row)}: {failure}")
             print(f"FAILED {name(row)}: {failure}", flush=True)

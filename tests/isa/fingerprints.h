@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -23,8 +24,9 @@ struct Tally {
 };
 
 // One fingerprint for each operation and storage type, over inputs that depend on nothing but the corpus. Every tile of
-// the instruction set computes the whole corpus, and all must agree.
-std::vector<NamedFingerprint> KernelFingerprints(const std::string& isa, Tally& tally);
+// the instruction set computes the whole corpus, and all must agree. `on_values` is told what the first tile computed.
+using OnValues = std::function<void(const std::string& name, const std::vector<float>& values)>;
+std::vector<NamedFingerprint> KernelFingerprints(const std::string& isa, Tally& tally, const OnValues& on_values = nullptr);
 
 // Logits, greedy and seeded generation of one bundled model; fed whole, in chunks, in a batch, on two threads.
 std::vector<NamedFingerprint> ModelFingerprints(const Engine& engine, const std::filesystem::path& directory,

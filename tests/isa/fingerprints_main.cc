@@ -1,10 +1,12 @@
 // Prints the fingerprints of this build on this processor, and compares them with the committed table.
 //
-//   fingerprints PROJECT [--isa NAME] [--no-models] [--write]
+//   fingerprints PROJECT [--isa NAME] [--no-models] [--write] [--dump FOLDER]
 //
 // PROJECT is the project's folder: tests/fingerprints.json and models/ are read from it. Every instruction set that was
 // compiled in and runs here is tried, or the one named. --write adds what the table lacks, and never changes a line of it.
+// --dump: each kernel's values as text, a line of hexadecimal bits each, to be compared with those of a machine that agrees.
 // Exit status: 0 all equal, 1 a difference or a failed self-test, 2 misuse.
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <fstream>
@@ -14,12 +16,15 @@
 #include <vector>
 
 #include "runtime/base/atomic_file.h"
+#include "runtime/base/bits.h"
 #include "runtime/engine/engine.h"
 #include "runtime/kernels/selection.h"
 #include "tests/isa/fingerprints.h"
 
 namespace invar::testing {
 namespace {
+
+constexpr char kUsage[] = "usage: fingerprints PROJECT [--isa NAME] [--no-models] [--write] [--dump FOLDER]";
 
 using Table = std::map<std::string, std::string>;
 
@@ -39,13 +44,28 @@ void WriteTable(const std::filesystem::path& path, const Table& table) {
   file.Commit();
 }
 
+void Dump(const std::filesystem::path& folder, const std::string& isa, std::string name, const std::vector<float>& values) {
+  std::replace(name.begin(), name.end(), '/', '_');
+  std::string text;
+  for (const float value : values) {
+    char line[16];
+    std::snprintf(line, sizeof(line), "%08x\n", static_cast<unsigned>(BitCast<uint32_t>(value)));
+    text += line;
+  }
+  AtomicFile file(folder / (isa + " " + name));
+  file.Write(text);
+  file.Commit();
+}
+
 int Run(const std::vector<std::string>& arguments) {
-  std::filesystem::path project;
+  std::filesystem::path project, dump;
   std::string only;
   bool models = true, write = false;
   for (size_t i = 0; i < arguments.size(); ++i) {
     if (arguments[i] == "--isa" && i + 1 < arguments.size()) {
       only = arguments[++i];
+    } else if (arguments[i] == "--dump" && i + 1 < arguments.size()) {
+      dump = arguments[++i];
     } else if (arguments[i] == "--no-models") {
       models = false;
     } else if (arguments[i] == "--write") {
@@ -53,13 +73,12 @@ int Run(const std::vector<std::string>& arguments) {
     } else if (project.empty() && arguments[i][0] != '-') {
       project = arguments[i];
     } else {
-      std::fprintf(stderr, "fingerprints: what is '%s'? usage: fingerprints PROJECT [--isa NAME] [--no-models] [--write]\n",
-                   arguments[i].c_str());
+      std::fprintf(stderr, "fingerprints: what is '%s'? %s\n", arguments[i].c_str(), kUsage);
       return 2;
     }
   }
   if (project.empty()) {
-    std::fprintf(stderr, "usage: fingerprints PROJECT [--isa NAME] [--no-models] [--write]\n");
+    std::fprintf(stderr, "%s\n", kUsage);
     return 2;
   }
   const std::filesystem::path path = project / "tests" / "fingerprints.json";
@@ -69,7 +88,10 @@ int Run(const std::vector<std::string>& arguments) {
   for (const std::string& isa : only.empty() ? SupportedIsas() : std::vector<std::string>{only}) {
     Kernels::Of(isa);  // its self-test
     Tally tally;
-    std::vector<NamedFingerprint> fingerprints = KernelFingerprints(isa, tally);
+    std::vector<NamedFingerprint> fingerprints = KernelFingerprints(
+        isa, tally, [&](const std::string& name, const std::vector<float>& values) {
+          if (!dump.empty()) Dump(dump, isa, name, values);
+        });
     if (models) {
       for (const char* model : {"gpt2", "qwen3"}) {
         const std::filesystem::path directory = project / "models" / model;

@@ -1,10 +1,10 @@
 // The corpus of the kernels: lengths around every leaf and tile edge, values of every hard kind.
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <map>
 
 #include "invar/kernels.h"
+#include "runtime/base/bits.h"
 #include "runtime/base/sha256.h"
 #include "tests/functions/hard_arguments.h"
 #include "tests/isa/fingerprints.h"
@@ -44,7 +44,7 @@ Results Matmul(const Kernels& kernels, const invar_kernel& tile) {
       std::vector<uint16_t> narrow(n * k);
       for (size_t i = 0; i < n * k; ++i) {
         w[i] = random.Value(values);
-        const uint32_t bits = std::bit_cast<uint32_t>(w[i]);
+        const uint32_t bits = BitCast<uint32_t>(w[i]);
         narrow[i] = static_cast<uint16_t>(std::string(tile.type) == "bf16" ? bits >> 16 : random.Bits());
       }
       const size_t packed = invar_packed_size(n, k);
@@ -91,9 +91,9 @@ Results Map(const invar_kernel& kernel) {
   std::vector<float> x, z;
   for (uint64_t i = 0; i < 65536; ++i) {
     const uint32_t bits = static_cast<uint32_t>(i * 65537 + 11);
-    x.push_back(std::bit_cast<float>(bits));
+    x.push_back(BitCast<float>(bits));
   }
-  for (const uint32_t bits : functions_test::NamedArguments(32, 4)) x.push_back(std::bit_cast<float>(bits));
+  for (const uint32_t bits : functions_test::NamedArguments(32, 4)) x.push_back(BitCast<float>(bits));
   for (const Values values : kAllValues) {
     for (size_t i = 0; i < 1000; ++i) x.push_back(random.Value(values));
   }
@@ -298,7 +298,7 @@ Results Compute(const Kernels& kernels, const invar_kernel& kernel) {
 
 }  // namespace
 
-std::vector<NamedFingerprint> KernelFingerprints(const std::string& isa, Tally& tally) {
+std::vector<NamedFingerprint> KernelFingerprints(const std::string& isa, Tally& tally, const OnValues& on_values) {
   size_t count = 0;
   const invar_kernel* all = invar_kernels(&count);
   std::map<std::string, Kernels> operations;
@@ -319,6 +319,7 @@ std::vector<NamedFingerprint> KernelFingerprints(const std::string& isa, Tally& 
       const bool same = results.size() == first.size() && std::memcmp(first.data(), results.data(), first.size() * sizeof(float)) == 0;
       if (!same && tally.unequal.empty()) tally.unequal = isa + ", " + name + ": tile " + kernel->tile + " differs from " + kernels[0]->tile;
     }
+    if (on_values) on_values("kernel " + name, first);
     fingerprints.push_back({"kernel " + name, Fingerprint(first.data(), first.size())});
   }
   return fingerprints;

@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import time
 
-from builds import ROOT, Failure, suffix
+from builds import ROOT, Failure
 
 TABLE = os.path.join(ROOT, "tests", "fingerprints.json")
 # What a user types; its standard output is a line of the table too. {models}: the folder of bundled models.
@@ -46,12 +46,12 @@ def call(command):
     return subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL)
 
 
-def run_leg(leg, spec, folder, table, write=False):
+def run_leg(leg, folder, table, write=False):
     """Runs one leg; returns (instruction sets, fingerprints, values, seconds)."""
     started = time.monotonic()
     runner = shlex.split(leg.get("run", ""))
     only = ["--isa", leg["isa"]] if "isa" in leg else []
-    command = [*runner, os.path.join(folder, "tests", "fingerprints" + suffix(spec)), ROOT, *only]
+    command = [*runner, os.path.join(folder, "tests", "fingerprints"), ROOT, *only]
     result = call(command)
     output = result.stdout.decode(errors="replace")
     if result.returncode != 0:
@@ -63,7 +63,7 @@ def run_leg(leg, spec, folder, table, write=False):
     fingerprints = sum(int(line[1]) for line in lines)
     for arguments in COMMANDS:
         typed = [a.format(models=os.path.join(ROOT, "models")) for a in arguments] + only
-        result = call([*runner, os.path.join(folder, "bin", "invar" + suffix(spec)), *typed])
+        result = call([*runner, os.path.join(folder, "bin", "invar"), *typed])
         if result.returncode != 0:
             raise Failure(f"invar {shlex.join(typed)} exited with {result.returncode}: {result.stderr.decode(errors='replace')[-2000:]}")
         name = "command invar " + shlex.join(a.format(models="models") for a in arguments)

@@ -50,7 +50,7 @@ def main():
 
     def attempt(leg, folder):
         try:
-            ran, fingerprints, values, seconds = run_leg(leg, builds[leg["build"]], folder, document["fingerprints"], arguments.write)
+            ran, fingerprints, values, seconds = run_leg(leg, folder, document["fingerprints"], arguments.write)
         except Failure as failure:
             failures.append(f"{leg['name']}: {failure}")
             print(f"FAILED {leg['name']}: {failure}", flush=True)
