@@ -21,6 +21,8 @@ from legs import read_table, run_leg
 
 
 def name(row):
+    if "flags" in row:
+        return f"{row['compiler']} {row['flags']}"
     return " ".join([row["compiler"], row["level"], "lto" if row["lto"] else "no lto", row["march"],
                      "sanitized" if row["sanitize"] else "not sanitized", row["link"]])
 
@@ -41,16 +43,17 @@ def specification(row):
     compiler = row["compiler"]
     version = compiler.rpartition("-")[2]
     clang = compiler.startswith("clang")
+    flags = row.get("flags") or f"{row['level']} -march={row['march']}"
     lld = f"-fuse-ld=lld-{version}" if clang else ""
     packages = [f"clang-{version}", f"lld-{version}", f"llvm-{version}", f"libclang-rt-{version}-dev"] if clang else ["g++"]
     options = [f"-DCMAKE_SHARED_LINKER_FLAGS={lld}"]
-    if row["lto"]:
+    if row.get("lto"):
         options.append("-DCMAKE_INTERPROCEDURAL_OPTIMIZATION=ON")
-    if row["link"] == "shared":
+    if row.get("link") == "shared":
         options.append("-DBUILD_SHARED_LIBS=ON")
-    if row["sanitize"]:
+    if row.get("sanitize"):
         options.append("-DINVAR_SANITIZE=address,undefined")
-    return {"cxx": compiler, "type": "None", "highway": "1.0.3", "flags": f"{row['level']} -march={row['march']}", "link": lld,
+    return {"cxx": compiler, "type": "None", "highway": "1.0.3", "flags": flags, "link": lld,
             "options": options, "packages": packages}
 
 
@@ -63,10 +66,11 @@ def main():
     parser.add_argument("--keep", action="store_true", help="keep the builds, several gigabytes in all")
     arguments = parser.parse_args()
     with open(os.path.join(HERE, "compilers.yaml"), encoding="utf-8") as f:
-        rows = yaml.safe_load(f)["builds"]
+        listed = yaml.safe_load(f)
+    rows = listed["builds"]
     if missing := missing_pairs(rows):
         raise SystemExit(f"compilers.yaml has no build of {missing[0]}, and lacks {len(missing)} pairs in all")
-    rows = [row for row in rows if not arguments.only or any(text in name(row) for text in arguments.only)]
+    rows = [row for row in rows + listed["flags"] if not arguments.only or any(text in name(row) for text in arguments.only)]
     if arguments.list:
         print("\n".join(map(name, rows)))
         return 0
