@@ -188,7 +188,8 @@ std::vector<std::string> JsonFields::Unasked() const {
       const std::string full = prefix + name;
       // A child's fields come after its own name and a dot.
       const auto below = asked_->lower_bound(full + ".");
-      if (!asked_->contains(full)) {
+      // A name with a dot in it is no getter's, whatever child's field it looks like.
+      if (!asked_->contains(full) || name.find('.') != name.npos) {
         unasked.push_back(full);
       } else if (value.is_object() && below != asked_->end() && below->starts_with(full + ".")) {
         self(self, value, full + ".");
