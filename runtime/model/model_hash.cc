@@ -100,7 +100,8 @@ std::string Numbers(const List& list) {
 }
 
 // What is computed with, rather than what a config calls it: two configs that give the same bits give the same lines. Biases,
-// head norms and a head of its own show in the list of tensors.
+// head norms and a head of its own show in the list of tensors. Receipts name models by these lines for good: a constant that
+// a later release adds gets a line only where it is not what these models have.
 std::vector<std::string> ConfigLines(const ModelConfig& c) {
   const ScopedFloatEnv env;
   std::vector<std::string> lines;

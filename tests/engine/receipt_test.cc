@@ -220,6 +220,18 @@ TEST(Replay, FindsTheStepThatIsNotSo) {
       5, "an error that was none");
   EXPECT_EQ(d.expected.finish, "error");
   EXPECT_EQ(d.found.finish, "end");
+  d = Differs(
+      [](SequenceReceipt& s) {
+        s.request.max_tokens = 3;
+        s.logits.resize(3);
+        s.ids.resize(3);
+        s.reason = FinishReason::kError;
+        s.error = "made up";
+        s.end_token = -1;
+      },
+      2, "an error after the last of all steps that are the same");
+  EXPECT_EQ(d.expected.finish, "error");
+  EXPECT_EQ(d.found.finish, "length");
 }
 
 TEST(Replay, FindsAnotherSeed) {

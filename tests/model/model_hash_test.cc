@@ -18,6 +18,9 @@ ModelIdentity HashOf(const Checkpoint& checkpoint) {
 
 // Computed with Python's hashlib from the files themselves (docs/receipts.md).
 TEST(ModelHash, OfTheBundledModels) {
+  // Names that receipts hold: they never change.
+  EXPECT_EQ(HashOf(ModelDir("gpt2")).config, "71bbc8d74287d1ec5afdcb9e3e86f34c9a9a643282600a1e52d98bf9c0115228");
+  EXPECT_EQ(HashOf(ModelDir("qwen3")).config, "e01bb654305b7386a0a5fc2b1447042b5eb15812d6185158f87aad248dbccf70");
   EXPECT_EQ(HashOf(ModelDir("gpt2")).weights, "5b368c8d01ad404e12b0b057a693cc347f083e695773eb28ca88b4dffff5bab6");
   EXPECT_EQ(HashOf(ModelDir("qwen3")).weights, "3df136aac82ee66e9c36315864fbafb3ce730aa04319da11d12ec9411de6cc8f");
   for (const std::string& model : ModelNames()) {
