@@ -161,7 +161,8 @@ ModelHash HashModel(const std::filesystem::path& path, int threads) {
   }
   // The largest first, so that no thread begins with one when the others are done.
   std::stable_sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) { return a.view->elements() > b.view->elements(); });
-  ThreadPool pool(threads == 0 ? AvailableThreads() : threads);
+  const int most = AvailableThreads();  // whatever a caller asks for: nobody has checked it yet
+  ThreadPool pool(threads <= 0 ? most : std::min(threads, most));
   Team team(pool, pool.threads());
   team.For(parts.size(), [&](size_t i) {
     const Part& part = parts[i];

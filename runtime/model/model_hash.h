@@ -27,7 +27,7 @@ struct ModelHash {
 };
 
 // Reads every tensor of the model at `path` (a checkpoint directory or a GGUF file) once, some mebibytes at a time, on
-// `threads` threads (0: one for each processor). Throws Error for what is not a model that can be loaded.
+// `threads` threads at most (0: one for each processor, and never more). Throws Error for what is not a model that can be loaded.
 ModelHash HashModel(const std::filesystem::path& path, int threads);
 
 }  // namespace invar

@@ -258,6 +258,7 @@ TEST(Receipts, HostileOnesAreRefused) {
   ExpectRefused(Invar({"replay", folder / "receipt.json"}), 2, {"--model"});
   ExpectRefused(Invar({"replay", "-m", Gpt2()}), 2, {"receipt"});
   ExpectRefused(Replay(good, Gpt2(), {"--batch", "-1"}), 2, {"--batch"});
+  ExpectRefused(Replay(good, Gpt2(), {"-t", "100000000"}), 2, {"threads"});
   ExpectRefused(Replay(good, Gpt2(), {"--isa", "MMX"}), 2, {"MMX"});
 }
 
