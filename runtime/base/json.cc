@@ -96,8 +96,29 @@ std::string NumberText(double value) {
   throw Error(source + " is not valid JSON (" + why + "); mend it or restore it from where it came");
 }
 
+// Sees the parser's events, and throws at a key that its object has already.
+class UniqueKeys {
+ public:
+  explicit UniqueKeys(const std::string& source) : source_(source) {}
+
+  bool See(nlohmann::json::parse_event_t event, const nlohmann::json& value) {
+    using Event = nlohmann::json::parse_event_t;
+    if (event == Event::object_start) open_.emplace_back();
+    if (event == Event::object_end) open_.pop_back();
+    if (event == Event::key && !open_.back().insert(value.get_ref<const std::string&>()).second) {
+      throw Error(source_ + " has the field " + Quoted(value.get_ref<const std::string&>()) +
+                  " twice in one object, so it can be read in two ways; restore it from where it came");
+    }
+    return true;
+  }
+
+ private:
+  const std::string& source_;
+  std::vector<std::set<std::string>> open_;  // objects that have begun
+};
+
 template <class Json>
-Json Parse(std::string_view text, const std::string& source) {
+Json Parse(std::string_view text, const std::string& source, const typename Json::parser_callback_t& see = nullptr) {
   // The parser takes a NUL for the end of its input, and would accept whatever follows.
   if (const size_t zero = text.find('\0'); zero != text.npos) {
     throw Error(source + " holds a zero byte (" + Place(text, zero) + "), so it is not JSON; restore it from where it came");
@@ -112,7 +133,7 @@ Json Parse(std::string_view text, const std::string& source) {
   }
   const RoundToNearest rounding;
   try {
-    return Json::parse(text.begin(), text.end());
+    return Json::parse(text.begin(), text.end(), see);
   } catch (const nlohmann::json::parse_error& e) {
     // "[json.exception.parse_error.101] parse error at line 1, column 0: syntax error ...": its bytes are right, but a
     // column after a number at the end of a line is not.
@@ -134,6 +155,13 @@ nlohmann::json ParseJson(std::string_view text, const std::string& source) { ret
 
 nlohmann::ordered_json ParseOrderedJson(std::string_view text, const std::string& source) {
   return Parse<nlohmann::ordered_json>(text, source);
+}
+
+nlohmann::json ParseUniqueJson(std::string_view text, const std::string& source) {
+  UniqueKeys keys(source);
+  return Parse<nlohmann::json>(text, source, [&](int, nlohmann::json::parse_event_t event, nlohmann::json& value) {
+    return keys.See(event, value);
+  });
 }
 
 nlohmann::json ParseJsonFile(const std::filesystem::path& path, size_t size_limit) {
@@ -160,7 +188,8 @@ std::vector<std::string> JsonFields::Unasked() const {
       const std::string full = prefix + name;
       // A child's fields come after its own name and a dot.
       const auto below = asked_->lower_bound(full + ".");
-      if (!asked_->contains(full)) {
+      // A name with a dot in it is no getter's, whatever child's field it looks like.
+      if (!asked_->contains(full) || name.find('.') != name.npos) {
         unasked.push_back(full);
       } else if (value.is_object() && below != asked_->end() && below->starts_with(full + ".")) {
         self(self, value, full + ".");

@@ -24,6 +24,8 @@ std::string Quoted(std::string_view text);
 nlohmann::json ParseJson(std::string_view text, const std::string& source);
 // The same, fields in the order in which they are written.
 nlohmann::ordered_json ParseOrderedJson(std::string_view text, const std::string& source);
+// As ParseJson, but an object with two equal keys is an Error: what an eye reads and what a program reads must be the same.
+nlohmann::json ParseUniqueJson(std::string_view text, const std::string& source);
 nlohmann::json ParseJsonFile(const std::filesystem::path& path, size_t size_limit);
 
 // The fields of one JSON object. Every getter gives nothing for an absent field and throws Error for a value of another

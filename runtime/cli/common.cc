@@ -11,9 +11,11 @@
 #include <unistd.h>
 #endif
 
+#include "runtime/base/atomic_file.h"
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
 #include "runtime/base/json.h"
+#include "runtime/cli/catch_interrupts.h"
 
 namespace invar::cli {
 namespace {
@@ -141,6 +143,18 @@ std::string ReadText(const std::string& path) {
   }
   if (std::cin.bad()) throw Error("standard input could not be read to its end; check where it comes from");
   return text;
+}
+
+void RequireWritable(const std::string& path) {
+  const CatchInterrupts caught;
+  const AtomicFile removed_again(path);
+}
+
+void WriteWholeFile(const std::string& path, const std::string& text) {
+  const CatchInterrupts caught;
+  AtomicFile file(path);
+  file.Write(text);
+  file.Commit();
 }
 
 std::optional<double> ParseNumber(const std::string& text) {

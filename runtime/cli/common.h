@@ -56,6 +56,11 @@ bool ErrorIsTerminal();
 // A whole file, or standard input where the path is "-".
 std::string ReadText(const std::string& path);
 
+// Throws Error where a file could not be written there: asked before the work whose result it is to hold.
+void RequireWritable(const std::string& path);
+// A file that appears whole or not at all, also where a signal ends the program.
+void WriteWholeFile(const std::string& path, const std::string& text);
+
 // One line of JSON on standard output.
 void PrintJson(const nlohmann::ordered_json& json);
 
@@ -78,6 +83,7 @@ void AddLogits(CLI::App& app, Action& action);
 void AddVerify(CLI::App& app, Action& action);
 void AddPerplexity(CLI::App& app, Action& action);
 void AddTokenize(CLI::App& app, Action& action);  // and detokenize
+void AddReplay(CLI::App& app, Action& action);
 void AddInfo(CLI::App& app, Action& action);
 void AddInspect(CLI::App& app, Action& action);
 void AddConvert(CLI::App& app, Action& action);

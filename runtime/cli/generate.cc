@@ -11,8 +11,10 @@
 #include "runtime/cli/common.h"
 #include "runtime/cli/text_stream.h"
 #include "runtime/engine/generate.h"
+#include "runtime/engine/receipt.h"
 #include "runtime/model/generation_config.h"
 #include "runtime/text/chat_template.h"
+#include "runtime/text/unicode.h"
 
 namespace invar::cli {
 namespace {
@@ -31,6 +33,7 @@ struct Flags {
   std::string system, messages, tools;
   std::optional<std::string> date;
   std::vector<std::string> chat_variables;
+  std::string receipt;
 };
 
 struct Prompt {
@@ -131,6 +134,7 @@ class GenerateCommand {
     if (flags_.max_tokens < -1 || flags_.max_tokens == 0) {
       throw UsageError("--n-predict must be 1 or more, or -1 to go on until the model ends");
     }
+    if (!flags_.receipt.empty()) CheckReceipt();
     tokenizer_.emplace(Tokenizer::Load(path_));
     generation_ = GenerationConfig::Load(path_);
     ReadPrompts();
@@ -158,6 +162,9 @@ class GenerateCommand {
       if (streaming && !flags_.hide_prompt && !flags_.chat) std::cout << prompts_[0].text << std::flush;
     };
     GenerateTimes times;
+    StepRecorder steps(requests.size(), engine_->vocab_size());
+    OnStep on_step;
+    if (!flags_.receipt.empty()) on_step = [&](const GenerateStep& step) { steps.Add(step); };
     const std::vector<GenerateResult> results = Generate(
         *engine_, requests,
         [&](size_t i, int32_t id, float) {
@@ -166,13 +173,13 @@ class GenerateCommand {
           if (streaming) std::cout << text << std::flush;
           return !streams_[i].stopped();
         },
-        &times);
+        &times, on_step);
+    std::vector<std::string> rests;
+    for (TextStream& stream : streams_) rests.push_back(stream.Finish());
+    if (!flags_.receipt.empty()) WriteReceipt(requests, results, steps);
     if (results.size() == 1 && results[0].ids.empty() && !results[0].error.empty()) throw Error(results[0].error);
     begin();
-    for (size_t i = 0; i < results.size(); ++i) {
-      const std::string rest = streams_[i].Finish();
-      if (streaming) std::cout << rest << "\n";
-    }
+    if (streaming) std::cout << rests[0] << "\n";
     if (flags_.json) {
       PrintResults(results, times);
     } else if (!streaming) {
@@ -189,6 +196,31 @@ class GenerateCommand {
   }
 
  private:
+  // What would make the receipt impossible, before anything is computed.
+  void CheckReceipt() const {
+    for (const std::string& stop : flags_.stop) {
+      if (!IsValidUtf8(stop)) throw UsageError("--stop " + Quoted(stop) + " is not UTF-8, which a receipt cannot hold");
+    }
+    RequireWritable(flags_.receipt);
+  }
+
+  void WriteReceipt(const std::vector<GenerateRequest>& requests, const std::vector<GenerateResult>& results,
+                    const StepRecorder& steps) const {
+    Receipt receipt = {HeaderOf(HashModel(path_, engine_->threads()).identity), {}};
+    for (size_t i = 0; i < results.size(); ++i) {
+      SequenceReceipt s;
+      if (!prompts_[i].text.empty() && IsValidUtf8(prompts_[i].text)) s.prompt = prompts_[i].text;
+      s.request = requests[i];
+      for (const std::string& stop : flags_.stop) {
+        if (!stop.empty()) s.stop.push_back(stop);
+      }
+      steps.Fill(i, results[i], s);
+      s.text = streams_[i].text();
+      receipt.sequences.push_back(std::move(s));
+    }
+    WriteWholeFile(flags_.receipt, receipt.Text());
+  }
+
   void ReadPrompts() {
     const bool text = flags_.prompt.given() || !flags_.messages.empty();
     if (text && flags_.ids.given()) {
@@ -311,20 +343,6 @@ class GenerateCommand {
     return code;
   }
 
-  static const char* ReasonName(const GenerateResult& result) {
-    switch (result.reason) {
-      case FinishReason::kEndToken:
-        return "end";
-      case FinishReason::kStopped:
-        return "stop";
-      case FinishReason::kLength:
-        return "length";
-      case FinishReason::kError:
-        return "error";
-    }
-    return "";
-  }
-
   void PrintResults(const std::vector<GenerateResult>& results, const GenerateTimes& times) const {
     nlohmann::ordered_json json;
     for (size_t i = 0; i < results.size(); ++i) {
@@ -332,7 +350,7 @@ class GenerateCommand {
                                     {"prompt_ids", prompts_[i].ids},
                                     {"text", streams_[i].text()},
                                     {"ids", results[i].ids},
-                                    {"finish_reason", ReasonName(results[i])}};
+                                    {"finish_reason", FinishName(results[i].reason)}};
       if (!results[i].error.empty()) one["error"] = results[i].error;
       if (flags_.log_probabilities) one["logprobs"] = results[i].log_probabilities;
       json["results"].push_back(std::move(one));
@@ -404,6 +422,7 @@ void AddGenerate(CLI::App& app, Action& action) {
   generate->add_flag("--no-display-prompt", f.hide_prompt, "print the continuation alone");
   generate->add_flag("--json", f.json, "print JSON when done");
   generate->add_flag("--logprobs", f.log_probabilities, "with --json: the log-probability of each generated token");
+  generate->add_option("--receipt", f.receipt, "file to write what invar replay needs to compute this again and compare it");
   generate->add_flag("-q,--quiet", f.quiet, "nothing on standard error but errors");
   generate->callback([&action, flags] { action = [flags] { return GenerateCommand(*flags).Run(); }; });
 }

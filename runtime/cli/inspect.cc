@@ -7,6 +7,7 @@
 #include "runtime/base/json.h"
 #include "runtime/cli/common.h"
 #include "runtime/model/model.h"
+#include "runtime/model/model_hash.h"
 #include "runtime/weights/gguf.h"
 #include "runtime/weights/safetensors.h"
 
@@ -17,7 +18,7 @@ using Json = nlohmann::ordered_json;
 
 struct Flags {
   EngineFlags model;
-  bool no_tensors = false, json = false;
+  bool no_tensors = false, hash = false, json = false;
 };
 
 Json TensorJson(const std::string& name, const std::string& type, const std::vector<uint64_t>& shape, uint64_t bytes) {
@@ -116,6 +117,14 @@ void AddModel(const std::filesystem::path& path, Json* report) {
   }
 }
 
+// What a receipt names the model by, and the lines that it is made of.
+void AddHash(const std::filesystem::path& path, Json* report) {
+  if (!report->contains("loadable")) throw UsageError("--hash is of a whole model; name its directory or a GGUF file");
+  const ModelHash hash = HashModel(path, 0);
+  (*report)["hash"] = {{"weights_sha256", hash.identity.weights}, {"config_sha256", hash.identity.config}};
+  (*report)["hashed"] = {{"weights", hash.tensor_lines}, {"config", hash.config_lines}};
+}
+
 Json Inspect(const std::filesystem::path& path) {
   Json report = {{"path", path.string()}}, tensors = Json::array();
   std::error_code error;
@@ -190,6 +199,13 @@ void PrintReport(const Json& report, bool with_tensors) {
   }
   if (report.contains("reason")) std::cout << "\ncannot be loaded: " << Plain(Shown(report["reason"])) << "\n";
   if (report.contains("metadata")) PrintSection("metadata", report["metadata"]);
+  if (report.contains("hash")) PrintSection("hash", report["hash"]);
+  if (report.contains("hashed") && with_tensors) {
+    for (const char* part : {"weights", "config"}) {
+      std::cout << "\nhashed of the " << part << "\n";
+      for (const Json& line : report["hashed"][part]) std::cout << "  " << Plain(Shown(line)) << "\n";
+    }
+  }
   std::cout << "\ntensors:";
   for (const auto& [type, count] : report["types"].items()) std::cout << " " << count << " of " << Plain(type);
   std::cout << "\n";
@@ -210,11 +226,16 @@ void AddInspect(CLI::App& app, Action& action) {
       ->envname("INVAR_MODEL")
       ->required();
   inspect->add_flag("--no-tensors", flags->no_tensors, "leave the list of tensors out");
+  inspect->add_flag("--hash", flags->hash, "read all weights and print the model's hashes, which receipts name it by");
   inspect->add_flag("--json", flags->json, "print JSON");
   inspect->callback([&action, flags] {
     action = [flags] {
       Json report = Inspect(flags->model.path());
-      if (flags->json && flags->no_tensors) report.erase("tensors");
+      if (flags->hash) AddHash(flags->model.path(), &report);
+      if (flags->json && flags->no_tensors) {
+        report.erase("tensors");
+        report.erase("hashed");
+      }
       if (flags->json) {
         PrintJson(report);
       } else {

@@ -33,6 +33,7 @@ int Run(int argc, char** argv) {
   app.require_subcommand(1);
   invar::cli::Action action;
   invar::cli::AddGenerate(app, action);
+  invar::cli::AddReplay(app, action);
   invar::cli::AddLogits(app, action);
   invar::cli::AddVerify(app, action);
   invar::cli::AddPerplexity(app, action);

@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "runtime/base/error.h"
+#include "runtime/base/json.h"
 #include "runtime/cli/common.h"
 #include "runtime/cli/verify.h"
 
@@ -20,6 +21,7 @@ struct Flags {
   std::string preset = "standard";
   size_t length = 0;
   bool json = false;
+  std::string export_to, against;
 };
 
 // What is verified when nothing is said: any text does, and ids need no tokenizer.
@@ -66,17 +68,18 @@ uint32_t Bits(float x) {
 
 std::string Chunk(const VerifyCase& how) { return how.chunk == 0 ? "whole" : std::to_string(how.chunk); }
 
-void PrintHeader() {
+void PrintHeader(bool against) {
   std::printf("%-9s %7s %5s %6s  %-5s  %-16s  %s\n", "isa", "threads", "batch", "chunk", "load", "sha-256 of logits",
-              "compared with the first row");
+              against ? "compared with the file" : "compared with the first row");
 }
 
-void PrintRow(const VerifyResult& r, bool first) {
+// `alone`: there is nothing to compare the row with.
+void PrintRow(const VerifyResult& r, bool alone) {
   std::printf("%-9s %7d %5zu %6s  %-5s  %.16s  ", r.how.isa.c_str(), r.how.threads, r.how.batch, Chunk(r.how).c_str(),
               r.how.fresh_load ? "fresh" : "-", r.fingerprint.c_str());
-  if (first) {
+  if (alone) {
     std::printf("-\n");
-  } else if (!r.mismatch) {
+  } else if (r.equal()) {
     std::printf("equal, %zu values\n", r.values);
   } else {
     std::printf("UNEQUAL\n");
@@ -92,11 +95,20 @@ std::string Where(const Mismatch& m) {
   return text;
 }
 
+std::string Where(const Parting& p) {
+  const std::string tensor = Quoted(p.tensor) + (p.layer < 0 ? "" : " of layer " + std::to_string(p.layer));
+  if (!p.position) return "tensor " + tensor + ": sha-256 " + p.expected + " expected, " + p.found + " found; the logits are the file's";
+  return "logits at position " + std::to_string(*p.position) + ": sha-256 " + p.expected + " expected, " + p.found + " found" +
+         (p.tensor.empty() ? "" : "; the first tensor that differs is " + tensor);
+}
+
+std::string Where(const VerifyResult& r) { return r.parting ? Where(*r.parting) : Where(*r.mismatch); }
+
 nlohmann::ordered_json ToJson(const VerifyResult& r) {
   nlohmann::ordered_json json = {{"isa", r.how.isa},       {"threads", r.how.threads},
                                  {"batch", r.how.batch},   {"chunk", r.how.chunk},
                                  {"fresh_load", r.how.fresh_load}, {"fingerprint", r.fingerprint},
-                                 {"compared", r.values},   {"equal", !r.mismatch.has_value()}};
+                                 {"compared", r.values},   {"equal", r.equal()}};
   if (r.mismatch) {
     const Mismatch& m = *r.mismatch;
     json["mismatch"] = {{"tensor", m.tensor},
@@ -108,10 +120,42 @@ nlohmann::ordered_json ToJson(const VerifyResult& r) {
                         {"expected_bits", Bits(m.expected)},
                         {"found_bits", Bits(m.found)}};
   }
+  if (r.parting) {
+    const Parting& p = *r.parting;
+    json["parting"] = {{"expected", p.expected}, {"found", p.found}};
+    if (p.position) json["parting"]["position"] = *p.position;
+    if (!p.tensor.empty()) json["parting"]["tensor"] = p.tensor;
+    if (p.layer >= 0) json["parting"]["layer"] = p.layer;
+  }
   return json;
 }
 
+// Made after every way has agreed, by one more run.
+void Export(const Engine& engine, const Flags& flags, const std::vector<int32_t>& ids) {
+  const FingerprintFile file = MakeFingerprints(engine, ids, HashModel(flags.engine.path(), 0).identity, Feeding());
+  WriteWholeFile(flags.export_to, file.Text());
+  if (flags.json) return;
+  std::printf("%s: fingerprints of the logits at %zu positions and of %zu tensors on the way\n", flags.export_to.c_str(),
+              file.positions.size(), file.tensors.size());
+}
+
+FingerprintFile ReadAgainst(const Flags& flags) {
+  if (flags.ids.given() || flags.prompt.given() || flags.length > 0) {
+    throw UsageError("--against takes its ids from the file; leave -p, -f, --ids, --ids-file and --length out");
+  }
+  const std::string source = "--against " + Quoted(flags.against);
+  FingerprintFile file = FingerprintFile::Parse(ReadText(flags.against), source);
+  RequireSameModel(file.header, HashModel(flags.engine.path(), 0).identity, source, "-m " + Quoted(flags.engine.model));
+  return file;
+}
+
 int RunVerify(const Flags& flags) {
+  if (!flags.export_to.empty() && !flags.against.empty()) {
+    throw UsageError("--export and --against exclude each other; give one of them");
+  }
+  std::optional<FingerprintFile> expected;
+  if (!flags.against.empty()) expected = ReadAgainst(flags);
+  if (!flags.export_to.empty()) RequireWritable(flags.export_to);
   const VerifyPreset preset = PresetOf(flags.preset);
   std::vector<std::string> isas;
   for (const std::string& isa : flags.isas) isas.push_back(Kernels::Of(isa).isa());
@@ -123,9 +167,12 @@ int RunVerify(const Flags& flags) {
 
   VerifyOptions options;
   options.model_directory = flags.engine.path();
-  options.ids = ReadIds(flags, engine.model().config());
+  options.ids = expected ? expected->ids : ReadIds(flags, engine.model().config());
+  options.expected = expected ? &*expected : nullptr;
   options.cases = VerifyCases(preset, isas, options.ids.size());
-  return ReportVerify(engine, options, flags.json);
+  const int code = ReportVerify(engine, options, flags.json);
+  if (code == 0 && !flags.export_to.empty()) Export(engine, flags, options.ids);
+  return code;
 }
 
 }  // namespace
@@ -133,9 +180,9 @@ int RunVerify(const Flags& flags) {
 int ReportVerify(const Engine& engine, VerifyOptions options, bool json) {
   if (!json) {
     std::printf("%zu ways to compute the logits of %zu tokens\n", options.cases.size(), options.ids.size());
-    PrintHeader();
+    PrintHeader(options.expected != nullptr);
   }
-  bool first = true;
+  bool first = options.expected == nullptr;
   options.on_result = [&](const VerifyResult& r) {
     if (!json) PrintRow(r, first);
     first = false;
@@ -145,16 +192,16 @@ int ReportVerify(const Engine& engine, VerifyOptions options, bool json) {
 
   size_t values = 0;
   for (const VerifyResult& r : results) values += r.values;
-  const bool equal = !results.back().mismatch.has_value();
+  const bool equal = results.back().equal();
   if (json) {
     nlohmann::ordered_json report = {{"equal", equal}, {"compared", values}, {"tokens", options.ids.size()}};
     for (const VerifyResult& r : results) report["runs"].push_back(ToJson(r));
     PrintJson(report);
   } else if (equal) {
-    std::printf("all equal: %zu runs, %zu values compared bit by bit; sha-256 %s\n", results.size(), values,
-                results[0].fingerprint.c_str());
+    std::printf("all equal: %zu runs, %zu values compared %s; sha-256 %s\n", results.size(), values,
+                options.expected != nullptr ? "with the file's by their sha-256" : "bit by bit", results[0].fingerprint.c_str());
   } else {
-    std::printf("unequal after %zu runs: %s\n", results.size(), Where(*results.back().mismatch).c_str());
+    std::printf("unequal after %zu runs: %s\n", results.size(), Where(results.back()).c_str());
   }
   return equal ? 0 : 1;
 }
@@ -172,6 +219,8 @@ void AddVerify(CLI::App& app, Action& action) {
       ->envname("INVAR_ISA");
   verify->add_option("--preset", flags->preset, "how thorough: demo, standard or full");
   verify->add_option("--length", flags->length, "tokens of the built-in text, where neither prompt nor ids are given");
+  verify->add_option("--export", flags->export_to, "file to write the fingerprints to, once all are equal, for --against elsewhere");
+  verify->add_option("--against", flags->against, "file that --export wrote, or - for standard input: compare with it too, on its ids");
   verify->add_flag("--json", flags->json, "print JSON");
   verify->callback([&action, flags] { action = [flags] { return RunVerify(*flags); }; });
 }

@@ -30,8 +30,9 @@ struct Sequence {
 
 class Generation {
  public:
-  Generation(const Engine& engine, const std::vector<GenerateRequest>& requests, const OnToken& on_token)
-      : engine_(engine), on_token_(on_token) {
+  Generation(const Engine& engine, const std::vector<GenerateRequest>& requests, const OnToken& on_token,
+             const OnStep& on_step)
+      : engine_(engine), on_token_(on_token), on_step_(on_step) {
     const size_t positions = engine.model().config().max_positions;
     for (size_t i = 0; i < requests.size(); ++i) {
       const GenerateRequest& r = requests[i];
@@ -141,8 +142,9 @@ class Generation {
         throw;  // of the request: nothing was generated yet
       } catch (const Error& e) {
         Fail(s, e.what());
-        continue;
       }
+      if (on_step_) on_step_({s.index, position, row, id});
+      if (s.done) continue;
       const std::vector<int32_t>& ends = s.request->end_tokens;
       if (std::find(ends.begin(), ends.end(), id) != ends.end()) {
         s.result.reason = FinishReason::kEndToken;
@@ -164,6 +166,7 @@ class Generation {
 
   const Engine& engine_;
   const OnToken& on_token_;
+  const OnStep& on_step_;
   std::vector<Sequence> sequences_;
   std::vector<float> logits_;
 };
@@ -171,8 +174,8 @@ class Generation {
 }  // namespace
 
 std::vector<GenerateResult> Generate(const Engine& engine, const std::vector<GenerateRequest>& requests,
-                                     const OnToken& on_token, GenerateTimes* times) {
-  Generation generation(engine, requests, on_token);
+                                     const OnToken& on_token, GenerateTimes* times, const OnStep& on_step) {
+  Generation generation(engine, requests, on_token, on_step);
   const int64_t start = Nanoseconds();
   generation.Prefill();
   const int64_t prefilled = Nanoseconds();

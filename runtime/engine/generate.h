@@ -36,10 +36,23 @@ struct GenerateTimes {
 // Called for each token as it is chosen, with the request's index; false stops that request, the token kept.
 using OnToken = std::function<bool(size_t request, int32_t id, float log_probability)>;
 
+// One step of a request.
+struct GenerateStep {
+  size_t request = 0;
+  size_t position = 0;            // tokens of the sequence that the row was computed from
+  const float* logits = nullptr;  // [vocab_size], as the model gave them: before bias, penalties, temperature and truncation
+  int32_t id = -1;                // chosen, end tokens included; -1 where none could be
+};
+
+// Called for each step, before OnToken; also for the one that draws an end token, and for one whose logits hold a NaN. A
+// forward pass that fails has no logits, and so no step.
+using OnStep = std::function<void(const GenerateStep& step)>;
+
 // All requests proceed together, a batch of rows a step; a request's tokens depend on its own prompt and parameters
 // alone. Throws Error or UsageError before anything is generated where a request cannot be served. A sequence that comes
 // to a NaN ends with kError; the others go on as they would without it.
 std::vector<GenerateResult> Generate(const Engine& engine, const std::vector<GenerateRequest>& requests,
-                                     const OnToken& on_token, GenerateTimes* times = nullptr);
+                                     const OnToken& on_token, GenerateTimes* times = nullptr,
+                                     const OnStep& on_step = nullptr);
 
 }  // namespace invar

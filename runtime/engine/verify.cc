@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 
+#include "runtime/base/error.h"
 #include "runtime/base/sha256.h"
 
 namespace invar {
@@ -76,6 +77,57 @@ Mismatch Locate(const Engine& engine, const Engine& other, const VerifyOptions& 
   return FirstDifference("logits", -1, engine.vocab_size(), expected, found).value_or(Mismatch{"logits"});
 }
 
+// The first tensor of the file, in order of computation, that this run has otherwise. Names that the run does not know are
+// another release's, and say nothing.
+const FingerprintFile::Tensor* FirstOther(const FingerprintFile& file, const std::vector<FingerprintFile::Tensor>& found,
+                                          std::string* hash) {
+  std::map<std::pair<int, std::string>, const std::string*> known;
+  for (const FingerprintFile::Tensor& t : found) known[{t.layer, t.name}] = &t.sha256;
+  for (const FingerprintFile::Tensor& t : file.tensors) {
+    const auto it = known.find({t.layer, t.name});
+    if (it == known.end() || *it->second == t.sha256) continue;
+    *hash = *it->second;
+    return &t;
+  }
+  return nullptr;
+}
+
+// Compares a run with the file. `tensors`: of this run, or empty where they were not watched.
+std::optional<Parting> Compare(const Engine& engine, const VerifyOptions& options, const VerifyCase& how,
+                               const std::string& fingerprint, const std::vector<float>& logits,
+                               std::vector<FingerprintFile::Tensor> tensors) {
+  const FingerprintFile& file = *options.expected;
+  const bool same = fingerprint == file.logits;
+  if (!same && tensors.empty()) {
+    HashingObserver observer;
+    Feeding again = FeedingOf(how, options.kernels(how.isa));
+    again.observer = &observer;
+    Logits(engine, options.ids, again);
+    tensors = observer.Finish();
+  }
+  Parting parting;
+  std::string hash;
+  if (const FingerprintFile::Tensor* tensor = FirstOther(file, tensors, &hash)) {
+    parting.tensor = tensor->name;
+    parting.layer = tensor->layer;
+    parting.expected = tensor->sha256;
+    parting.found = hash;
+  }
+  const std::vector<std::string> positions = PositionFingerprints(logits, engine.vocab_size());
+  const auto [expected, found] = std::mismatch(file.positions.begin(), file.positions.end(), positions.begin(), positions.end());
+  if (same != (expected == file.positions.end())) {
+    throw Error("the file of fingerprints contradicts itself: the SHA-256 of all logits and those of the positions cannot "
+                "be of the same logits; get the original");
+  }
+  if (!same) {
+    parting.position = static_cast<size_t>(expected - file.positions.begin());
+    parting.expected = *expected;
+    parting.found = *found;
+  }
+  if (same && parting.tensor.empty()) return std::nullopt;
+  return parting;
+}
+
 }  // namespace
 
 std::vector<VerifyCase> VerifyCases(VerifyPreset preset, const std::vector<std::string>& isas, size_t length) {
@@ -126,8 +178,15 @@ std::vector<VerifyResult> Verify(const Engine& engine, const VerifyOptions& opti
       fresh = std::make_unique<Engine>(options.model_directory, EngineOptions{how.isa, how.threads});
     }
     const Engine& used = fresh == nullptr ? engine : *fresh;
-    const std::vector<float> found = Logits(used, options.ids, FeedingOf(how, options.kernels(how.isa)));
-    VerifyResult result = {how, Fingerprint(found.data(), found.size()), 0, std::nullopt};
+    HashingObserver observer;
+    Feeding feeding = FeedingOf(how, options.kernels(how.isa));
+    if (options.expected != nullptr && results.empty()) feeding.observer = &observer;
+    const std::vector<float> found = Logits(used, options.ids, feeding);
+    VerifyResult result = {how, Fingerprint(found.data(), found.size()), 0, std::nullopt, std::nullopt};
+    if (options.expected != nullptr) {
+      result.values = found.size();
+      result.parting = Compare(used, options, how, result.fingerprint, found, observer.Finish());
+    }
     if (results.empty()) {
       expected = found;
     } else {
@@ -137,7 +196,7 @@ std::vector<VerifyResult> Verify(const Engine& engine, const VerifyOptions& opti
       }
     }
     results.push_back(result);
-    if (!options.on_result(result) || result.mismatch.has_value()) break;
+    if (!options.on_result(result) || !result.equal()) break;
   }
   return results;
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runtime/engine/engine.h"
+#include "runtime/engine/fingerprint_file.h"
 #include "runtime/engine/score.h"
 
 namespace invar {
@@ -31,11 +32,22 @@ struct Mismatch {
   float expected = 0, found = 0;
 };
 
+// Where a run parts from a file of fingerprints.
+struct Parting {
+  std::optional<size_t> position;          // the first whose logits differ; nothing where only a tensor inside the model does
+  std::string expected, found;             // SHA-256 of its logits, or of the tensor
+  std::string tensor;                      // the first, in order of computation, that differs; empty where none that both know does
+  int layer = -1;                          // of the tensor; -1: outside the layers
+};
+
 struct VerifyResult {
   VerifyCase how;
   std::string fingerprint;
-  size_t values = 0;  // compared with the first case's
+  size_t values = 0;  // compared with the first case's, or with the file's by their SHA-256
   std::optional<Mismatch> mismatch;
+  std::optional<Parting> parting;
+
+  bool equal() const { return !mismatch && !parting; }
 };
 
 // How thorough: demo takes seconds on a small model, full crosses everything.
@@ -49,6 +61,9 @@ struct VerifyOptions {
   std::filesystem::path model_directory;  // for fresh loads
   std::vector<int32_t> ids;
   std::vector<VerifyCase> cases;
+  // Null, or what every case is compared with beside the first; its ids are the ones above. The first case's tensors inside
+  // the model are compared too.
+  const FingerprintFile* expected = nullptr;
   // Kernels of an instruction set: Kernels::Of, unless a test plants a defect.
   std::function<const Kernels&(const std::string& isa)> kernels = [](const std::string& isa) -> const Kernels& {
     return Kernels::Of(isa);
@@ -57,7 +72,8 @@ struct VerifyOptions {
   std::function<bool(const VerifyResult&)> on_result = [](const VerifyResult&) { return true; };
 };
 
-// Results of the cases run: all of them, or up to the first unequal bit.
+// Results of the cases run: all of them, or up to the first unequal bit. Throws Error for a file of fingerprints that
+// contradicts itself.
 std::vector<VerifyResult> Verify(const Engine& engine, const VerifyOptions& options);
 
 }  // namespace invar

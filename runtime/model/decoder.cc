@@ -18,7 +18,9 @@ class Decoder final : public Model {
       : Model(std::move(config)) {
     WeightLoader load(weights, "model.", pool, arena_);
     LoadWeights(load);
-    if (!plan) {
+    if (plan) {
+      tensor_names_ = load.names();
+    } else {
       load.Begin();
       LoadWeights(load);
     }

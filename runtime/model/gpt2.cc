@@ -14,7 +14,9 @@ class Gpt2 final : public Model {
       : Model(std::move(config)) {
     WeightLoader load(weights, "transformer.", pool, arena_);
     LoadWeights(load);
-    if (!plan) {
+    if (plan) {
+      tensor_names_ = load.names();
+    } else {
       load.Begin();
       LoadWeights(load);
     }

@@ -42,7 +42,7 @@ Model::Needs Model::Plan(const std::filesystem::path& path) {
   const std::unique_ptr<Model> model = Make(path, pool, true);
   KvCache cache = model->NewCache();
   cache.Reserve(1);
-  return {model->parameters_, model->weight_bytes_, cache.bytes()};
+  return {model->parameters_, model->weight_bytes_, cache.bytes(), std::move(model->tensor_names_)};
 }
 
 void Model::RequirePositions(size_t length) const {

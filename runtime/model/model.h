@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -58,6 +59,8 @@ class Model {
     size_t parameters = 0;
     size_t weight_bytes = 0;     // packed weights and parameters in memory
     size_t kv_leaf_bytes = 0;    // KV cache of one sequence, for each 256 positions begun
+    // Every tensor that is read, under a name that is the same for all sources of a model, and under the source's own.
+    std::map<std::string, std::string> tensors;
   };
   static Needs Plan(const std::filesystem::path& path);
 
@@ -107,6 +110,7 @@ class Model {
   ModelConfig config_;
   size_t weight_bytes_ = 0;
   size_t parameters_ = 0;
+  std::map<std::string, std::string> tensor_names_;  // of a plan: Needs::tensors
 };
 
 }  // namespace invar

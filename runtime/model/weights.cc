@@ -123,8 +123,9 @@ bool WeightLoader::Has(const std::string& name) const {
   return source_.Find(prefix_ + name) != nullptr || source_.Find(name) != nullptr;
 }
 
-std::string WeightLoader::HeadName(bool tied, const std::string& embedding) const {
+std::string WeightLoader::HeadName(bool tied, const std::string& embedding) {
   const bool by_embedding = tied && (Has(embedding) || !Has("lm_head.weight"));
+  if (tied && !by_embedding) tied_to_ = embedding;
   return by_embedding ? embedding : "lm_head.weight";
 }
 
@@ -147,6 +148,7 @@ const TensorView& WeightLoader::Tensor(const std::string& name, const std::vecto
   uint64_t count = 1;
   for (const uint64_t extent : shape) count *= extent;
   parameters_ += count;
+  if (!loading_) names_[name == "lm_head.weight" && !tied_to_.empty() ? tied_to_ : name] = tensor.name;
   return tensor;
 }
 

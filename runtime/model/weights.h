@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -58,7 +59,7 @@ class WeightLoader {
   bool Has(const std::string& name) const;
   // The tensor that the head multiplies by. Tied, it is the embedding, under whichever of its two names the checkpoint has
   // it: some converters kept the head's alone.
-  std::string HeadName(bool tied, const std::string& embedding) const;
+  std::string HeadName(bool tied, const std::string& embedding);
 
   // w[n][k], or w[k][n] where `transposed` (GPT-2's Conv1D). `bias` may be empty: none.
   Linear LoadLinear(const std::string& weight, const std::string& bias, size_t n, size_t k, bool transposed);
@@ -74,6 +75,9 @@ class WeightLoader {
   static EmbeddingTable TableOf(const Linear& head);
 
   size_t parameters() const { return parameters_; }
+  // Every tensor asked for before Begin: the name that a checkpoint without the prefix would have it by (a tied head is the
+  // embedding), and the source's.
+  const std::map<std::string, std::string>& names() const { return names_; }
   // Of memory, asked for before Begin.
   uint64_t bytes() const { return counted_; }
 
@@ -94,6 +98,8 @@ class WeightLoader {
   bool loading_ = false;
   uint64_t counted_ = 0;  // bytes asked for
   size_t parameters_ = 0;
+  std::map<std::string, std::string> names_;
+  std::string tied_to_;  // the embedding's name, where a tied head stands under its own
 };
 
 }  // namespace invar

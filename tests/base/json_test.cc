@@ -21,5 +21,22 @@ TEST(Json, ErrorsGiveLineAndColumn) {
   refused("[\"\xFF\"]", {"a file", "line 1"});
 }
 
+TEST(Json, UniqueRefusesAFieldGivenTwice) {
+  const std::string good = R"({"a": {"b": 1, "c": [{"b": 2}, {"b": 3}]}, "b": {"a": 4}})";
+  EXPECT_EQ(ParseUniqueJson(good, "a file"), ParseJson(good, "a file"));
+  for (const char* text : {R"({"a": 1, "a": 1})", R"({"b": [1, {"c": {"a": [], "b": {"a": 1}, "a": 2}}]})", R"([{"\u0061": 1, "a": 2}])"}) {
+    ParseJson(text, "a file");  // otherwise the last wins
+    ExpectRefusal([&] { ParseUniqueJson(text, "a file"); }, {"a file", "'a'", "twice"});
+  }
+  ExpectRefusal([&] { ParseUniqueJson("{\"a\": 1,}", "a file"); }, {"line 1"});
+}
+
+TEST(Json, UnaskedSeesAFieldThatLooksLikeAChilds) {
+  const nlohmann::json json = {{"a", {{"b", 1}}}, {"a.b", 2}};
+  const JsonFields fields(json, "a file");
+  fields.Child("a").Integer("b", 0, 9);
+  EXPECT_EQ(fields.Unasked(), std::vector<std::string>{"a.b"});
+}
+
 }  // namespace
 }  // namespace invar::testing

@@ -33,7 +33,7 @@ void ExpectRefused(const std::vector<std::string>& arguments, int code, const st
 }
 
 TEST(Cli, HelpOnEverySubcommand) {
-  for (const std::string command : {"", "generate", "logits", "verify", "perplexity", "info"}) {
+  for (const std::string command : {"", "generate", "replay", "logits", "verify", "perplexity", "info"}) {
     std::vector<std::string> arguments;
     if (!command.empty()) arguments.push_back(command);
     arguments.push_back("--help");

@@ -2,6 +2,8 @@
 #include <limits>
 
 #include "runtime/engine/generate.h"
+#include "runtime/engine/receipt.h"
+#include "runtime/engine/replay.h"
 #include "tests/cli/process.h"
 #include "tests/model/bundled.h"
 #include "tests/support/refusal.h"
@@ -75,6 +77,49 @@ TEST(Failures, ANanEndsItsOwnSequence) {
   EXPECT_EQ(r[0].error + r[3].error, "");
 }
 
+Receipt ReceiptOf(const Engine& engine, const std::vector<GenerateRequest>& requests) {
+  StepRecorder steps(requests.size(), engine.vocab_size());
+  const std::vector<GenerateResult> results = Generate(engine, requests, nullptr, nullptr, [&](const GenerateStep& step) { steps.Add(step); });
+  Receipt receipt = {HeaderOf({std::string(64, '0'), std::string(64, '0'), "gpt2", 0}), {}};
+  for (size_t i = 0; i < requests.size(); ++i) {
+    SequenceReceipt s;
+    s.request = requests[i];
+    steps.Fill(i, results[i], s);
+    receipt.sequences.push_back(s);
+  }
+  return receipt;
+}
+
+// The row that holds the NaN is noted too, beside an error in place of a token.
+TEST(Failures, HaveAReceipt) {
+  const Overflowing model;
+  const Engine engine(model.folder.path(), EngineOptions{"", 2});
+  const std::vector<GenerateRequest> requests = {Request(RandomIds(engine, 5, 1), 12), Request(RandomIds(engine, 15, 2), 20),
+                                                 Request(RandomIds(engine, 30, 3), 20)};
+  const Receipt receipt = ReceiptOf(engine, requests);
+  EXPECT_EQ(receipt.sequences[0].reason, FinishReason::kLength);
+  EXPECT_EQ(receipt.sequences[1].reason, FinishReason::kError);
+  EXPECT_EQ(receipt.sequences[1].ids.size(), 6u);
+  EXPECT_EQ(receipt.sequences[1].logits.size(), 7u);
+  EXPECT_EQ(receipt.sequences[2].logits.size(), 1u);
+  EXPECT_NE(receipt.sequences[2].error.find("NaN"), std::string::npos);
+  for (const std::string& isa : SupportedIsas()) {
+    const Engine other(model.folder.path(), EngineOptions{isa, 1});
+    EXPECT_EQ(ReceiptOf(other, requests).Text(), receipt.Text()) << isa;
+    const ReplayResult replayed = Replay(other, Receipt::Parse(receipt.Text(), "a receipt"), 1);
+    EXPECT_TRUE(replayed.differences.empty());
+    EXPECT_EQ(replayed.steps, 12u + 7u + 1u);
+  }
+  // On the sound model the same sequences go on.
+  const ReplayResult replayed = Replay(EngineOf("gpt2"), receipt);
+  ASSERT_EQ(replayed.differences.size(), 2u);
+  EXPECT_EQ(replayed.differences[0].sequence, 1u);
+  EXPECT_EQ(replayed.differences[0].step, 6u);
+  EXPECT_EQ(replayed.differences[0].expected.finish, "error");
+  EXPECT_EQ(replayed.differences[0].expected.id, -1);
+  EXPECT_GE(replayed.differences[0].found.id, 0);
+}
+
 TEST(Failures, TheProgramPrintsTheOthersAndFails) {
   const Overflowing model;
   const std::string directory = model.folder.path().string();
@@ -88,7 +133,14 @@ TEST(Failures, TheProgramPrintsTheOthersAndFails) {
   EXPECT_FALSE(results[0].contains("error"));
   EXPECT_EQ(results[1]["finish_reason"], "error");
   EXPECT_NE(results[1]["error"].get<std::string>().find("NaN"), std::string::npos);
-  const Outcome alone = RunProgram(INVAR_PROGRAM, {"generate", "-m", directory, "-p", long_text, "-n", "4"});
+  const std::string receipt = (model.folder / "receipt").string();
+  const Outcome alone = RunProgram(INVAR_PROGRAM, {"generate", "-m", directory, "-p", long_text, "-n", "4", "--receipt", receipt});
+  const json written = json::parse(FileText(receipt))["sequences"][0];
+  EXPECT_EQ(written["finish_reason"], "error");
+  EXPECT_NE(written["error"].get<std::string>().find("NaN"), std::string::npos);
+  const Outcome again = RunProgram(INVAR_PROGRAM, {"replay", "-m", directory, receipt});
+  EXPECT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(again.out, "equal: 1 step of 1 sequence\n");
   EXPECT_EQ(alone.code, 1);
   EXPECT_EQ(alone.out, "");
   EXPECT_EQ(std::count(alone.err.begin(), alone.err.end(), '\n'), 1) << alone.err;
@@ -154,6 +206,18 @@ TEST(Failures, ARouterThatCannotChooseFailsItsOwnSequence) {
   EXPECT_EQ(r[1].reason, FinishReason::kError);
   EXPECT_NE(r[1].error.find("router"), std::string::npos) << r[1].error;
   EXPECT_TRUE(r[1].ids.empty());
+  // It failed before there were logits.
+  const Receipt receipt = ReceiptOf(engine, {fine, bad, other});
+  EXPECT_TRUE(receipt.sequences[1].logits.empty());
+  EXPECT_TRUE(Replay(engine, Receipt::Parse(receipt.Text(), "a receipt")).differences.empty());
+  Receipt claims = receipt;
+  claims.sequences[1] = receipt.sequences[0];
+  claims.sequences[1].request.prompt = bad.prompt;
+  const ReplayResult replayed = Replay(engine, claims);
+  ASSERT_EQ(replayed.differences.size(), 1u);
+  EXPECT_EQ(replayed.differences[0].found.finish, "error");
+  EXPECT_EQ(replayed.differences[0].found.logits, "");
+  EXPECT_EQ(replayed.differences[0].step, 0u);
   ExpectRefusal([&] { Logits(engine, {1, kBad}, {}); }, {"router"});
   Feeding batch;
   batch.batch = 8;  // neighbours hit upon the bad token

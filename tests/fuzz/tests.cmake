@@ -6,6 +6,9 @@ if(INVAR_FUZZ)
   file(GLOB parsers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/runtime/base/*.cc" "${PROJECT_SOURCE_DIR}/runtime/weights/*.cc"
     "${PROJECT_SOURCE_DIR}/runtime/text/*.cc" "${PROJECT_SOURCE_DIR}/runtime/text/jinja/*.cc"
     "${PROJECT_SOURCE_DIR}/runtime/model/*config*.cc" "${PROJECT_SOURCE_DIR}/runtime/model/gguf_*.cc" "${PROJECT_SOURCE_DIR}/runtime/model/exact.cc")
+  foreach(name receipt record fingerprint_file sampling)
+    list(APPEND parsers "${PROJECT_SOURCE_DIR}/runtime/engine/${name}.cc")
+  endforeach()
   list(REMOVE_DUPLICATES parsers)
   add_library(invar_parsers STATIC ${parsers})
   target_include_directories(invar_parsers PUBLIC "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/include")

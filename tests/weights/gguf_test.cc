@@ -5,7 +5,9 @@
 
 #include "runtime/base/error.h"
 #include "runtime/model/gguf_model.h"
+#include "runtime/model/convert.h"
 #include "runtime/model/model.h"
+#include "runtime/model/model_hash.h"
 #include "runtime/text/chat_template.h"
 #include "runtime/text/gguf_tokenizer.h"
 #include "runtime/text/tokenizer.h"
@@ -268,6 +270,56 @@ TEST(Gguf, AFileIsAModel) {
   }
   WriteText(folder / "second.gguf", "");
   EXPECT_THROW(ModelConfig::Load(folder.path()), Error);
+}
+
+// A small GPT-2, whose matrices lie transposed to Hugging Face's.
+Parts SmallGpt2() {
+  Parts parts;
+  const auto number = [](const std::string& name, uint32_t value) { return KeyOf("gpt2." + name, value); };
+  parts.keys = {KeyOf("general.architecture", "gpt2"), number("context_length", 64), number("embedding_length", 8),
+                number("feed_forward_length", 12), number("block_count", 1), number("attention.head_count", 2),
+                Key("gpt2.attention.layer_norm_epsilon", kF32, F32(1e-5f)), KeyOf("tokenizer.ggml.model", "gpt2")};
+  parts.keys.push_back(ArrayOf("tokenizer.ggml.tokens", {"a", "b", "c", "d", "ab", "cd"}));
+  parts.keys.push_back(ArrayOf("tokenizer.ggml.merges", {"a b", "c d"}));
+  const auto add = [&](const std::string& name, std::vector<uint64_t> extents) {
+    uint64_t count = 1;
+    for (const uint64_t extent : extents) count *= extent;
+    parts.data.resize((parts.data.size() + 31) / 32 * 32, '\0');
+    parts.tensors.push_back({name, std::move(extents), 0, parts.data.size()});
+    for (uint64_t i = 0; i < count; ++i) parts.data += F32(static_cast<float>(i) + 0.25f * static_cast<float>(parts.tensors.size()));
+  };
+  const auto both = [&](const std::string& name, std::vector<uint64_t> extents) {
+    add(name + ".weight", extents);
+    add(name + ".bias", {extents.back()});
+  };
+  add("token_embd.weight", {8, 6});
+  add("position_embd.weight", {8, 64});
+  both("output_norm", {8});
+  both("blk.0.attn_norm", {8});
+  both("blk.0.ffn_norm", {8});
+  both("blk.0.attn_qkv", {8, 24});
+  both("blk.0.attn_output", {8, 8});
+  both("blk.0.ffn_up", {8, 12});
+  both("blk.0.ffn_down", {12, 8});
+  return parts;
+}
+
+// Rows in rotary pairs, matrices that lie the other way round: the hash is of the values, as the checkpoint has them.
+TEST(Gguf, HasTheHashOfTheCheckpoint) {
+  for (const Parts& parts : {SmallLlama(), SmallGpt2()}) {
+    const TemporaryDirectory folder;
+    WriteText(folder / "model.gguf", parts.File());
+    ConvertOptions options;
+    options.type = DType::kF32;
+    Convert(folder / "model.gguf", folder / "directory", options);
+    const ModelHash gguf = HashModel(folder / "model.gguf", 2), directory = HashModel(folder / "directory", 1);
+    EXPECT_EQ(gguf.tensor_lines, directory.tensor_lines);
+    EXPECT_EQ(gguf.identity, directory.identity);
+    Parts other = parts;
+    other.data[other.data.size() - 2] = static_cast<char>(other.data[other.data.size() - 2] ^ 1);
+    WriteText(folder / "model.gguf", other.File());
+    EXPECT_NE(HashModel(folder / "model.gguf", 2).identity.weights, directory.identity.weights);
+  }
 }
 
 // What is whole as a file but wrong as a model, and the sentence that says so.
