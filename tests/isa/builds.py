@@ -74,6 +74,15 @@ def build(name, spec, work, folders, highways):
     return folder
 
 
+def must_refuse(spec, highway):
+    """The compiler must refuse the committed kernels under these flags, for the reason given."""
+    command = [spec["cxx"], "-std=c++20", "-fsyntax-only", *spec["flags"].split(), f"-I{ROOT}", f"-I{ROOT}/include", f"-I{ROOT}/generated", f"-I{highway}",
+               os.path.join(ROOT, "generated", "reduce.cc")]
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode == 0 or spec["says"] not in result.stderr:
+        raise Failure(f"{' '.join(command[:1] + spec['flags'].split())} did not refuse, saying '{spec['says']}':\n{result.stderr[-1000:]}")
+
+
 def stop(failures):
     """The exit status of a script that met these failures, said again at the end."""
     for failure in failures:

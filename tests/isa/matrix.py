@@ -16,7 +16,7 @@ import time
 import yaml
 
 import sources
-from builds import HERE, ROOT, Failure, build, require_packages, stop
+from builds import HERE, ROOT, Failure, build, must_refuse, require_packages, stop
 from legs import read_table, run_leg, write_table
 
 
@@ -39,13 +39,14 @@ def main():
         for leg in legs:
             print(f"{leg['name']:42} {leg['build']:14} {'CI' if leg.get('ci') else '':3} {leg.get('run', '')}")
         return 0
+    refused = [] if arguments.only else matrix["refused"]
     if not legs:
         raise SystemExit("no leg has such a name; see --list")
     builds = {leg["build"]: matrix["builds"][leg["build"]] for leg in legs}
-    require_packages({p for spec in builds.values() for p in spec.get("packages", [])}
+    require_packages({p for spec in [*builds.values(), *refused] for p in spec.get("packages", [])}
                      | {"qemu-user" for leg in legs if leg.get("run", "").startswith("qemu")}, arguments.install)
     os.makedirs(arguments.work, exist_ok=True)
-    folders, highways = sources.prepare(ROOT, arguments.work, {spec["highway"] for spec in builds.values()})
+    folders, highways = sources.prepare(ROOT, arguments.work, {spec["highway"] for spec in builds.values()} | {"1.3.0"})
     failures, rows = [], []
 
     def attempt(leg, folder):
@@ -70,6 +71,13 @@ def main():
             print(f"built {name} in {time.monotonic() - started:.0f} s", flush=True)
             for leg in (leg for leg in legs if leg["build"] == name):
                 runs.submit(attempt, leg, folder)
+    for refusal in refused:
+        try:
+            must_refuse(refusal, highways["1.3.0"])
+            print(f"{refusal['cxx']} {refusal['flags']}: refused, as it must be", flush=True)
+        except Failure as failure:
+            failures.append(str(failure))
+            print(f"FAILED {failure}", flush=True)
     if arguments.write and not failures:
         write_table(document)
     print(f"{len(rows)} of {len(legs)} legs equal: {sum(r[0] for r in rows)} fingerprints, {sum(r[1] for r in rows)} values", flush=True)

@@ -10,6 +10,14 @@
 #include <cstdint>
 #include <cstring>
 
+// Processors' modes in which no build can keep the contract.
+#if defined(__i386__) && !defined(__SSE2_MATH__)
+#error "x87 computes in 80 bits, which round otherwise than the contract says; build with -msse2 -mfpmath=sse"
+#endif
+#if defined(__arm__) && defined(__ARM_NEON)
+#error "NEON of 32-bit ARM flushes subnormals to zero; build without it (-mfpu=vfpv3-d16)"
+#endif
+
 // INVAR_GROUP_VECTORS: how many vectors make up a group of sixteen lanes, so that generated tiles can be chosen while
 // preprocessing. 1 also where only the running processor knows (SVE, RVV): the tiles of one vector loop over a group, so
 // that they hold for every length of vector, even one that changes between two calls.
