@@ -1,12 +1,12 @@
 #include "runtime/model/model_hash.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstdio>
 #include <cstring>
 #include <memory>
 
 #include "invar/float_env.h"
+#include "runtime/base/bits.h"
 #include "runtime/base/sha256.h"
 #include "runtime/kernels/thread_pool.h"
 #include "runtime/model/config.h"
@@ -28,7 +28,7 @@ void Widen(DType type, const std::byte* from, size_t count, float* to) {
   for (size_t i = 0; i < count; ++i) {
     uint16_t bits;
     std::memcpy(&bits, from + 2 * i, sizeof(bits));
-    to[i] = std::bit_cast<float>(type == DType::kF16 ? WidenF16(bits) : WidenBf16(bits));
+    to[i] = BitCast<float>(type == DType::kF16 ? WidenF16(bits) : WidenBf16(bits));
   }
 }
 
@@ -83,7 +83,7 @@ class TensorHash {
 // A binary32 by its bits: its decimals would need a rule of their own.
 std::string Bits(float value) {
   char text[16];
-  std::snprintf(text, sizeof(text), "0x%08x", static_cast<unsigned>(std::bit_cast<uint32_t>(value)));
+  std::snprintf(text, sizeof(text), "0x%08x", static_cast<unsigned>(BitCast<uint32_t>(value)));
   return text;
 }
 

@@ -38,6 +38,7 @@ RULES = [
      r"^(generated|include|codegen/templates|runtime)/", r"^include/invar/simd/(highway|functions)-inl\.h$"),
     ("Eigen arithmetic", re.compile(r"\.(dot|sum|norm|squaredNorm|prod|mean|cwiseProduct|cwiseQuotient|colwise|rowwise|inverse|"
                                     r"noalias)\s*\(\)|\.(dot|cwiseProduct|cwiseQuotient)\s*\("), r"^(runtime|include)/", None),
+    ("what older standard libraries lack: runtime/base/bits.h has it", re.compile(r"std::bit_cast"), r"^runtime/", None),
     ("math.h", re.compile(r"#include\s*<(cmath|math\.h|tgmath\.h|numeric)>"),
      r"^(runtime/(kernels|model|engine)|generated|include|codegen/templates)/", None),
 ]
@@ -138,7 +139,7 @@ def objects(allowed_path, libraries):
 def self_test(root):
     planted = {
         "runtime/model/a.cc": ["float y = std::exp(x);", "double z = pow(x, 2.0);", "float s = sqrtf(x);"],
-        "runtime/kernels/b.cc": ["std::accumulate(a, b, 0.0f);", "auto d = a.dot(b);", "#include <cmath>"],
+        "runtime/kernels/b.cc": ["std::accumulate(a, b, 0.0f);", "auto d = a.dot(b);", "#include <cmath>", "std::bit_cast<float>(b);"],
         "include/invar/simd/c-inl.h": ["hn::SumOfLanes(d, v);", "hn::MulAdd(a, b, c);", "hn::ApproximateReciprocal(v);", "hn::Div(a, b);"],
         "codegen/templates/d.j2": ["#pragma GCC optimize(\"fast-math\")", "ReorderWidenMulAccumulate(d, a, b, c, e);"],
     }
