@@ -15,69 +15,35 @@ namespace HWY_NAMESPACE {
 namespace {
 
 HWY_NOINLINE void Map_gelu_tanh(const invar_map_args& a) {
-  const DH d;
-  for (size_t i = 0; i < a.n; i += hn::Lanes(d)) {
-    const VH x = LoadFirst(d, a.x + i, a.n - i);
-    StoreFirst(d, Canonical(d, GeluTanh(x)), a.y + i, a.n - i);
-  }
+  MapRow([](VH x) { return Canonical(DH(), GeluTanh(x)); }, a.n, a.x, a.y);
 }
 
 HWY_NOINLINE void Map_gelu_erf(const invar_map_args& a) {
-  const DH d;
-  for (size_t i = 0; i < a.n; i += hn::Lanes(d)) {
-    const VH x = LoadFirst(d, a.x + i, a.n - i);
-    StoreFirst(d, Canonical(d, GeluErf(x)), a.y + i, a.n - i);
-  }
+  MapRow([](VH x) { return Canonical(DH(), GeluErf(x)); }, a.n, a.x, a.y);
 }
 
 HWY_NOINLINE void Map_quick_gelu(const invar_map_args& a) {
-  const DH d;
-  for (size_t i = 0; i < a.n; i += hn::Lanes(d)) {
-    const VH x = LoadFirst(d, a.x + i, a.n - i);
-    StoreFirst(d, Canonical(d, QuickGelu(x)), a.y + i, a.n - i);
-  }
+  MapRow([](VH x) { return Canonical(DH(), QuickGelu(x)); }, a.n, a.x, a.y);
 }
 
 HWY_NOINLINE void Map_silu(const invar_map_args& a) {
-  const DH d;
-  for (size_t i = 0; i < a.n; i += hn::Lanes(d)) {
-    const VH x = LoadFirst(d, a.x + i, a.n - i);
-    StoreFirst(d, Canonical(d, Silu(x)), a.y + i, a.n - i);
-  }
+  MapRow([](VH x) { return Canonical(DH(), Silu(x)); }, a.n, a.x, a.y);
 }
 
 HWY_NOINLINE void Map_relu(const invar_map_args& a) {
-  const DH d;
-  for (size_t i = 0; i < a.n; i += hn::Lanes(d)) {
-    const VH x = LoadFirst(d, a.x + i, a.n - i);
-    StoreFirst(d, Canonical(d, Relu(x)), a.y + i, a.n - i);
-  }
+  MapRow([](VH x) { return Canonical(DH(), Relu(x)); }, a.n, a.x, a.y);
 }
 
 HWY_NOINLINE void Map_tanh(const invar_map_args& a) {
-  const DH d;
-  for (size_t i = 0; i < a.n; i += hn::Lanes(d)) {
-    const VH x = LoadFirst(d, a.x + i, a.n - i);
-    StoreFirst(d, Canonical(d, Tanh(x)), a.y + i, a.n - i);
-  }
+  MapRow([](VH x) { return Canonical(DH(), Tanh(x)); }, a.n, a.x, a.y);
 }
 
 HWY_NOINLINE void Map_swiglu(const invar_map_args& a) {
-  const DH d;
-  for (size_t i = 0; i < a.n; i += hn::Lanes(d)) {
-    const VH x = LoadFirst(d, a.x + i, a.n - i);
-    const VH z = LoadFirst(d, a.z + i, a.n - i);
-    StoreFirst(d, Canonical(d, Swiglu(x, z)), a.y + i, a.n - i);
-  }
+  MapRow([](VH x, VH z) { return Canonical(DH(), Swiglu(x, z)); }, a.n, a.x, a.z, a.y);
 }
 
 HWY_NOINLINE void Map_add(const invar_map_args& a) {
-  const DH d;
-  for (size_t i = 0; i < a.n; i += hn::Lanes(d)) {
-    const VH x = LoadFirst(d, a.x + i, a.n - i);
-    const VH z = LoadFirst(d, a.z + i, a.n - i);
-    StoreFirst(d, Canonical(d, hn::Add(x, z)), a.y + i, a.n - i);
-  }
+  MapRow([](VH x, VH z) { return Canonical(DH(), hn::Add(x, z)); }, a.n, a.x, a.z, a.y);
 }
 
 template <void (*kMap)(const invar_map_args&)>

@@ -15,43 +15,23 @@ namespace HWY_NAMESPACE {
 namespace {
 
 HWY_NOINLINE void Map_exp(const invar_map_args& a) {
-  const DH d;
-  for (size_t i = 0; i < a.n; i += hn::Lanes(d)) {
-    const VH x = LoadFirst(d, a.x + i, a.n - i);
-    StoreFirst(d, Canonical(d, Exp(x)), a.y + i, a.n - i);
-  }
+  MapRow([](VH x) { return Canonical(DH(), Exp(x)); }, a.n, a.x, a.y);
 }
 
 HWY_NOINLINE void Map_log(const invar_map_args& a) {
-  const DH d;
-  for (size_t i = 0; i < a.n; i += hn::Lanes(d)) {
-    const VH x = LoadFirst(d, a.x + i, a.n - i);
-    StoreFirst(d, Canonical(d, Log(x)), a.y + i, a.n - i);
-  }
+  MapRow([](VH x) { return Canonical(DH(), Log(x)); }, a.n, a.x, a.y);
 }
 
 HWY_NOINLINE void Map_erfc(const invar_map_args& a) {
-  const DH d;
-  for (size_t i = 0; i < a.n; i += hn::Lanes(d)) {
-    const VH x = LoadFirst(d, a.x + i, a.n - i);
-    StoreFirst(d, Canonical(d, Erfc(x)), a.y + i, a.n - i);
-  }
+  MapRow([](VH x) { return Canonical(DH(), Erfc(x)); }, a.n, a.x, a.y);
 }
 
 HWY_NOINLINE void Map_sin(const invar_map_args& a) {
-  const DH d;
-  for (size_t i = 0; i < a.n; i += hn::Lanes(d)) {
-    const VH x = LoadFirst(d, a.x + i, a.n - i);
-    StoreFirst(d, Canonical(d, Sin(x)), a.y + i, a.n - i);
-  }
+  MapRow([](VH x) { return Canonical(DH(), Sin(x)); }, a.n, a.x, a.y);
 }
 
 HWY_NOINLINE void Map_cos(const invar_map_args& a) {
-  const DH d;
-  for (size_t i = 0; i < a.n; i += hn::Lanes(d)) {
-    const VH x = LoadFirst(d, a.x + i, a.n - i);
-    StoreFirst(d, Canonical(d, Cos(x)), a.y + i, a.n - i);
-  }
+  MapRow([](VH x) { return Canonical(DH(), Cos(x)); }, a.n, a.x, a.y);
 }
 
 template <void (*kMap)(const invar_map_args&)>

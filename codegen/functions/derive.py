@@ -16,6 +16,7 @@ covers what remains.
 
 import argparse
 import pathlib
+import struct
 import sys
 
 import mpmath as mp
@@ -102,6 +103,29 @@ def exp_tables():
     ]
 
 
+def exp_by_table():
+    """e^x = 2^(n/16) 2^(f/16), n the integer nearest to x 16 / ln(2): sixteen powers, and 2^(f/16) - 1 = f p(f)."""
+    half = mpf(1) / 2 * mpf("1.0001")
+    steps = mpf(16)
+
+    def tail(f):  # a node lies at zero, but for rounding
+        return mp.expm1(f * mp.log(2) / steps) / f if abs(f) > mpf(2) ** -100 else mp.log(2) / steps
+
+    p = fit(tail, -half, half, 5, lambda f: f, -55.9)
+    # 29 bits, so that their product with a binary32 is exact.
+    high = round_to(steps / mp.log(2), 29)
+    powers = []
+    for j in range(16):
+        bits = struct.unpack("<Q", struct.pack("<d", float(round_to(mpf(2) ** (j / steps), 53))))[0]
+        powers.append(bits - (j << 48))
+    return [
+        ("kExpScaleHigh", "the first 29 bits of 16 / ln 2", high),
+        ("kExpScaleLow", "16 / ln 2 - kExpScaleHigh", steps / mp.log(2) - high),
+        ("kExpSixteenth", "2^(f/16) = 1 + f p(f) for |f| <= 1/2; error below 2^-55.9", p),
+        ("kExpPowers", "binary64's bits of 2^(j/16), less j 2^48: adding n 2^48, j = n mod 16, makes them 2^(n/16)", powers),
+    ]
+
+
 def log_tables():
     """ln((1 + s) / (1 - s)) = 2 s + s z R(z), z = s^2, |s| <= (sqrt(2) - 1) / (sqrt(2) + 1)."""
     end = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) ** 2 * mpf("1.0001")
@@ -173,17 +197,20 @@ def render():
         "// Written by codegen/functions/derive.py: change that, not this.",
         "#pragma once",
         "",
+        "#include <cstdint>",
+        "",
         "namespace invar {",
         "namespace function_tables {",
     ]
-    for derive in (exp_tables, log_tables, erfc_tables, sine_tables):
+    for derive in (exp_tables, exp_by_table, log_tables, erfc_tables, sine_tables):
         for name, comment, value in derive():
             lines += ["", f"// {comment}"]
             if isinstance(value, list):
-                lines.append(f"constexpr double {name}[{len(value)}] = {{")
+                integers = isinstance(value[0], int)
+                lines.append(f"constexpr {'uint64_t' if integers else 'double'} {name}[{len(value)}] = {{")
                 row = "   "
                 for v in value:
-                    item = f" {hex_double(v)},"
+                    item = f" 0x{v:016X}," if integers else f" {hex_double(v)},"
                     if len(row) + len(item) > 120:
                         lines.append(row)
                         row = "   "

@@ -39,6 +39,16 @@ INVAR_MAP(Cos)
 
 size_t Lanes() { return hn::Lanes(D64()); }
 
+const char* Method() { return function_detail::kFused ? "fused" : "unfused"; }
+
+const char* ExpMethod() {
+#if INVAR_EXP_BY_TABLE
+  return "table";
+#else
+  return Method();
+#endif
+}
+
 }  // namespace functions_harness
 }  // namespace HWY_NAMESPACE
 }  // namespace invar
@@ -65,7 +75,8 @@ const std::vector<Target>& Targets() {
   {                                                                                                   \
     namespace f = SPACE::functions_harness;                                                           \
     const bool runs = (supported & (CONSTANT)) != 0 || (CONSTANT) == HWY_STATIC_TARGET;               \
-    all.push_back({hwy::TargetName(CONSTANT), runs, runs ? f::Lanes() : 0,                            \
+    all.push_back({hwy::TargetName(CONSTANT), runs, runs ? f::Lanes() : 0, f::ExpMethod(),            \
+                   f::Method(),                                                                     \
                    {f::ExpMap, f::LogMap, f::TanhMap, f::ErfcMap, f::SinMap, f::CosMap}});            \
   }
     INVAR_FOR_EACH_TARGET(INVAR_ADD)
@@ -73,6 +84,10 @@ const std::vector<Target>& Targets() {
     return all;
   }();
   return targets;
+}
+
+const char* MethodOf(const Target& target, Function function) {
+  return function == Function::kExp ? target.exp_method : target.method;
 }
 
 namespace {
@@ -107,9 +122,10 @@ std::vector<Outcome> Compare(Function function, const std::vector<const Target*>
       }
       if (first == end) return;
       const size_t n = static_cast<size_t>(end - first);
+      uint64_t asked_mpfr = 0;
       for (size_t i = 0; i < n; ++i) {
         arguments[i] = argument(first + i);
-        expected[i] = Reference(function, arguments[i]);
+        expected[i] = Reference(function, arguments[i], &asked_mpfr);
       }
       memcpy(x.data(), arguments.data(), n * sizeof(float));
       for (Outcome& outcome : outcomes) {
@@ -124,6 +140,7 @@ std::vector<Outcome> Compare(Function function, const std::vector<const Target*>
         }
         const std::lock_guard<std::mutex> lock(mutex);
         outcome.compared += n;
+        outcome.asked_mpfr += asked_mpfr;
         outcome.wrong += wrong;
         outcome.cases.insert(outcome.cases.end(), cases.begin(), cases.end());
         std::sort(outcome.cases.begin(), outcome.cases.end(),
@@ -141,8 +158,9 @@ std::vector<Outcome> Compare(Function function, const std::vector<const Target*>
 
 std::string Describe(Function function, const Outcome& outcome) {
   char line[160];
-  snprintf(line, sizeof(line), "%-4s %-8s %12llu compared, %llu wrong", Name(function), outcome.target->name,
-           static_cast<unsigned long long>(outcome.compared), static_cast<unsigned long long>(outcome.wrong));
+  snprintf(line, sizeof(line), "%-4s %-9s %-7s %11llu compared, %llu wrong, %llu asked MPFR", Name(function),
+           outcome.target->name, MethodOf(*outcome.target, function), static_cast<unsigned long long>(outcome.compared),
+           static_cast<unsigned long long>(outcome.wrong), static_cast<unsigned long long>(outcome.asked_mpfr));
   std::string text = line;
   for (const Outcome::Case& c : outcome.cases) {
     snprintf(line, sizeof(line), "\n  f(0x%08X) gave 0x%08X, not 0x%08X", c.argument, c.result, c.expected);

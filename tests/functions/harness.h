@@ -19,15 +19,21 @@ struct Target {
   const char* name;
   bool supported;  // by this processor
   size_t lanes;    // doubles in a vector; 0 where not supported
+  // How it evaluates (docs/functions.md), exp and the others: "unfused", "fused" or "table". One proof serves all targets
+  // of the same method, for every step of one is an IEEE 754 operation.
+  const char* exp_method;
+  const char* method;
   Map functions[kFunctions];
 };
 
 // Every compiled target, best first, called directly.
 const std::vector<Target>& Targets();
+const char* MethodOf(const Target& target, Function function);
 
 struct Outcome {
   const Target* target;
   uint64_t compared = 0;
+  uint64_t asked_mpfr = 0;  // for so many of them only MPFR could tell the result
   uint64_t wrong = 0;
   struct Case {
     uint32_t argument, result, expected;

@@ -174,13 +174,14 @@ uint32_t ReferenceByMpfr(Function function, uint32_t argument) {
   return RoundOnce(v.value);
 }
 
-uint32_t Reference(Function function, uint32_t argument) {
+uint32_t Reference(Function function, uint32_t argument, uint64_t* asked_mpfr) {
   const float x = FromBits(argument);
   uint32_t result;
   if (Filter(Wide(function, static_cast<double>(x)), &result)) return result;
 #if LDBL_MANT_DIG == 64
   if (Filter(Wide(function, static_cast<long double>(x)), &result)) return result;
 #endif
+  if (asked_mpfr != nullptr) ++*asked_mpfr;
   return ReferenceByMpfr(function, argument);
 }
 

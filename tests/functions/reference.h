@@ -12,8 +12,9 @@ constexpr int kFunctions = 6;
 
 const char* Name(Function function);
 
-// The bits of the correctly rounded binary32 value, any NaN as 0x7FC00000.
-uint32_t Reference(Function function, uint32_t argument);
+// The bits of the correctly rounded binary32 value, any NaN as 0x7FC00000. Where `asked_mpfr` is given it is increased if
+// the fast filters could not decide.
+uint32_t Reference(Function function, uint32_t argument, uint64_t* asked_mpfr = nullptr);
 
 // The same by MPFR alone, without the fast filters.
 uint32_t ReferenceByMpfr(Function function, uint32_t argument);

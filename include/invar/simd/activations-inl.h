@@ -63,11 +63,22 @@ HWY_INLINE VH Erfc(VH x) { return Erfc(DD(), x); }
 HWY_INLINE VH Sin(VH x) { return Sin(DD(), x); }
 HWY_INLINE VH Cos(VH x) { return Cos(DD(), x); }
 
-// y[i] = f(x[i]) for n elements, in place allowed.
+// y[i] = f(x[i]), or f(x[i], z[i]), for n elements, in place allowed. Whole vectors in a loop without a branch: the
+// functions take so few cycles that one would be seen.
 template <class F>
 HWY_INLINE void MapRow(const F& f, size_t n, const float* x, float* y) {
   const DH d;
-  for (size_t i = 0; i < n; i += hn::Lanes(d)) StoreFirst(d, f(LoadFirst(d, x + i, n - i)), y + i, n - i);
+  size_t i = 0;
+  for (; i + hn::Lanes(d) <= n; i += hn::Lanes(d)) hn::StoreU(f(hn::LoadU(d, x + i)), d, y + i);
+  if (i < n) StoreFirst(d, f(LoadFirst(d, x + i, n - i)), y + i, n - i);
+}
+
+template <class F>
+HWY_INLINE void MapRow(const F& f, size_t n, const float* x, const float* z, float* y) {
+  const DH d;
+  size_t i = 0;
+  for (; i + hn::Lanes(d) <= n; i += hn::Lanes(d)) hn::StoreU(f(hn::LoadU(d, x + i), hn::LoadU(d, z + i)), d, y + i);
+  if (i < n) StoreFirst(d, f(LoadFirst(d, x + i, n - i), LoadFirst(d, z + i, n - i)), y + i, n - i);
 }
 
 }  // namespace HWY_NAMESPACE

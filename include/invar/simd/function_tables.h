@@ -2,6 +2,8 @@
 // Written by codegen/functions/derive.py: change that, not this.
 #pragma once
 
+#include <cstdint>
+
 namespace invar {
 namespace function_tables {
 
@@ -19,6 +21,26 @@ constexpr double kExp[11] = {
     0x1p-1, 0x1.5555555555557p-3, 0x1.5555555555556p-5, 0x1.11111111100dcp-7, 0x1.6c16c16c162d4p-10,
     0x1.a01a01abe7fe1p-13, 0x1.a01a01a6d889cp-16, 0x1.71de0231960ebp-19, 0x1.27e4db646b17ep-22, 0x1.af4de97ca4194p-26,
     0x1.1f730349868cep-29,
+};
+
+// the first 29 bits of 16 / ln 2
+constexpr double kExpScaleHigh = 0x1.7154765p+4;
+
+// 16 / ln 2 - kExpScaleHigh
+constexpr double kExpScaleLow = 0x1.5c17f0bbbe88p-27;
+
+// 2^(f/16) = 1 + f p(f) for |f| <= 1/2; error below 2^-55.9
+constexpr double kExpSixteenth[6] = {
+    0x1.62e42fefa39f3p-5, 0x1.ebfbdff82c59p-11, 0x1.c6b08d6f2a0b1p-17, 0x1.3b2ab6fb4117p-23, 0x1.5d897e66039f9p-30,
+    0x1.430a1d168bf62p-37,
+};
+
+// binary64's bits of 2^(j/16), less j 2^48: adding n 2^48, j = n mod 16, makes them 2^(n/16)
+constexpr uint64_t kExpPowers[16] = {
+    0x3FF0000000000000, 0x3FEFB5586CF9890F, 0x3FEF72B83C7D517B, 0x3FEF387A6E756238, 0x3FEF06FE0A31B715,
+    0x3FEEDEA64C123422, 0x3FEEBFDAD5362A27, 0x3FEEAB07DD485429, 0x3FEEA09E667F3BCD, 0x3FEEA11473EB0187,
+    0x3FEEACE5422AA0DB, 0x3FEEC49182A3F090, 0x3FEEE89F995AD3AD, 0x3FEF199BDD85529C, 0x3FEF5818DCFBA487,
+    0x3FEFA4AFA2A490DA,
 };
 
 // ln((1 + s) / (1 - s)) = 2 s + s z R(z), z = s^2; relative error below 2^-60

@@ -35,6 +35,9 @@
 #define INVAR_NATIVE_F16 (HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2)
 #endif
 
+// Whether exp looks powers up in registers: AVX-512's, which hold eight doubles.
+#define INVAR_EXP_BY_TABLE (HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3 && HWY_MAX_BYTES >= 64)
+
 #endif  // INVAR_SIMD_HIGHWAY_H_
 
 #if defined(INVAR_SIMD_HIGHWAY_INL_H_) == defined(HWY_TARGET_TOGGLE)

@@ -56,10 +56,7 @@ HWY_INLINE void Row_rms_norm(const invar_rows_args& a, const float* x, float* y)
 
 // p = exp(x - m), stored; may be in place.
 HWY_INLINE void ExpMinus(float m, size_t n, const float* x, float* p) {
-  const DH d;
-  for (size_t i = 0; i < n; i += hn::Lanes(d)) {
-    StoreFirst(d, Exp(hn::Sub(LoadFirst(d, x + i, n - i), hn::Set(d, m))), p + i, n - i);
-  }
+  MapRow([m](VH v) { return Exp(hn::Sub(v, hn::Set(DH(), m))); }, n, x, p);
 }
 
 // A term of l = sum(exp(x - m)) whose exponentials are not stored: one leaf at a time.
