@@ -96,8 +96,8 @@ HWY_NOINLINE float LanesTree(const Term& term, size_t n) {
 HWY_INLINE float LanesSum(const float* x, size_t n) { return LanesTree(SumTerm{x}, n); }
 HWY_INLINE float LanesDot(const float* x, const float* y, size_t n) { return LanesTree(DotTerm{x, y}, n); }
 
-// The greatest value; a NaN where any is (contract, section 1). -infinity for an empty row. Which zero wins may depend
-// on the vector's width: no operation lets it reach a result.
+// The greatest value; a NaN where any is (contract, section 1). -infinity for an empty row. Of zeros of both signs the
+// first: it reaches no result of a model, but attention's leaf stores its maximum, and the lanes' order is the vector's.
 HWY_INLINE float RowMax(const float* x, size_t n) {
   const DF d;
   const size_t step = hn::Lanes(d);
@@ -122,6 +122,10 @@ HWY_INLINE float RowMax(const float* x, size_t n) {
   for (size_t j = 0; j < step; ++j) {
     if (p[j] != p[j]) return p[j];
     if (b[j] > m) m = b[j];
+  }
+  if (m == 0.0f) {
+    for (i = 0; x[i] != 0.0f;) ++i;
+    m = x[i];
   }
   return m;
 }
