@@ -40,6 +40,12 @@ class LeafCase {
       Fill(r, Kind::kNormal, keys_.data(), keys_.size());
       for (size_t j = 0; j < kLeaf; ++j) keys_[j * d_] = score[j];
       for (size_t row = 0; row < rows_; ++row) q_[row * d_] = r.Below(4) == 0 ? -1.0f : 1.0f;
+      if (r.Below(8) == 0) {
+        // Scores that underflow to zeros of either sign, some lower ones among them: which zero is the greatest?
+        scores = "zeros of both signs";
+        for (size_t j = 0; j < kLeaf; ++j) keys_[j * d_] = r.Below(3) == 0 ? -2.0f : r.Below(2) == 0 ? 0x1p-149f : -0x1p-149f;
+        for (size_t row = 0; row < rows_; ++row) q_[row * d_] = 0.5f;
+      }
       scale_ = 1.0f;
     } else {
       const Pair pair = static_cast<Pair>(r.Below(kPairs));

@@ -7,6 +7,7 @@
 // are, so a difference is told with the command that runs that case alone. Exit status 0: no difference; 1: one; 2: usage.
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
@@ -169,7 +170,9 @@ int Main(int argc, char** argv) {
       return Usage(("there is no option " + option).c_str());
     }
   }
-  if (options.comparisons == 0) options.comparisons = testing::Scale() == 1 ? 50'000 : uint64_t{1'000'000} * static_cast<uint64_t>(testing::Scale()) / 2;
+  if (options.comparisons == 0) {
+    options.comparisons = testing::Scale() == 1 ? 200'000 : uint64_t{10'000'000} * static_cast<uint64_t>(testing::Scale());
+  }
 
   std::vector<Operation> operations = Operations();
   std::map<std::string, size_t> isas;

@@ -32,7 +32,7 @@ void FillHalfwayLanes(Random& r, float* x, float* z, size_t n) {
 void RunRows(Case& c) {
   Random& r = c.random;
   const bool one_value = std::string(c.operation.operation()) == "log_sum_exp";
-  const size_t n = std::max<size_t>(1, DrawLength(r, r.Below(6) == 0 ? 4097 : 1400)), rows = 1 + r.Below(n > 600 ? 2 : 4);
+  const size_t n = std::max<size_t>(1, DrawLength(r, r.Below(6) == 0 ? 4097 : 1400)), rows = 1 + r.Below(n > 600 ? 2 : one_value ? 16 : 4);
   const size_t width = one_value ? 1 : n;
   std::vector<float> x(rows * n), gain(n), bias(n), expected;
   std::string kinds;
@@ -85,7 +85,7 @@ void RunReduce(Case& c) {
   Random& r = c.random;
   const std::string operation = c.operation.operation();
   // Many rows, because each gives one value.
-  constexpr size_t kRows = 24;
+  constexpr size_t kRows = 64;
   struct One {
     std::vector<float> x, z;
   };

@@ -1,6 +1,7 @@
 #include "tests/adversarial/values.h"
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <limits>
 #include <utility>
@@ -224,6 +225,14 @@ void Fill(Random& r, Pair pair, const Products& p) {
     }
     case Pair::kTinyProducts: {
       const int sum = r.Below(2) == 0 ? -140 : -150;  // of the exponents: subnormal, or rounded to zero
+      if (r.Below(3) == 0) {
+        // All underflow to -0, and so does their sum, but where something that has no term is added.
+        for (size_t k = 0; k < p.terms; ++k) p.x[k] = std::abs(OfExponent(r, -80));
+        for (size_t o = 0; o < p.outputs; ++o) {
+          for (size_t k = 0; k < p.terms; ++k) row(o)[k] = -std::abs(OfExponent(r, -80));
+        }
+        return;
+      }
       for (size_t k = 0; k < p.terms; ++k) p.x[k] = r.Below(6) == 0 ? FromBits(Sign(r)) : OfExponent(r, -70 - static_cast<int>(r.Below(12)));
       for (size_t o = 0; o < p.outputs; ++o) {
         // Rows that begin with an underflow to -0 and go on with zeros show whether a term is left out.
