@@ -142,7 +142,7 @@ typedef struct invar_attention_leaf_args {
   int64_t bias_stride;
   const uint32_t* begin;
   const uint32_t* end;
-  float* m; /* [rows] */
+  float* m; /* [rows]; of zeros of both signs the first */
   float* l; /* [rows] */
   float* o; /* [rows][d], stride o_stride */
   int64_t o_stride;

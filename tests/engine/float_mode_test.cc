@@ -4,7 +4,7 @@
 #include "runtime/engine/generate.h"
 #include "runtime/text/tokenizer.h"
 #include "tests/model/bundled.h"
-#include "tests/support/float_mode.h"
+#include "tests/support/under_mode.h"
 
 namespace invar::testing {
 namespace {

@@ -114,6 +114,7 @@ TEST_P(AttentionTest, EqualsTheOracle) {
       {1, 1, 8, 0, 5, Values::kNormal},      {4, 2, 16, 0, 40, Values::kNormal},  {6, 2, 17, 0, 70, Values::kNormal},
       {2, 1, 8, 0, 257, Values::kNormal},    {2, 2, 4, 0, 530, Values::kNormal},  {2, 1, 4, 0, 780, Values::kNormal},
       {3, 1, 8, 5, 60, Values::kNormal},     {2, 1, 4, 300, 620, Values::kNormal}, {2, 1, 4, 1, 300, Values::kNormal},
+      {1, 1, 2, 600, 1100, Values::kNormal},  // leaves 1 to 3: which pair depends on their absolute index
       {4, 2, 8, 0, 40, Values::kSpecial},    {4, 2, 8, 0, 40, Values::kHuge},     {4, 2, 8, 0, 40, Values::kSubnormal},
       {4, 2, 8, 0, 290, Values::kCancelling}, {2, 1, 8, 0, 40, Values::kZeros}};
   size_t compared = 0, runs = 0;

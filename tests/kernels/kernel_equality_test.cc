@@ -8,15 +8,15 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <functional>
 #include <map>
 #include <set>
 
 #include "invar/kernels.h"
 #include "tests/kernels/cases.h"
 #include "tests/oracle/arithmetic.h"
+#include "tests/oracle/by_name.h"
 #include "tests/oracle/operations.h"
-#include "tests/support/float_mode.h"
+#include "tests/support/under_mode.h"
 
 namespace invar::testing {
 namespace {
@@ -85,16 +85,8 @@ std::string Describe(const char* what, size_t n, Values values) {
 // ---- matmul
 
 float Activated(invar_activation activation, float x) {
-  switch (activation) {
-    case INVAR_ACTIVATION_NONE: return x;
-    case INVAR_ACTIVATION_GELU_TANH: return oracle::GeluTanh(x);
-    case INVAR_ACTIVATION_GELU_ERF: return oracle::GeluErf(x);
-    case INVAR_ACTIVATION_QUICK_GELU: return oracle::QuickGelu(x);
-    case INVAR_ACTIVATION_SILU: return oracle::Silu(x);
-    case INVAR_ACTIVATION_RELU: return oracle::Relu(x);
-    case INVAR_ACTIVATION_TANH: return oracle::Stored(oracle::Tanh(x));
-  }
-  return x;
+  static constexpr const char* kNames[] = {"", "gelu_tanh", "gelu_erf", "quick_gelu", "silu", "relu", "tanh"};
+  return activation == INVAR_ACTIVATION_NONE ? x : oracle::MapOracles().at(kNames[activation])(x, 0.0f);
 }
 
 uint16_t Narrow(float x, bool bf16, Random& random) {
@@ -180,24 +172,6 @@ void TestMatmul(const invar_kernel& kernel) {
 
 // ---- map
 
-const std::map<std::string, std::function<float(float, float)>>& MapOracles() {
-  static const std::map<std::string, std::function<float(float, float)>> oracles = {
-      {"gelu_tanh", [](float x, float) { return oracle::GeluTanh(x); }},
-      {"gelu_erf", [](float x, float) { return oracle::GeluErf(x); }},
-      {"quick_gelu", [](float x, float) { return oracle::QuickGelu(x); }},
-      {"silu", [](float x, float) { return oracle::Silu(x); }},
-      {"relu", [](float x, float) { return oracle::Relu(x); }},
-      {"tanh", [](float x, float) { return oracle::Tanh(x); }},
-      {"swiglu", [](float x, float z) { return oracle::Swiglu(x, z); }},
-      {"add", [](float x, float z) { return x + z; }},
-      {"exp", [](float x, float) { return oracle::Exp(x); }},
-      {"log", [](float x, float) { return oracle::Log(x); }},
-      {"erfc", [](float x, float) { return oracle::Erfc(x); }},
-      {"sin", [](float x, float) { return oracle::Sin(x); }},
-      {"cos", [](float x, float) { return oracle::Cos(x); }}};
-  return oracles;
-}
-
 // The same operation and type on the lowest instruction set.
 const invar_kernel& Lowest(const invar_kernel& kernel) {
   size_t count = 0;
@@ -211,7 +185,7 @@ const invar_kernel& Lowest(const invar_kernel& kernel) {
 
 void TestMap(const invar_kernel& kernel) {
   Random random(5);
-  const auto found = MapOracles().find(kernel.operation);
+  const auto found = oracle::MapOracles().find(kernel.operation);
   for (int repeat = 0; repeat < 2 * Scale(); ++repeat) {
     for (const size_t n : Lengths()) {
       for (const Values values : kAllValues) {
@@ -219,7 +193,7 @@ void TestMap(const invar_kernel& kernel) {
         random.Fill(x.data(), n, values);
         random.Fill(z.data(), z.size(), values);
         std::vector<float> expected(n);
-        if (found != MapOracles().end()) {
+        if (found != oracle::MapOracles().end()) {
           for (size_t i = 0; i < n; ++i) {
             expected[i] = oracle::Stored(found->second(x[i], kernel.operands == 2 ? z[i] : 0.0f));
           }
@@ -243,23 +217,9 @@ void TestMap(const invar_kernel& kernel) {
 
 // ---- rows
 
-using RowsOracle = std::function<oracle::Row(const invar_rows_args&, const float* x)>;
-const std::map<std::string, RowsOracle>& RowsOracles() {
-  static const std::map<std::string, RowsOracle> oracles = {
-      {"layer_norm", [](const invar_rows_args& a, const float* x) {
-         return oracle::LayerNorm(x, a.n, a.gain, a.bias, a.epsilon);
-       }},
-      {"rms_norm", [](const invar_rows_args& a, const float* x) { return oracle::RmsNorm(x, a.n, a.gain, a.epsilon); }},
-      {"softmax", [](const invar_rows_args& a, const float* x) { return oracle::Softmax(x, a.n); }},
-      {"log_softmax", [](const invar_rows_args& a, const float* x) { return oracle::LogSoftmax(x, a.n); }},
-      {"log_sum_exp",
-       [](const invar_rows_args& a, const float* x) { return oracle::Row{oracle::LogSumExp(x, a.n)}; }}};
-  return oracles;
-}
-
 void TestRows(const invar_kernel& kernel) {
   Random random(6);
-  const auto found = RowsOracles().find(kernel.operation);
+  const auto found = oracle::RowsOracles().find(kernel.operation);
   const bool one_value = std::string(kernel.operation) == "log_sum_exp";
   for (const size_t n : Lengths()) {
     if (n == 0) continue;
@@ -275,12 +235,12 @@ void TestRows(const invar_kernel& kernel) {
       const size_t width = one_value ? 1 : n;
       std::vector<float> expected((rows - 1) * y_stride + width, kCanary);
       for (size_t r = 0; r < rows; ++r) {
-        if (found != RowsOracles().end()) {
-          const oracle::Row row = found->second(args, x.data() + r * stride);
+        if (found != oracle::RowsOracles().end()) {
+          const oracle::Row row = found->second(x.data() + r * stride, n, args.gain, args.bias, args.epsilon);
           std::copy(row.begin(), row.end(), expected.begin() + static_cast<ptrdiff_t>(r * y_stride));
         }
       }
-      if (found == RowsOracles().end()) {
+      if (found == oracle::RowsOracles().end()) {
         args.y = expected.data();
         Lowest(kernel).call.rows_(&args);
       }
@@ -596,7 +556,7 @@ TEST(Registry, EveryOperationHasAnOracle) {
   const std::set<std::string> others = {"matmul", "sum", "dot", "argmax", "rope", "embedding", "attention_leaf",
                                         "attention_merge", "attention_finish"};
   for (const invar_kernel& kernel : Kernels()) {
-    EXPECT_TRUE(MapOracles().count(kernel.operation) + RowsOracles().count(kernel.operation) +
+    EXPECT_TRUE(oracle::MapOracles().count(kernel.operation) + oracle::RowsOracles().count(kernel.operation) +
                 others.count(kernel.operation))
         << kernel.operation << " is compared with its own lowest instruction set only; write it into tests/oracle";
   }

@@ -1,8 +1,6 @@
 // Floating-point modes that a calling program may have set, for tests that show that none of them matters.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <cstdint>
 #include <vector>
 
@@ -52,16 +50,5 @@ inline const std::vector<FloatMode>& FloatModes() {
   return modes;
 }
 #endif
-
-// Calls f as a program would that has set `mode`, and expects the mode to be there still when f returns.
-template <class F>
-void UnderMode(const FloatMode& mode, const F& f) {
-  const uint64_t ours = ReadFloatMode();
-  WriteFloatMode(mode.word);
-  f();
-  const uint64_t left = ReadFloatMode();
-  WriteFloatMode(ours);
-  EXPECT_EQ(left, mode.word) << "the mode '" << mode.name << "' was not given back";
-}
 
 }  // namespace invar::testing

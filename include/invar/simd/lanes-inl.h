@@ -96,8 +96,8 @@ HWY_NOINLINE float LanesTree(const Term& term, size_t n) {
 HWY_INLINE float LanesSum(const float* x, size_t n) { return LanesTree(SumTerm{x}, n); }
 HWY_INLINE float LanesDot(const float* x, const float* y, size_t n) { return LanesTree(DotTerm{x, y}, n); }
 
-// The greatest value; a NaN where any is (contract, section 1). -infinity for an empty row. Of zeros, the row's first: no
-// operation lets it reach a result, but a leaf's maximum is stored between two operations.
+// The greatest value; a NaN where any is (contract, section 1). -infinity for an empty row. Of zeros of both signs the
+// first: it reaches no result of a model, but attention's leaf stores its maximum, and the lanes' order is the vector's.
 HWY_INLINE float RowMax(const float* x, size_t n) {
   const DF d;
   const size_t step = hn::Lanes(d);
@@ -123,11 +123,9 @@ HWY_INLINE float RowMax(const float* x, size_t n) {
     if (p[j] != p[j]) return p[j];
     if (b[j] > m) m = b[j];
   }
-  for (i = 0; m == 0.0f && i < n; ++i) {  // vectors, and compilers' maxima, pick any of them
-    if (x[i] == 0.0f) {
-      memcpy(&m, x + i, sizeof(m));
-      break;
-    }
+  if (m == 0.0f) {
+    for (i = 0; x[i] != 0.0f;) ++i;
+    m = x[i];
   }
   return m;
 }
