@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests of the tests: plants each defect of mutants.yaml in a copy of one file, and demands that a test reports it.
+"""Tests of the tests: plants each defect of the lists beside it in a copy of one file, and demands that a test reports it.
 
     run_mutants.py BUILD [NAME...] [--jobs N]
     run_mutants.py --check          every mutant still applies, and quotes the contract; nothing is built
@@ -45,9 +45,12 @@ def words(text):
     return " ".join(re.sub(r"[*`]", "", text).split())
 
 
-def mutants_of(path):
-    with open(path, encoding="utf-8") as f:
-        listed = yaml.safe_load(f)
+def mutants_of(folder):
+    listed = []
+    for name in sorted(os.listdir(folder)):
+        if name.endswith(".yaml"):
+            with open(os.path.join(folder, name), encoding="utf-8") as f:
+                listed += yaml.safe_load(f)
     with open(os.path.join(ROOT, "docs", "numerics.md"), encoding="utf-8") as f:
         contract = words(f.read())
     names = set()
@@ -246,7 +249,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--list", action="store_true")
     arguments = parser.parse_args()
-    mutants = mutants_of(os.path.join(HERE, "mutants.yaml"))
+    mutants = mutants_of(HERE)
     unknown = set(arguments.names) - {m["name"] for m in mutants}
     if unknown:
         raise Broken(f"there is no mutant {', '.join(sorted(unknown))}")
