@@ -4,6 +4,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <string>
+
+#include "runtime/base/error.h"
 
 namespace invar {
 namespace {
@@ -17,6 +20,34 @@ struct RowTiles {
   size_t Begin(size_t tile) const { return tile * (rows / tiles) + std::min(tile, rows % tiles); }
   size_t Height(size_t tile) const { return Begin(tile + 1) - Begin(tile); }
 };
+
+// Whether two blocks of rows share a float. Rows of one stride may lie side by side in one buffer.
+bool Overlap(const Rows& a, size_t a_width, const Rows& b, size_t b_width, size_t rows) {
+  if (rows == 0 || a_width == 0 || b_width == 0 || a.data == nullptr || b.data == nullptr) return false;
+  const auto address = [](const float* p) { return reinterpret_cast<uintptr_t>(p); };
+  const uintptr_t a_begin = address(a.data), a_end = address(a.row(rows - 1) + a_width);
+  const uintptr_t b_begin = address(b.data), b_end = address(b.row(rows - 1) + b_width);
+  if (a_end <= b_begin || b_end <= a_begin) return false;
+  if (rows == 1 || a.stride != b.stride || a.stride <= 0) return true;
+  const uintptr_t stride = static_cast<uintptr_t>(a.stride) * sizeof(float);
+  const uintptr_t apart = b_begin >= a_begin ? (b_begin - a_begin) % stride : (stride - (a_begin - b_begin) % stride) % stride;
+  return apart < a_width * sizeof(float) || apart + b_width * sizeof(float) > stride;
+}
+
+bool Same(const Rows& a, const Rows& b, size_t rows) { return a.data == b.data && (rows <= 1 || a.stride == b.stride); }
+
+// Where a source shares memory with a destination, threads would read what others have written: bits would depend on
+// them. Refused, rather than computed differently each time.
+void RequireApart(const char* operation, const Rows& source, size_t source_width, const Rows& y, size_t width, size_t rows) {
+  if (Overlap(source, source_width, y, width, rows)) {
+    throw Error(std::string(operation) + ": the result would overwrite an operand while it is read; give it memory of its own");
+  }
+}
+
+// The same, but a source may be the destination itself.
+void RequireSameOrApart(const char* operation, const Rows& source, const Rows& y, size_t width, size_t rows) {
+  if (!Same(source, y, rows)) RequireApart(operation, source, width, y, width, rows);
+}
 
 // Bytes of weights that stay in the second-level cache while the tiles of a call's rows pass over them.
 constexpr size_t kWeightBlockBytes = 192 * 1024;
@@ -42,6 +73,8 @@ float* Scratch::Get(size_t size) {
 void Matmul(const Context& context, const Linear& w, size_t rows, const Rows& x, const Rows& y,
             invar_activation activation, const Rows* residual) {
   if (rows == 0 || w.n == 0) return;
+  RequireApart("matmul", x, w.k, y, w.n, rows);
+  if (residual != nullptr) RequireSameOrApart("matmul", *residual, y, w.n, rows);
   const Kernels& kernels = context.kernels;
   const RowTiles tiles(rows, kernels.max_rows(w.type));
 
@@ -95,6 +128,7 @@ void Matmul(const Context& context, const Linear& w, size_t rows, const Rows& x,
 
 void ForEachRow(const Context& context, RowsKernel kernel, size_t rows, size_t n, const Rows& x, const float* gain,
                 const float* bias, float epsilon, const Rows& y) {
+  RequireSameOrApart("a row operation", x, y, n, rows);
   const RowTiles parts(rows, std::max<size_t>(1, CeilDiv(rows, static_cast<size_t>(context.team.threads()) * 2)));
   context.team.For(rows == 0 ? 0 : parts.tiles, [&](size_t part) {
     const size_t begin = parts.Begin(part);
@@ -106,6 +140,8 @@ void ForEachRow(const Context& context, RowsKernel kernel, size_t rows, size_t n
 
 void MapRows(const Context& context, MapKernel kernel, size_t rows, size_t n, const Rows& x, const Rows& z,
              const Rows& y) {
+  RequireSameOrApart("an elementwise operation", x, y, n, rows);
+  RequireSameOrApart("an elementwise operation", z, y, n, rows);
   // Rows are cut too, so that a single row of a decode step is shared.
   constexpr size_t kPiece = 2048;
   const size_t pieces = CeilDiv(n, kPiece);

@@ -1,5 +1,6 @@
 // Whole operations over a team of threads: what a model is assembled from. Each cuts its work along outputs, rows or
-// leaves, never within a chain, and calls kernels; none computes anything itself.
+// leaves, never within a chain, and calls kernels; none computes anything itself. A result that shares memory with an
+// operand, other than as said here, is refused: they throw Error.
 #pragma once
 
 #include <cstddef>
@@ -53,12 +54,12 @@ struct Context {
 void Matmul(const Context&, const Linear&, size_t rows, const Rows& x, const Rows& y,
             invar_activation activation = INVAR_ACTIVATION_NONE, const Rows* residual = nullptr);
 
-// One of the row kernels over `rows` rows of n.
+// One of the row kernels over `rows` rows of n. y may be x itself.
 using RowsKernel = void (*)(const invar_rows_args*);
 void ForEachRow(const Context&, RowsKernel, size_t rows, size_t n, const Rows& x, const float* gain, const float* bias,
                 float epsilon, const Rows& y);
 
-// y = f(x, z) over rows of n.
+// y = f(x, z) over rows of n. y may be x or z itself.
 using MapKernel = void (*)(const invar_map_args*);
 void MapRows(const Context&, MapKernel, size_t rows, size_t n, const Rows& x, const Rows& z, const Rows& y);
 

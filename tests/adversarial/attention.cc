@@ -50,7 +50,7 @@ class LeafCase {
     } else {
       const Pair pair = static_cast<Pair>(r.Below(kPairs));
       scores = std::string("products '") + Name(pair) + "'";
-      const Products products = {d_, kLeaf, q_.data(), keys_.data(), d_, std::max<size_t>(1, d_), 24};
+      const Products products = {d_, kLeaf, q_.data(), keys_.data(), d_, std::max<size_t>(1, d_), 24, r.Below(4) == 0};
       pair == Pair::kHalfway ? FillHalfway(r, products) : Fill(r, pair, products);
       for (size_t row = 1; row < rows_; ++row) {
         if (r.Below(2) == 0) {

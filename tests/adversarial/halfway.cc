@@ -73,7 +73,7 @@ void FillHalfway(Random& r, const Products& p) {
     if (k % p.leaf == 0) {
       std::fill(s.begin(), s.end(), 0.0f);
       const size_t way = r.Below(4);
-      next = way < 2 ? Step::kStart : way == 2 ? Step::kTiny : Step::kSubnormal;
+      next = p.tiny || way == 3 ? Step::kSubnormal : way < 2 ? Step::kStart : Step::kTiny;
     }
     const Step step = next;
     const int exponent = static_cast<int>(r.Below(40)) - 20;
@@ -130,7 +130,7 @@ void FillHalfway(Random& r, const Products& p) {
       case Step::kHalfOfLeast: {
         const Product half = BesideHalfOfLeast(r, p.bits);
         fill([&](size_t, float) { return Product{half.a, WithSign(r, half.b)}; });
-        next = r.Below(4) != 0 ? Step::kHalfOfLeast : Step::kStart;
+        next = p.tiny || r.Below(4) != 0 ? Step::kHalfOfLeast : Step::kStart;
         break;
       }
     }

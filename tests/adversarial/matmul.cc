@@ -64,7 +64,7 @@ class MatmulCase {
     x_.resize((m + INVAR_PANEL) * k);
     w_.resize(n * k);
     const Pair pair = k > 32'768 && r.Below(2) == 0 ? Pair::kTinyProducts : static_cast<Pair>(r.Below(kPairs));
-    const Products products = {k, n, x_.data(), w_.data(), k, LeafLength(k), type_ == "f32" ? 24 : type_ == "bf16" ? 8 : 11};
+    const Products products = {k, n, x_.data(), w_.data(), k, LeafLength(k), type_ == "f32" ? 24 : type_ == "bf16" ? 8 : 11, r.Below(4) == 0};
     pair == Pair::kHalfway ? FillHalfway(r, products) : Fill(r, pair, products);
     for (size_t row = 1; row < m + INVAR_PANEL; ++row) {
       float* at = x_.data() + row * k;

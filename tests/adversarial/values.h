@@ -58,6 +58,7 @@ struct Products {
   size_t stride;
   size_t leaf;
   int bits;
+  bool tiny = false;  // kHalfway: all sums stay subnormal
 };
 // Fills all but kHalfway, whose chains depend on the operation's order.
 void Fill(Random&, Pair, const Products&);

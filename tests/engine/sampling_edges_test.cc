@@ -40,7 +40,7 @@ TEST(SamplingEdges, AUnitOfAWeight) {
   size_t ties = 0;
   for (int i = 0; i < 40 * Scale(); ++i) {
     SamplingParameters s;
-    s.temperature = i % 2 == 0 ? 1.0 : 0.7;
+    s.temperature = i % 2 == 0 ? 1.0 : static_cast<double>(random.Uniform(0.3f, 2));
     const float x = random.Uniform(-6.9f, -6.3f) * static_cast<float>(s.temperature);
     const float scaled = x / static_cast<float>(s.temperature);
     const double w = Weight(scaled);

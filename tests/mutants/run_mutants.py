@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Tests of the tests: plants each defect of mutants.yaml in a copy of one file, and demands that a test reports it.
+"""Tests of the tests: plants each defect of the lists beside it in a copy of one file, and demands that a test reports it.
 
-    run_mutants.py BUILD [NAME...] [--jobs N] [--list]
+    run_mutants.py BUILD [NAME...] [--jobs N]
+    run_mutants.py --check          every mutant still applies, and quotes the contract; nothing is built
+    run_mutants.py --list
 
 BUILD is a folder built with Ninja that holds the programs. A mutant is compiled alone, with the build's own commands, in a
 folder of its own, and linked in front of the build's libraries; nothing of the project or of BUILD changes. A mutant of
@@ -43,9 +45,12 @@ def words(text):
     return " ".join(re.sub(r"[*`]", "", text).split())
 
 
-def mutants_of(path):
-    with open(path, encoding="utf-8") as f:
-        listed = yaml.safe_load(f)
+def mutants_of(folder):
+    listed = []
+    for name in sorted(os.listdir(folder)):
+        if name.endswith(".yaml"):
+            with open(os.path.join(folder, name), encoding="utf-8") as f:
+                listed += yaml.safe_load(f)
     with open(os.path.join(ROOT, "docs", "numerics.md"), encoding="utf-8") as f:
         contract = words(f.read())
     names = set()
@@ -65,7 +70,7 @@ def mutants_of(path):
 
 
 def apply(edits, folder):
-    """Writes the changed files into folder, at their own paths."""
+    """Writes the changed files into folder, at their own paths. Each text must stand there exactly once."""
     texts = {}
     for edit in edits:
         path = edit["file"]
@@ -238,12 +243,13 @@ def summary(m, output):
 
 def main():
     parser = argparse.ArgumentParser(description="Plants defects and demands that tests report them.")
-    parser.add_argument("build")
+    parser.add_argument("build", nargs="?")
     parser.add_argument("names", nargs="*")
+    parser.add_argument("--check", action="store_true")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--list", action="store_true")
     arguments = parser.parse_args()
-    mutants = mutants_of(os.path.join(HERE, "mutants.yaml"))
+    mutants = mutants_of(HERE)
     unknown = set(arguments.names) - {m["name"] for m in mutants}
     if unknown:
         raise Broken(f"there is no mutant {', '.join(sorted(unknown))}")
@@ -253,6 +259,14 @@ def main():
         for m in mutants:
             print(f"{m['name']:34} {m.get('operation') or m['test'].split()[0]:24} {words(m['contract'])}")
         return 0
+    if arguments.check:
+        with tempfile.TemporaryDirectory() as folder:
+            for m in mutants:
+                apply(m["edits"], folder)
+        print(f"{len(mutants)} mutants apply")
+        return 0
+    if not arguments.build:
+        parser.error("a build folder is needed")
     build = Build(arguments.build)
     started = time.monotonic()
     failed, needed = set(), {}
