@@ -53,6 +53,7 @@ struct Figure {
   std::string table;  // which of the summary's tables it belongs to
   std::string row, column;
   double value = 0;
+  int decimals = 1;
 };
 
 struct Measured {
@@ -98,6 +99,7 @@ ColdWeights& TheWeights();
 // The files of benchmarks.
 void RegisterCeilings();
 void RegisterKernels();
+void RegisterFunctions();
 void RegisterMatmul();
 void RegisterAttention();
 void RegisterModels();

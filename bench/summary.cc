@@ -50,7 +50,7 @@ void PrintTable(std::FILE* to, const std::string& title, const std::vector<Figur
           std::fprintf(to, " %12s", "-");
         } else {
           seen[c].push_back(Median(values));
-          std::fprintf(to, " %12.1f", seen[c].back());
+          std::fprintf(to, " %12.*f", figures.front().decimals, seen[c].back());
         }
       }
       std::fprintf(to, "\n");

@@ -15,23 +15,23 @@ namespace HWY_NAMESPACE {
 namespace {
 
 HWY_NOINLINE void Map_exp(const invar_map_args& a) {
-  MapRow([](VH x) { return Canonical(DH(), Exp(x)); }, a.n, a.x, a.y);
+  MapRow([](VH x) { return Exp(x); }, a.n, a.x, a.y);
 }
 
 HWY_NOINLINE void Map_log(const invar_map_args& a) {
-  MapRow([](VH x) { return Canonical(DH(), Log(x)); }, a.n, a.x, a.y);
+  MapRow([](VH x) { return Log(x); }, a.n, a.x, a.y);
 }
 
 HWY_NOINLINE void Map_erfc(const invar_map_args& a) {
-  MapRow([](VH x) { return Canonical(DH(), Erfc(x)); }, a.n, a.x, a.y);
+  MapRow([](VH x) { return Erfc(x); }, a.n, a.x, a.y);
 }
 
 HWY_NOINLINE void Map_sin(const invar_map_args& a) {
-  MapRow([](VH x) { return Canonical(DH(), Sin(x)); }, a.n, a.x, a.y);
+  MapRow([](VH x) { return Sin(x); }, a.n, a.x, a.y);
 }
 
 HWY_NOINLINE void Map_cos(const invar_map_args& a) {
-  MapRow([](VH x) { return Canonical(DH(), Cos(x)); }, a.n, a.x, a.y);
+  MapRow([](VH x) { return Cos(x); }, a.n, a.x, a.y);
 }
 
 template <void (*kMap)(const invar_map_args&)>

@@ -153,6 +153,23 @@ void MapRows(const Context& context, MapKernel kernel, size_t rows, size_t n, co
   });
 }
 
+void RotaryTables(const Context& context, size_t rows, const uint32_t* positions, size_t n, const float* frequencies,
+                  float attention_factor, const Rows& cosine, const Rows& sine) {
+  for (size_t r = 0; r < rows; ++r) {
+    const float position = static_cast<float>(positions[r]);
+    for (size_t i = 0; i < n; ++i) sine.row(r)[i] = position * frequencies[i];
+  }
+  MapRows(context, context.kernels.cos, rows, n, sine, {}, cosine);
+  MapRows(context, context.kernels.sin, rows, n, sine, {}, sine);
+  if (attention_factor == 1.0f) return;
+  for (size_t r = 0; r < rows; ++r) {
+    for (size_t i = 0; i < n; ++i) {
+      cosine.row(r)[i] = cosine.row(r)[i] * attention_factor;
+      sine.row(r)[i] = sine.row(r)[i] * attention_factor;
+    }
+  }
+}
+
 void StoreKeysAndValues(const Context& context, const AttentionShape& shape, const AttentionSequence& sequence,
                         const Rows& k, const Rows& v) {
   const size_t d = shape.d, d_panels = CeilDiv(d, INVAR_PANEL);

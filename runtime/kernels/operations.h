@@ -63,6 +63,11 @@ void ForEachRow(const Context&, RowsKernel, size_t rows, size_t n, const Rows& x
 using MapKernel = void (*)(const invar_map_args*);
 void MapRows(const Context&, MapKernel, size_t rows, size_t n, const Rows& x, const Rows& z, const Rows& y);
 
+// Rope's tables (contract, section 3): angle = position * frequency, rounded to binary32, of each row and each of the n
+// frequencies; its cosine and sine, each times yarn's attention factor.
+void RotaryTables(const Context&, size_t rows, const uint32_t* positions, size_t n, const float* frequencies,
+                  float attention_factor, const Rows& cosine, const Rows& sine);
+
 // The keys and values of one layer of one sequence, in blocks of one leaf of 256 positions:
 // keys [kv_heads][16 panels][d][16 positions], values [kv_heads][ceil(d / 16) panels][256 positions][16 elements].
 struct KvBlock {

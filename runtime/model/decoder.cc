@@ -75,22 +75,6 @@ class Decoder final : public Model {
     norm_ = load.LoadVector("norm.weight", width);
   }
 
-  // cos(angle) and sin(angle), angle = position * frequency in binary32, of each row; times yarn's attention factor.
-  void Angles(const Context& context, const Batch& batch, const Rows& cosine, const Rows& sine) const {
-    const size_t half = frequencies_.size();
-    for (size_t r = 0; r < batch.rows(); ++r) {
-      const float position = static_cast<float>(batch.positions[r]);
-      for (size_t i = 0; i < half; ++i) sine.row(r)[i] = position * frequencies_[i];
-    }
-    MapRows(context, context.kernels.cos, batch.rows(), half, sine, {}, cosine);
-    MapRows(context, context.kernels.sin, batch.rows(), half, sine, {}, sine);
-    if (attention_factor_ == 1.0f) return;
-    for (size_t i = 0; i < batch.rows() * half; ++i) {
-      cosine.data[i] = cosine.data[i] * attention_factor_;
-      sine.data[i] = sine.data[i] * attention_factor_;
-    }
-  }
-
   // x[rows][heads * d]: norm of each head (gain null: none), then its rotation.
   void NormAndRotate(const Context& context, size_t rows, size_t heads, const float* gain, const Rows& cosine,
                      const Rows& sine, const Rows& x) const {
@@ -118,7 +102,8 @@ class Decoder final : public Model {
     const Rows cosine = RowsOf(buffers.cosine, rows, d / 2), sine = RowsOf(buffers.sine, rows, d / 2);
     const RowsKernel rms_norm = context.kernels.rms_norm;
 
-    Angles(context, batch, cosine, sine);
+    RotaryTables(context, rows, batch.positions.data(), frequencies_.size(), frequencies_.data(), attention_factor_, cosine,
+                 sine);
     context.team.For(rows, [&](size_t r) {
       const invar_embedding_args args = {width, tokens_.row(static_cast<size_t>(batch.ids[r])),
                                          tokens_.element_stride(), nullptr, h.row(r)};

@@ -57,6 +57,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 
 #include <algorithm>
+#include <bit>
 #include <cstdio>
 #include <cstring>
 #include <mutex>
@@ -95,12 +96,6 @@ namespace {
 constexpr size_t kBlock = 4096;
 constexpr size_t kCases = 16;
 
-uint32_t Canonical(float y) {
-  uint32_t bits;
-  memcpy(&bits, &y, sizeof(bits));
-  return (bits & 0x7FFFFFFFu) > 0x7F800000u ? 0x7FC00000u : bits;
-}
-
 }  // namespace
 
 std::vector<Outcome> Compare(Function function, const std::vector<const Target*>& targets, uint64_t count,
@@ -133,7 +128,7 @@ std::vector<Outcome> Compare(Function function, const std::vector<const Target*>
         uint64_t wrong = 0;
         std::vector<Outcome::Case> cases;
         for (size_t i = 0; i < n; ++i) {
-          const uint32_t result = Canonical(y[i]);
+          const uint32_t result = std::bit_cast<uint32_t>(y[i]);
           if (result == expected[i]) continue;
           ++wrong;
           if (cases.size() < kCases) cases.push_back({arguments[i], result, expected[i]});

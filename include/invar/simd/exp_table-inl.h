@@ -51,7 +51,10 @@ HWY_INLINE hn::Vec<hn::Rebind<float, D64>> ExpByTable(D64 d64, hn::Vec<hn::Rebin
   const auto powers = hn::LoadU(du, table::kExpPowers), more_powers = hn::LoadU(du, table::kExpPowers + 8);
   const hn::Vec<decltype(du)> power{_mm512_permutex2var_epi64(powers.raw, n.raw, more_powers.raw)};
   const V scale = hn::BitCast(d64, hn::Add(power, hn::ShiftLeft<48>(n)));
-  return hn::DemoteTo(d32, hn::MulAdd(scale, hn::Mul(f, p), scale));
+  const auto y = hn::DemoteTo(d32, hn::MulAdd(scale, hn::Mul(f, p), scale));
+  // The contract's one NaN: as an integer it is greater than every result and at most any NaN that arithmetic makes.
+  const hn::RebindToUnsigned<decltype(d32)> du32;
+  return hn::BitCast(d32, hn::Min(hn::BitCast(du32, y), hn::Set(du32, 0x7FC00000u)));
 }
 
 }  // namespace HWY_NAMESPACE

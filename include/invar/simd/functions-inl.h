@@ -46,6 +46,16 @@ namespace table = ::invar::function_tables;
 // Adding this rounds |x| < 2^51 to the nearest integer, ties to even, and leaves it in the low bits of the sum.
 constexpr double kRoundToInteger = 0x1.8p+52;
 
+template <class D32>
+HWY_INLINE hn::Vec<D32> Infinity(D32 d32) {
+  return hn::BitCast(d32, hn::Set(hn::RebindToUnsigned<D32>(), 0x7F800000u));
+}
+
+template <class D32>
+HWY_INLINE hn::Vec<D32> OneNaN(D32 d32) {
+  return hn::BitCast(d32, hn::Set(hn::RebindToUnsigned<D32>(), 0x7FC00000u));
+}
+
 // y, but `result` where x is `argument` (both as bits): for the few arguments whose exact result lies so near to the
 // middle between two binary32 values that the binary64 value falls on the middle or beyond it.
 template <class D32, class V32 = hn::Vec<D32>>
@@ -137,6 +147,8 @@ HWY_INLINE V Scale(D64 d64, V v, V rounded) {
 
 }  // namespace function_detail
 
+// From here on: what is stored for a NaN is the contract's one NaN, so a caller that stores these needs no more care.
+
 // exp. e^x = 2^n e^r. The reduction and e^r - 1 err by 2^-55 or a little more each, the last addition by half a unit of
 // a result that is at least 2^-1/2: about one unit together.
 template <class D64>
@@ -153,7 +165,7 @@ HWY_INLINE FloatVec<D64> Exp(D64 d64, FloatVec<D64> x) {
   ReduceByLn2(d64, hn::PromoteTo(d64, clamped), rounded, r);
   const V e = Scale(d64, hn::Add(hn::Set(d64, 1.0), ExpMinusOne(d64, r)), rounded);
   const auto y = NarrowToFloat(d64, e);
-  return hn::IfThenElse(hn::IsNaN(x), x, y);
+  return hn::IfThenElse(hn::IsNaN(x), OneNaN(d32), y);
 }
 
 // log. x = 2^k m with m in [sqrt(1/2), sqrt(2)), f = m - 1: log x = k ln(2) + f - f^2/2 + s (f^2/2 + z R(z)),
@@ -164,7 +176,6 @@ HWY_INLINE FloatVec<D64> Log(D64 d64, FloatVec<D64> x) {
   using V = hn::Vec<D64>;
   const FloatTag<D64> d32;
   const hn::RebindToUnsigned<D64> du;
-  const hn::RebindToUnsigned<FloatTag<D64>> du32;
   const auto bits = hn::BitCast(du, hn::PromoteTo(d64, x));  // a subnormal binary32 is a normal binary64
   // Counting binades from sqrt(1/2), cut to 20 bits after the point, instead of from 1: then |f| is at most 0.42.
   const auto root_half = hn::Set(du, uint64_t{0x3FE6A09E00000000});
@@ -192,10 +203,10 @@ HWY_INLINE FloatVec<D64> Log(D64 d64, FloatVec<D64> x) {
   y = Patch(d32, x, 0x65D890D3u, 0x4254D1F9u, y);
   y = Patch(d32, x, 0x6F31A8ECu, 0x42845A89u, y);
   const auto zero = hn::Zero(d32);
-  const auto infinity = hn::BitCast(d32, hn::Set(du32, 0x7F800000u));
+  const auto infinity = Infinity(d32);
   y = hn::IfThenElse(hn::Eq(x, zero), hn::Neg(infinity), y);
-  y = hn::IfThenElse(hn::Lt(x, zero), hn::BitCast(d32, hn::Set(du32, 0x7FC00000u)), y);
-  return hn::IfThenElse(hn::Lt(x, infinity), y, x);  // +infinity and NaN
+  y = hn::IfThenElse(hn::Eq(x, infinity), x, y);
+  return hn::IfThenElse(hn::Ge(x, zero), y, OneNaN(d32));
 }
 
 // tanh. With E = e^(2|x|) - 1 = 2^n (e^r - 1) + (2^n - 1): tanh |x| = E / (E + 2). No digits are lost for small x,
@@ -212,7 +223,7 @@ HWY_INLINE FloatVec<D64> Tanh(D64 d64, FloatVec<D64> x) {
   const V power = Scale(d64, one, rounded);
   const V e = MulAdd(power, ExpMinusOne(d64, r), hn::Sub(power, one));
   const auto y = hn::DemoteTo(d32, hn::Div(e, hn::Add(e, hn::Set(d64, 2.0))));
-  return hn::IfThenElse(hn::IsNaN(x), x, hn::CopySignToAbs(y, x));
+  return hn::IfThenElse(hn::IsNaN(x), OneNaN(d32), hn::CopySignToAbs(y, x));
 }
 
 // erfc. For x >= 0, erfc x = e^(-x^2) (1 + u Q(u)) with u = x / (x + 2.5), by one polynomial for the whole line
@@ -234,7 +245,7 @@ HWY_INLINE FloatVec<D64> Erfc(D64 d64, FloatVec<D64> x) {
   const V left = hn::Sub(hn::Set(d64, 2.0), right);
   auto y = hn::DemoteTo(d32, hn::IfThenElse(hn::Lt(wide, hn::Zero(d64)), left, right));
   y = Patch(d32, x, 0xB76C9F62u, 0x3F800085u, y);
-  return hn::IfThenElse(hn::IsNaN(x), x, y);
+  return hn::IfThenElse(hn::IsNaN(x), OneNaN(d32), y);
 }
 
 namespace function_detail {
@@ -332,9 +343,7 @@ HWY_INLINE hn::Vec<D64> SinOrCos(D64 d64, hn::Vec<D64> a) {
 template <class D64>
 HWY_INLINE FloatVec<D64> WhereFinite(D64, FloatVec<D64> x, FloatVec<D64> y) {
   const FloatTag<D64> d32;
-  const hn::RebindToUnsigned<FloatTag<D64>> du;
-  const auto infinity = hn::BitCast(d32, hn::Set(du, 0x7F800000u));
-  return hn::IfThenElse(hn::Lt(hn::Abs(x), infinity), y, hn::BitCast(d32, hn::Set(du, 0x7FC00000u)));
+  return hn::IfThenElse(hn::Lt(hn::Abs(x), Infinity(d32)), y, OneNaN(d32));
 }
 
 }  // namespace function_detail
