@@ -50,12 +50,17 @@ def run_leg(leg, folder, table, write=False):
     """Runs one leg; returns (instruction sets, fingerprints, values, seconds)."""
     started = time.monotonic()
     runner = shlex.split(leg.get("run", ""))
-    only = ["--isa", leg["isa"]] if "isa" in leg else []
-    command = [*runner, os.path.join(folder, "tests", "fingerprints"), ROOT, *only]
-    result = call(command)
-    output = result.stdout.decode(errors="replace")
-    if result.returncode != 0:
-        raise Failure(f"{shlex.join(command)} exited with {result.returncode}:\n{(output + result.stderr.decode(errors='replace'))[-3000:]}")
+    isas = leg.get("isas") or ([leg["isa"]] if "isa" in leg else [])
+    only = ["--isa", isas[0]] if isas else []
+    output = ""
+    for isa in isas or [None]:
+        command = [*runner, os.path.join(folder, "tests", "fingerprints"), ROOT, *(["--isa", isa] if isa else [])]
+        result = call(command)
+        printed = result.stdout.decode(errors="replace")
+        if result.returncode != 0:
+            errors = result.stderr.decode(errors="replace")
+            raise Failure(f"{shlex.join(command)} exited with {result.returncode}:\n{(printed + errors)[-3000:]}")
+        output += printed
     lines = re.findall(r"^(\w+) +(\d+) of \d+ fingerprints equal, of (\d+) values; (\d+)", output, re.M)
     ran = {line[0] for line in lines}
     if not expected(leg) <= ran:
