@@ -98,7 +98,8 @@ void HardArguments(Random& r, float* x, size_t n) {
       x[i] = FromBits(functions_test::kHardToRound[r.Below(std::size(functions_test::kHardToRound))] ^
                       (r.Below(4) == 0 ? 0x80000000u : 0));
     } else if (r.Below(4) == 0) {
-      x[i] = FromBits(Bits(centres[r.Below(centres.size())]) + static_cast<uint32_t>(r.Below(65)) - 32);
+      const uint32_t off = r.Below(2) == 0 ? 0 : static_cast<uint32_t>(r.Below(65)) - 32;
+      x[i] = FromBits(Bits(centres[r.Below(centres.size())]) + off);
       if (r.Below(2) == 0) x[i] = -x[i];
     } else {
       x[i] = OfExponent(r, static_cast<int>(r.Below(40)) - 30);
