@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "runtime/base/bits.h"
+#include "tests/functions/hardest_arguments.h"
 
 namespace invar {
 namespace functions_test {
@@ -42,8 +44,13 @@ inline constexpr uint32_t kHardToRound[] = {
     0x4A41B37Bu, 0x5F18B878u, 0x6115CB11u,
 };
 
+// One list for each function, in the order of their names in reference.h.
+inline std::vector<std::span<const uint32_t>> HardestArguments() {
+  return {kHardestOf_exp, kHardestOf_log, kHardestOf_tanh, kHardestOf_erfc, kHardestOf_sin, kHardestOf_cos};
+}
+
 // As bits: the centres with `centre_width` neighbours on each side, every power of two with `power_width`, what is hard to
-// round, and what has its own meaning.
+// round, and what has its own meaning. The fingerprints' corpus is made of these: they stay as they are.
 inline std::vector<uint32_t> NamedArguments(uint32_t centre_width, uint32_t power_width) {
   std::vector<uint32_t> arguments = {0x7F800000u, 0xFF800000u, 0x7FC00000u, 0xFFC00000u, 0x7F800001u, 0xFFFFFFFFu};
   const auto around = [&](uint32_t centre, uint32_t width) {
@@ -55,6 +62,15 @@ inline std::vector<uint32_t> NamedArguments(uint32_t centre_width, uint32_t powe
   for (const float centre : Centres()) around(BitCast<uint32_t>(centre), centre_width);
   for (const uint32_t argument : kHardToRound) around(argument, 16);
   for (uint32_t exponent = 0; exponent < 256; ++exponent) around(exponent << 23, power_width);
+  return arguments;
+}
+
+// The named ones with wide neighbourhoods, and every function's hardest with either sign: what every test of a function tries.
+inline std::vector<uint32_t> EveryHardArgument() {
+  std::vector<uint32_t> arguments = NamedArguments(2048, 64);
+  for (const std::span<const uint32_t> list : HardestArguments()) {
+    for (const uint32_t argument : list) arguments.insert(arguments.end(), {argument, argument ^ 0x80000000u});
+  }
   return arguments;
 }
 

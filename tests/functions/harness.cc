@@ -39,7 +39,7 @@ INVAR_MAP(Cos)
 
 size_t Lanes() { return hn::Lanes(D64()); }
 
-const char* Method() { return function_detail::kFused ? "fused" : "unfused"; }
+const char* Method() { return kFused64 ? "fused" : "unfused"; }
 
 const char* ExpMethod() {
 #if INVAR_EXP_BY_TABLE

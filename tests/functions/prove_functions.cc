@@ -16,6 +16,7 @@ namespace {
 constexpr char kHelp[] =
     "prove_functions [--function NAME|all] [--target NAME|all|methods] [--threads T]\n"
     "                [--all | --first BITS --count N | --random N --seed S]\n"
+    "prove_functions --list-hard > tests/functions/hardest_arguments.h\n"
     "\n"
     "Without a range, or with --all: all 2^32 arguments. A target is an instruction set; 'methods', the default, are the\n"
     "best one of each method of evaluation (table, fused, unfused), and the others try what is hard to round. The exit\n"
@@ -102,7 +103,32 @@ bool Print(Function function, const char* what, const std::vector<Outcome>& outc
   return wrong;
 }
 
+// Writes tests/functions/hardest_arguments.h. The functions of odd and even symmetry by their positive arguments.
+int ListHard() {
+  printf("// The arguments, as bits, whose exact results lie nearest to the middle between two binary32 values\n"
+         "// (IsHardToRound), of all 2^32; of tanh, sin and cos those of one sign. Written by prove_functions --list-hard.\n"
+         "#pragma once\n\n#include <cstdint>\n\nnamespace invar::functions_test {\n");
+  for (int f = 0; f < kFunctions; ++f) {
+    const Function function = static_cast<Function>(f);
+    const bool symmetric = function == Function::kTanh || function == Function::kSin || function == Function::kCos;
+    printf("\ninline constexpr uint32_t kHardestOf_%s[] = {", Name(function));
+    size_t count = 0;
+    for (uint64_t bits = 0; bits < uint64_t{1} << (symmetric ? 31 : 32); ++bits) {
+      if (!IsHardToRound(function, static_cast<uint32_t>(bits))) continue;
+      printf("%s0x%08X,", count++ % 9 == 0 ? "\n    " : " ", static_cast<uint32_t>(bits));
+    }
+    printf("\n};\n");
+  }
+  printf("\n}  // namespace invar::functions_test\n");
+  return 0;
+}
+
 int Main(int argc, char** argv) {
+  if (argc == 2 && strcmp(argv[1], "--list-hard") == 0) return ListHard();
+  if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+    fputs(kHelp, stdout);
+    return 0;
+  }
   Options o;
   if (!Parse(argc, argv, o)) {
     fputs(kHelp, stderr);
@@ -111,7 +137,7 @@ int Main(int argc, char** argv) {
   for (const Target& target : Targets()) {
     if (!target.supported) printf("%s: compiled, not run (this processor lacks it)\n", target.name);
   }
-  const std::vector<uint32_t> named = NamedArguments(2048, 64);
+  const std::vector<uint32_t> named = EveryHardArgument();
   bool known = false, wrong = false;
   for (int f = 0; f < kFunctions; ++f) {
     const Function function = static_cast<Function>(f);

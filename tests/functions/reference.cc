@@ -110,8 +110,8 @@ bool Decide(uint32_t sign, uint64_t significand, int exponent, int bits, uint64_
   return true;
 }
 
-// binary64 has 29 bits beyond binary32: answers for all but one argument in 2^12, and may err by 2^16 units.
-bool Filter(double r, uint32_t* result) {
+// binary64 has 29 bits beyond binary32. With a doubt of 2^16 units it answers for all but one argument in 2^12.
+bool Filter(double r, uint64_t doubt, uint32_t* result) {
   uint64_t bits;
   memcpy(&bits, &r, sizeof(bits));
   const uint32_t sign = static_cast<uint32_t>(bits >> 63) << 31;
@@ -122,7 +122,7 @@ bool Filter(double r, uint32_t* result) {
     return true;
   }
   const uint64_t significand = biased == 0 ? 0 : fraction | 0x0010000000000000ull;  // binary64's subnormals: as zero
-  return Decide(sign, significand, biased - 1023, 53, uint64_t{1} << 16, result);
+  return Decide(sign, significand, biased - 1023, 53, doubt, result);
 }
 
 #if LDBL_MANT_DIG == 64
@@ -174,10 +174,15 @@ uint32_t ReferenceByMpfr(Function function, uint32_t argument) {
   return RoundOnce(v.value);
 }
 
+bool IsHardToRound(Function function, uint32_t argument, uint64_t units) {
+  uint32_t result;
+  return !Filter(Wide(function, static_cast<double>(FromBits(argument))), units, &result);
+}
+
 uint32_t Reference(Function function, uint32_t argument, uint64_t* asked_mpfr) {
   const float x = FromBits(argument);
   uint32_t result;
-  if (Filter(Wide(function, static_cast<double>(x)), &result)) return result;
+  if (Filter(Wide(function, static_cast<double>(x)), uint64_t{1} << 16, &result)) return result;
 #if LDBL_MANT_DIG == 64
   if (Filter(Wide(function, static_cast<long double>(x)), &result)) return result;
 #endif

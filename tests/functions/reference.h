@@ -16,7 +16,11 @@ const char* Name(Function function);
 // the fast filters could not decide.
 uint32_t Reference(Function function, uint32_t argument, uint64_t* asked_mpfr = nullptr);
 
-// The same by MPFR alone, without the fast filters.
+// Whether the exact result lies within so many units of binary64 (64: 2^-47 of it), as far as the C library's function tells,
+// of the middle between two binary32 values: where an evaluation in binary64 could round wrongly.
+bool IsHardToRound(Function function, uint32_t argument, uint64_t units = 64);
+
+// The same as Reference by MPFR alone, without the fast filters.
 uint32_t ReferenceByMpfr(Function function, uint32_t argument);
 
 }  // namespace functions_test

@@ -13,6 +13,7 @@
 #endif
 
 #include "hwy/highway.h"
+#include "invar/simd/fma-inl.h"
 #include "invar/simd/function_tables.h"
 #include "invar/simd/highway-inl.h"
 
@@ -35,23 +36,23 @@ HWY_INLINE hn::Vec<hn::Rebind<float, D64>> ExpByTable(D64 d64, hn::Vec<hn::Rebin
   const V wide = hn::PromoteTo(d64, clamped);
   const V magic = hn::Set(d64, 0x1.8p+52);  // adding it rounds to an integer, left in the sum's low bits
   const V high = hn::Set(d64, table::kExpScaleHigh);
-  const V rounded = hn::MulAdd(wide, high, magic);
-  const V first = hn::MulSub(wide, high, hn::Sub(rounded, magic));
-  const V f = hn::MulAdd(wide, hn::Set(d64, table::kExpScaleLow), first);
+  const V rounded = MultiplyAdd(wide, high, magic);
+  const V first = MultiplyAdd(wide, high, hn::Sub(magic, rounded));
+  const V f = MultiplyAdd(wide, hn::Set(d64, table::kExpScaleLow), first);
   // Horner's scheme: several vectors are in flight at once, so the number of operations counts, not how they depend.
   const auto& c = table::kExpSixteenth;
   V p = hn::Set(d64, c[5]);
-  p = hn::MulAdd(p, f, hn::Set(d64, c[4]));
-  p = hn::MulAdd(p, f, hn::Set(d64, c[3]));
-  p = hn::MulAdd(p, f, hn::Set(d64, c[2]));
-  p = hn::MulAdd(p, f, hn::Set(d64, c[1]));
-  p = hn::MulAdd(p, f, hn::Set(d64, c[0]));
+  p = MultiplyAdd(p, f, hn::Set(d64, c[4]));
+  p = MultiplyAdd(p, f, hn::Set(d64, c[3]));
+  p = MultiplyAdd(p, f, hn::Set(d64, c[2]));
+  p = MultiplyAdd(p, f, hn::Set(d64, c[1]));
+  p = MultiplyAdd(p, f, hn::Set(d64, c[0]));
   // The lookup reads the low four bits of n alone. Highway has no name for it before 1.1.
   const auto n = hn::BitCast(du, rounded);
   const auto powers = hn::LoadU(du, table::kExpPowers), more_powers = hn::LoadU(du, table::kExpPowers + 8);
   const hn::Vec<decltype(du)> power{_mm512_permutex2var_epi64(powers.raw, n.raw, more_powers.raw)};
   const V scale = hn::BitCast(d64, hn::Add(power, hn::ShiftLeft<48>(n)));
-  const auto y = hn::DemoteTo(d32, hn::MulAdd(scale, hn::Mul(f, p), scale));
+  const auto y = hn::DemoteTo(d32, MultiplyAdd(scale, hn::Mul(f, p), scale));
   // The contract's one NaN: as an integer it is greater than every result and at most any NaN that arithmetic makes.
   const hn::RebindToUnsigned<decltype(d32)> du32;
   return hn::BitCast(d32, hn::Min(hn::BitCast(du32, y), hn::Set(du32, 0x7FC00000u)));

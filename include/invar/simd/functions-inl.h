@@ -25,6 +25,7 @@
 
 #include "hwy/highway.h"
 #include "invar/simd/exp_table-inl.h"
+#include "invar/simd/fma-inl.h"
 #include "invar/simd/function_tables.h"
 #include "invar/simd/highway-inl.h"
 
@@ -64,37 +65,15 @@ HWY_INLINE V32 Patch(D32 d32, V32 x, uint32_t argument, uint32_t result, V32 y) 
   return hn::IfThenElse(hn::Eq(x, hn::BitCast(d32, hn::Set(du, argument))), hn::BitCast(d32, hn::Set(du, result)), y);
 }
 
-// Whether a multiply-add rounds once here. The processor's own, or none: an emulated one would cost more than it saves.
-constexpr bool kFused = HWY_NATIVE_FMA != 0 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128;
-
-// a b + c and c - a b: one rounding where kFused, otherwise two.
-template <class V>
-HWY_INLINE V MulAdd(V a, V b, V c) {
-  if constexpr (kFused) {
-    return hn::MulAdd(a, b, c);
-  } else {
-    return hn::Add(hn::Mul(a, b), c);
-  }
-}
-
-template <class V>
-HWY_INLINE V NegMulAdd(V a, V b, V c) {
-  if constexpr (kFused) {
-    return hn::NegMulAdd(a, b, c);
-  } else {
-    return hn::Sub(c, hn::Mul(a, b));
-  }
-}
-
 // c[kFirst] + c[kFirst + 1] x + ... + c[kFirst + kTerms - 1] x^(kTerms - 1) with kTerms <= 4, given x^2.
 template <size_t kFirst, size_t kTerms, size_t kCount, class D64, class V = hn::Vec<D64>>
 HWY_INLINE V Quad(D64 d64, V x, V x2, const double (&c)[kCount]) {
   if constexpr (kTerms == 1) {
     return hn::Set(d64, c[kFirst]);
   } else if constexpr (kTerms == 2) {
-    return MulAdd(x, hn::Set(d64, c[kFirst + 1]), hn::Set(d64, c[kFirst]));
+    return MultiplyAdd(x, hn::Set(d64, c[kFirst + 1]), hn::Set(d64, c[kFirst]));
   } else {
-    return MulAdd(x2, Quad<kFirst + 2, kTerms - 2>(d64, x, x2, c), Quad<kFirst, 2>(d64, x, x2, c));
+    return MultiplyAdd(x2, Quad<kFirst + 2, kTerms - 2>(d64, x, x2, c), Quad<kFirst, 2>(d64, x, x2, c));
   }
 }
 
@@ -105,7 +84,7 @@ HWY_INLINE V Quads(D64 d64, V x, V x2, V x4, const double (&c)[kCount]) {
   if constexpr (kFirst + 4 >= kCount) {
     return Quad<kFirst, kCount - kFirst>(d64, x, x2, c);
   } else {
-    return MulAdd(x4, Quads<kFirst + 4>(d64, x, x2, x4, c), Quad<kFirst, 4>(d64, x, x2, c));
+    return MultiplyAdd(x4, Quads<kFirst + 4>(d64, x, x2, x4, c), Quad<kFirst, 4>(d64, x, x2, c));
   }
 }
 
@@ -121,9 +100,9 @@ HWY_INLINE V Polynomial(D64 d64, V x, V x2, const double (&c)[kCount]) {
 template <class D64, class V = hn::Vec<D64>>
 HWY_INLINE void ReduceByLn2(D64 d64, V x, V& rounded, V& r) {
   const V magic = hn::Set(d64, kRoundToInteger);
-  rounded = MulAdd(x, hn::Set(d64, table::kLog2E), magic);
+  rounded = MultiplyAdd(x, hn::Set(d64, table::kLog2E), magic);
   const V n = hn::Sub(rounded, magic);
-  r = NegMulAdd(n, hn::Set(d64, table::kLn2Low), NegMulAdd(n, hn::Set(d64, table::kLn2High), x));
+  r = SubtractProduct(n, hn::Set(d64, table::kLn2Low), SubtractProduct(n, hn::Set(d64, table::kLn2High), x));
 }
 
 // e^r - 1 for |r| <= ln(2) / 2. No digits are lost for small r: r itself is added last. Its error is at most 2^-55 of
@@ -132,7 +111,7 @@ template <class D64, class V = hn::Vec<D64>>
 HWY_INLINE V ExpMinusOne(D64 d64, V r) {
   const V r2 = hn::Mul(r, r);
   const V r4 = hn::Mul(r2, r2);
-  if constexpr (kFused) return hn::MulAdd(r2, Quads<0>(d64, r, r2, r4, table::kExp), r);
+  if constexpr (kFused64) return MultiplyAdd(r2, Quads<0>(d64, r, r2, r4, table::kExp), r);
   const V start = hn::Mul(r2, Quad<0, 4>(d64, r, r2, table::kExp));
   const V end = hn::Mul(hn::Mul(r2, r4), Quads<4>(d64, r, r2, r4, table::kExp));
   return hn::Add(r, hn::Add(start, end));
@@ -189,8 +168,8 @@ HWY_INLINE FloatVec<D64> Log(D64 d64, FloatVec<D64> x) {
   const V s = hn::Div(f, hn::Add(f, hn::Set(d64, 2.0)));
   const V z = hn::Mul(s, s);
   const V half_square = hn::Mul(hn::Set(d64, 0.5), hn::Mul(f, f));
-  const V rest = MulAdd(z, Polynomial(d64, z, hn::Mul(z, z), table::kLog), half_square);
-  const V small = MulAdd(s, rest, hn::Mul(k, hn::Set(d64, table::kLn2Low)));
+  const V rest = MultiplyAdd(z, Polynomial(d64, z, hn::Mul(z, z), table::kLog), half_square);
+  const V small = MultiplyAdd(s, rest, hn::Mul(k, hn::Set(d64, table::kLn2Low)));
   // k * kLn2High is exact, and greater than f - f^2/2 unless k = 0: a fast two-sum keeps their sum's error.
   const V large = hn::Mul(k, hn::Set(d64, table::kLn2High));
   const V middle = hn::Sub(f, half_square);
@@ -221,7 +200,7 @@ HWY_INLINE FloatVec<D64> Tanh(D64 d64, FloatVec<D64> x) {
   ReduceByLn2(d64, hn::Add(a, a), rounded, r);
   const V one = hn::Set(d64, 1.0);
   const V power = Scale(d64, one, rounded);
-  const V e = MulAdd(power, ExpMinusOne(d64, r), hn::Sub(power, one));
+  const V e = MultiplyAdd(power, ExpMinusOne(d64, r), hn::Sub(power, one));
   const auto y = hn::DemoteTo(d32, hn::Div(e, hn::Add(e, hn::Set(d64, 2.0))));
   return hn::IfThenElse(hn::IsNaN(x), OneNaN(d32), hn::CopySignToAbs(y, x));
 }
@@ -241,7 +220,7 @@ HWY_INLINE FloatVec<D64> Erfc(D64 d64, FloatVec<D64> x) {
   ReduceByLn2(d64, hn::Neg(hn::Mul(a, a)), rounded, r);
   const V e = hn::Add(hn::Set(d64, 1.0), ExpMinusOne(d64, r));
   const V w = hn::Mul(u, Polynomial(d64, u, hn::Mul(u, u), table::kErfc));
-  const V right = Scale(d64, MulAdd(e, w, e), rounded);
+  const V right = Scale(d64, MultiplyAdd(e, w, e), rounded);
   const V left = hn::Sub(hn::Set(d64, 2.0), right);
   auto y = hn::DemoteTo(d32, hn::IfThenElse(hn::Lt(wide, hn::Zero(d64)), left, right));
   y = Patch(d32, x, 0xB76C9F62u, 0x3F800085u, y);
@@ -256,12 +235,12 @@ namespace function_detail {
 template <class D64, class V = hn::Vec<D64>>
 HWY_INLINE void ReduceByHalfPi(D64 d64, V a, V& rounded, V& high, V& low) {
   const V magic = hn::Set(d64, kRoundToInteger);
-  rounded = MulAdd(a, hn::Set(d64, table::kTwoOverPi), magic);
+  rounded = MultiplyAdd(a, hn::Set(d64, table::kTwoOverPi), magic);
   const V n = hn::Sub(rounded, magic);
-  const V first = NegMulAdd(n, hn::Set(d64, table::kHalfPi1), a);
+  const V first = SubtractProduct(n, hn::Set(d64, table::kHalfPi1), a);
   const V second_factor = hn::Set(d64, table::kHalfPi2);
-  high = NegMulAdd(n, second_factor, first);
-  low = NegMulAdd(n, hn::Set(d64, table::kHalfPi3), NegMulAdd(n, second_factor, hn::Sub(first, high)));
+  high = SubtractProduct(n, second_factor, first);
+  low = SubtractProduct(n, hn::Set(d64, table::kHalfPi3), SubtractProduct(n, second_factor, hn::Sub(first, high)));
   // The third part may reach 2^-39; the polynomials want `low` within a rounding error of `high`.
   const V sum = hn::Add(high, low);
   low = hn::Add(hn::Sub(high, sum), low);
@@ -298,7 +277,7 @@ HWY_NOINLINE void ReduceLarge(D64 d64, V a, V& rounded, V& high, V& low) {
   const V top = hn::BitCast(d64, hn::And(hn::BitCast(du, turn), hn::Set(du, uint64_t{0xFFFFFFFFF8000000})));
   const V bottom = hn::Sub(turn, top);
   const V product = hn::Mul(top, hn::Set(d64, table::kHalfPiHigh));
-  const V rest = MulAdd(top, hn::Set(d64, table::kHalfPiLow),
+  const V rest = MultiplyAdd(top, hn::Set(d64, table::kHalfPiLow),
                         hn::Mul(hn::Add(bottom, turn_low), hn::Set(d64, table::kHalfPi)));
   high = hn::Add(product, rest);
   low = hn::Add(hn::Sub(product, high), rest);
@@ -326,11 +305,11 @@ HWY_INLINE hn::Vec<D64> SinOrCos(D64 d64, hn::Vec<D64> a) {
   // cos(high + low) = 1 - z/2 + (z^2 C(z) - high low), the error of 1 - z/2 kept.
   const V most = hn::Sub(one, half);
   const V kept = hn::Sub(hn::Sub(one, most), half);
-  const V cos_tail = NegMulAdd(high, low, hn::Mul(z2, Polynomial(d64, z, z2, table::kCos)));
+  const V cos_tail = SubtractProduct(high, low, hn::Mul(z2, Polynomial(d64, z, z2, table::kCos)));
   const V cosine = hn::Add(most, hn::Add(kept, cos_tail));
   // sin(high + low) = high + (high z S(z) + low (1 - z/2)).
   const V sin_tail = hn::Mul(hn::Mul(high, z), Polynomial(d64, z, z2, table::kSin));
-  const V sine = hn::Add(high, MulAdd(low, most, sin_tail));
+  const V sine = hn::Add(high, MultiplyAdd(low, most, sin_tail));
   // n counts quarter turns: odd ones exchange sine and cosine, the second bit is the sign.
   const auto n = hn::Add(hn::BitCast(du, rounded), hn::Set(du, kQuadrant));
   const auto odd = hn::Ne(hn::And(n, hn::Set(du, uint64_t{1})), hn::Zero(du));

@@ -31,6 +31,16 @@ static HWY_NOINLINE const char* SelfCheckValues() {
     return "a multiplication and addition were contracted into one; build with -ffp-contract=off";
   }
   if (hn::GetLane(Fma(d, x, x, z)) != 0x1p-24f) return "a fused multiply-add was split in two";
+  // The same in binary64, 1 + 2^-27 squared.
+  const DD d64;
+  volatile double wide_a = 1.0 + 0x1p-27, wide_c = -(1.0 + 0x1p-26);
+  const auto wide_x = hn::Set(d64, wide_a), wide_z = hn::Set(d64, wide_c);
+  if (hn::GetLane(hn::Add(hn::Mul(wide_x, wide_x), wide_z)) != 0.0) {
+    return "a vector multiplication and addition of binary64 were contracted into one; build with -ffp-contract=off";
+  }
+  if (hn::GetLane(MultiplyAdd(wide_x, wide_x, wide_z)) != (kFused64 ? 0x1p-54 : 0.0)) {
+    return "a fused multiply-add of binary64 was split in two, or two operations were fused";
+  }
   if (hn::GetLane(hn::Mul(hn::Set(d, tiny), hn::Set(d, half))) != 0x1p-127f || tiny * half != 0x1p-127f) {
     return "subnormal results are flushed to zero; build without -ffast-math";
   }
