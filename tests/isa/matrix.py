@@ -43,6 +43,8 @@ def main():
     if not legs:
         raise SystemExit("no leg has such a name; see --list")
     builds = {leg["build"]: matrix["builds"][leg["build"]] for leg in legs}
+    if arguments.ci:  # without the instruction sets that no leg of it runs
+        builds = {name: {**spec, "flags": f"{spec.get('flags', '')} {spec.get('ci_flags', '')}"} for name, spec in builds.items()}
     require_packages({p for spec in [*builds.values(), *refused] for p in spec.get("packages", [])}
                      | {"qemu-user" for leg in legs if leg.get("run", "").startswith("qemu")}, arguments.install)
     os.makedirs(arguments.work, exist_ok=True)
