@@ -126,7 +126,6 @@ void RegisterFunctions() {
       });
     }
     for (const LibraryFunction& other : LibraryFunctions()) {
-      // Where only a better instruction set of the same registers was asked for, its counterpart is still of interest.
       if (std::strcmp(other.function, range.function) != 0) continue;
       if (!TheOptions().isas.empty() && !wanted(other.isa)) continue;
       add(other.library, other.isa, [other](const float* x, float* y) { other.map(kElements, x, y); });
