@@ -16,6 +16,7 @@
 #include <process.h>
 #include <sys/stat.h>
 #else
+#include <sys/stat.h>
 #include <unistd.h>
 #endif
 
@@ -30,6 +31,7 @@ long long WriteSome(int fd, const void* data, size_t n) { return ::_write(fd, da
 int Sync(int fd) { return ::_commit(fd); }
 int CloseFile(int fd) { return ::_close(fd); }
 int ProcessId() { return ::_getpid(); }
+bool KeepPermissions(const std::filesystem::path&, int) { return true; }
 void SyncDirectory(const std::filesystem::path&) {}
 #else
 int OpenFile(const std::filesystem::path& path) {
@@ -40,6 +42,14 @@ int Sync(int fd) { return ::fsync(fd); }
 int CloseFile(int fd) { return ::close(fd); }
 int ProcessId() { return ::getpid(); }
 // Makes the rename itself survive a power cut. Best effort: the file is whole either way.
+// The permissions of the file that will be replaced, and whether it may be written at all: what its owner decided.
+bool KeepPermissions(const std::filesystem::path& target, int fd) {
+  struct stat found;
+  if (::stat(target.c_str(), &found) != 0) return true;
+  if (::access(target.c_str(), W_OK) != 0) return false;
+  ::fchmod(fd, found.st_mode & 07777);  // best effort: file systems without permissions refuse
+  return true;
+}
 void SyncDirectory(const std::filesystem::path& directory) {
   const int fd = ::open(directory.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return;
@@ -86,6 +96,13 @@ AtomicFile::AtomicFile(const std::filesystem::path& path) : path_(Target(path)) 
     if (descriptor_ < 0 && errno != EEXIST) break;
   }
   if (descriptor_ < 0) Fail(path_);
+  if (!KeepPermissions(path_, descriptor_)) {
+    const int error = errno;
+    CloseFile(descriptor_);
+    std::filesystem::remove(temporary_);
+    errno = error;
+    Fail(path_);
+  }
 }
 
 AtomicFile::~AtomicFile() {

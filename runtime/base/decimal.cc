@@ -21,8 +21,9 @@ std::string ShortestDecimal(float value) {
 
 double ParseDecimal(std::string_view text) {
   double value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  // Too great or too small for from_chars to say which; strtod gives infinity or the nearest of the smallest.
+  return error == std::errc::result_out_of_range ? std::strtod(std::string(text.data(), end).c_str(), nullptr) : value;
 }
 
 #else  // libc++ before 20 (WebAssembly), where no program sets another locale than C

@@ -116,6 +116,12 @@ std::string CheckInteger(const std::string& text) {
   return Quoted(text) + " is not a whole number that fits 64 bits";
 }
 
+std::string CheckGiven(const std::string& text) { return text.empty() ? "the name is empty; give one or leave the option out" : ""; }
+
+std::string CheckOutput(const std::string& text) {
+  return text == "-" ? "- is no file; name one, which appears whole or not at all" : CheckGiven(text);
+}
+
 bool InputWaits() {
 #if defined(__unix__) || defined(__APPLE__)
   if (isatty(STDIN_FILENO) != 0) return false;

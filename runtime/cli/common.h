@@ -56,6 +56,10 @@ bool ErrorIsTerminal();
 // A whole file, or standard input where the path is "-".
 std::string ReadText(const std::string& path);
 
+// For CLI::Validator: a name that is not empty (an unset variable in a script); and one of a file that can be written.
+std::string CheckGiven(const std::string& text);
+std::string CheckOutput(const std::string& text);
+
 // Throws Error where a file could not be written there: asked before the work whose result it is to hold.
 void RequireWritable(const std::string& path);
 // A file that appears whole or not at all, also where a signal ends the program.

@@ -134,6 +134,9 @@ class GenerateCommand {
     if (flags_.max_tokens < -1 || flags_.max_tokens == 0) {
       throw UsageError("--n-predict must be 1 or more, or -1 to go on until the model ends");
     }
+    if (flags_.max_tokens > INT32_MAX) {  // the same on processors of 32 bits, and in receipts
+      throw UsageError("--n-predict must be at most 2147483647; -1 goes on until the model ends");
+    }
     if (!flags_.receipt.empty()) CheckReceipt();
     tokenizer_.emplace(Tokenizer::Load(path_));
     generation_ = GenerationConfig::Load(path_);
@@ -422,7 +425,8 @@ void AddGenerate(CLI::App& app, Action& action) {
   generate->add_flag("--no-display-prompt", f.hide_prompt, "print the continuation alone");
   generate->add_flag("--json", f.json, "print JSON when done");
   generate->add_flag("--logprobs", f.log_probabilities, "with --json: the log-probability of each generated token");
-  generate->add_option("--receipt", f.receipt, "file to write what invar replay needs to compute this again and compare it");
+  generate->add_option("--receipt", f.receipt, "file to write what invar replay needs to compute this again and compare it")
+      ->check(CLI::Validator(CheckOutput, ""));
   generate->add_flag("-q,--quiet", f.quiet, "nothing on standard error but errors");
   generate->callback([&action, flags] { action = [flags] { return GenerateCommand(*flags).Run(); }; });
 }

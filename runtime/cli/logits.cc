@@ -93,7 +93,8 @@ void AddLogits(CLI::App& app, Action& action) {
   flags->engine.Add(*logits);
   flags->prompt.Add(*logits);
   flags->ids.Add(*logits);
-  logits->add_option("-o,--output", flags->output, "safetensors file for the tensor logits [T, vocab]");
+  logits->add_option("-o,--output", flags->output, "safetensors file for the tensor logits [T, vocab]")
+      ->check(CLI::Validator(CheckOutput, ""));
   logits->add_option("--chunk", flags->chunk, "feed the text in pieces of this many tokens; 0: at once")
       ->check(CLI::Validator(CheckInteger, ""));
   logits->add_option("--batch", flags->batch, "rows of the batch: this text and others of other lengths")

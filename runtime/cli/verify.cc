@@ -219,8 +219,10 @@ void AddVerify(CLI::App& app, Action& action) {
       ->envname("INVAR_ISA");
   verify->add_option("--preset", flags->preset, "how thorough: demo, standard or full");
   verify->add_option("--length", flags->length, "tokens of the built-in text, where neither prompt nor ids are given");
-  verify->add_option("--export", flags->export_to, "file to write the fingerprints to, once all are equal, for --against elsewhere");
-  verify->add_option("--against", flags->against, "file that --export wrote, or - for standard input: compare with it too, on its ids");
+  verify->add_option("--export", flags->export_to, "file to write the fingerprints to, once all are equal, for --against elsewhere")
+      ->check(CLI::Validator(CheckOutput, ""));
+  verify->add_option("--against", flags->against, "file that --export wrote, or - for standard input: compare with it too, on its ids")
+      ->check(CLI::Validator(CheckGiven, ""));
   verify->add_flag("--json", flags->json, "print JSON");
   verify->callback([&action, flags] { action = [flags] { return RunVerify(*flags); }; });
 }

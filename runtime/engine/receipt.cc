@@ -84,7 +84,7 @@ SequenceReceipt ReadSequence(const JsonFields& fields) {
   s.prompt = fields.String("prompt");
   s.request.prompt = NeedIds(fields, "prompt_ids");
   s.request.sampling = ReadSampling(fields.Child("sampling"));
-  s.request.max_tokens = static_cast<size_t>(NeedUnsigned(fields, "max_tokens", 0, SIZE_MAX));
+  s.request.max_tokens = static_cast<size_t>(NeedUnsigned(fields, "max_tokens", 0, INT32_MAX));
   s.request.end_tokens = NeedIds(fields, "end_tokens");
   s.stop = NeedStrings(fields, "stop");
   const std::string reason = NeedString(fields, "finish_reason");

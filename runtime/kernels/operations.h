@@ -1,5 +1,6 @@
 // Whole operations over a team of threads: what a model is assembled from. Each cuts its work along outputs, rows or
-// leaves, never within a chain, and calls kernels; none computes anything itself. A result that shares memory with an
+// leaves, never within a chain, and calls kernels; none computes anything itself but the angles
+// of rope's tables, one multiplication each. A result that shares memory with an
 // operand, other than as said here, is refused: they throw Error.
 #pragma once
 

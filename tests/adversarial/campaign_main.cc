@@ -98,7 +98,6 @@ class Campaign {
       totals.with_oracle += first->second.with_oracle;
       totals.between += first->second.between;
       compared_ += first->second.with_oracle + first->second.between;
-      cases_ = first->first + 1;
       if (!first->second.failure.empty()) {
         std::fputs(first->second.failure.c_str(), stdout);
         failed_ = true;
@@ -134,7 +133,7 @@ class Campaign {
   std::atomic<bool> done_{false};
   std::mutex mutex_;
   std::map<uint64_t, Outcome> waiting_;  // finished, but not all before them are
-  uint64_t counted_ = 0, compared_ = 0, cases_ = 0;
+  uint64_t counted_ = 0, compared_ = 0;
   bool failed_ = false;
   std::map<size_t, Totals> totals_;
 };

@@ -10,11 +10,12 @@ import time
 from builds import ROOT, Failure
 
 TABLE = os.path.join(ROOT, "tests", "fingerprints.json")
-# What a user types; its standard output is a line of the table too. {models}: the folder of bundled models.
+# What a user types; its standard output is a line of the table too. {models}: the folder of bundled models, {data}: tests/data.
 COMMANDS = [
     ["generate", "-m", "{models}/gpt2", "-p", "ROMEO:", "-n", "24"],
     ["generate", "-m", "{models}/qwen3", "--chat", "-p", "What news?", "-n", "12", "--temp", "0.8", "--seed", "7"],
     ["logits", "-m", "{models}/qwen3", "-p", "ROMEO:\nBut soft, what light", "--batch", "3", "--chunk", "4"],
+    ["replay", "{data}/gpt2-receipt.json", "-m", "{models}/gpt2"],
 ]
 
 
@@ -35,15 +36,20 @@ def expected(leg):
     names = set(leg["expect"])
     if "if" in leg:
         with open("/proc/cpuinfo", encoding="utf-8") as f:
-            here = set(next((line for line in f if line.startswith("flags")), "").split())
-        for flag, more in leg["if"].items():
-            if flag in here:
+            here = {word for line in f if line.startswith(("flags", "vendor_id")) for word in line.split()}
+        for wanted, more in leg["if"].items():
+            if here.issuperset(wanted.split()):
                 names.update(more)
     return names
 
 
 def call(command):
-    return subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL)
+    try:
+        return subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=3600)
+    except FileNotFoundError as error:
+        raise Failure(f"{command[0]} is missing; install the package that has it") from error
+    except subprocess.TimeoutExpired as error:
+        raise Failure(f"{shlex.join(command)} did not end within an hour") from error
 
 
 def run_leg(leg, folder, table, write=False):
@@ -67,11 +73,11 @@ def run_leg(leg, folder, table, write=False):
         raise Failure(f"expected {', '.join(sorted(expected(leg) - ran))} to run, but only {', '.join(sorted(ran)) or 'nothing'} did")
     fingerprints = sum(int(line[1]) for line in lines)
     for arguments in COMMANDS:
-        typed = [a.format(models=os.path.join(ROOT, "models")) for a in arguments] + only
+        typed = [a.format(models=os.path.join(ROOT, "models"), data=os.path.join(ROOT, "tests", "data")) for a in arguments] + only
         result = call([*runner, os.path.join(folder, "bin", "invar"), *typed])
         if result.returncode != 0:
             raise Failure(f"invar {shlex.join(typed)} exited with {result.returncode}: {result.stderr.decode(errors='replace')[-2000:]}")
-        name = "command invar " + shlex.join(a.format(models="models") for a in arguments)
+        name = "command invar " + shlex.join(a.format(models="models", data="tests/data") for a in arguments)
         digest = hashlib.sha256(result.stdout).hexdigest()
         if write:
             table.setdefault(name, digest)

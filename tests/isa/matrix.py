@@ -23,7 +23,7 @@ from legs import read_table, run_leg, write_table
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--work", default=os.path.join(ROOT, "build-isa"), help="folder of the builds")
-    parser.add_argument("--only", action="append", default=[], help="legs and builds whose name holds this text")
+    parser.add_argument("--only", action="append", default=[], help="legs whose name holds this text, or of the build of this name")
     parser.add_argument("--ci", action="store_true", help="only the legs that say ci: true")
     parser.add_argument("--list", action="store_true", help="print the legs and stop")
     parser.add_argument("--install", action="store_true", help="install the missing packages (Debian, as root)")
@@ -54,7 +54,7 @@ def main():
     def attempt(leg, folder):
         try:
             ran, fingerprints, values, seconds = run_leg(leg, folder, document["fingerprints"], arguments.write)
-        except Failure as failure:
+        except Exception as failure:  # whatever it is, it is this leg's: a runner that is missing, or does not start
             failures.append(f"{leg['name']}: {failure}")
             print(f"FAILED {leg['name']}: {failure}", flush=True)
             return

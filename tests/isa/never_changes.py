@@ -33,7 +33,7 @@ def earlier_tables(root):
     if not os.path.exists(os.path.join(root, ".git")):
         print("no git history here: compared with the dated tables alone")
         return
-    log = git(root, "log", "--format=%H", "--", TABLE)
+    log = git(root, "log", "--full-history", "--format=%H", "--", TABLE)
     if log.returncode != 0:
         raise SystemExit(f"git's history cannot be read: {log.stderr.strip()}")
     for commit in log.stdout.split():

@@ -1,8 +1,8 @@
 // exp, log, tanh, erfc, sin, cos, correctly rounded to binary32 for every input (docs/numerics.md, section 5).
 //
 // Each function is evaluated in binary64 and then rounded once more to binary32. Every step is one IEEE 754 operation, so
-// the bits do not depend on the vector's width, the processor or the compiler. There are two methods: with + - * / alone,
-// and, on processors that have it, with the fused multiply-add, which is shorter (exp has a third: exp_table-inl.h). A
+// the bits do not depend on the vector's width, the processor or the compiler. There are three methods: with + - * / alone,
+// and, on processors that have it, with the fused multiply-add, which is shorter, and for exp a third (exp_table-inl.h). A
 // correctly rounded function is its own specification, so all of them give the same bits, each by its own proof
 // (docs/functions.md). The binary64 value errs by about one unit of its last place (by a few tens for erfc where x > 2), and
 // 2^29 of these make one unit of binary32: only an argument whose exact result lies about that near to the middle
