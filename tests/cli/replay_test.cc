@@ -67,6 +67,32 @@ const std::vector<Words>& Runs() {
   return runs;
 }
 
+// An unset variable in a script, standard output for a file, more tokens than a machine of 32 bits can count.
+TEST(Receipts, WhatWouldBeLostInSilenceIsRefused) {
+  const Words verify = {"verify", "-m", Qwen3(), "--preset", "demo"}, generate = {"generate", "-m", Gpt2(), "-p", "R", "-n", "2"};
+  const auto refused = [](Words arguments, const Words& more, const Words& words) {
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    ExpectRefused(Invar(arguments), 2, words);
+  };
+  refused(verify, {"--against", ""}, {"--against", "empty"});
+  refused(verify, {"--export", ""}, {"--export", "empty"});
+  refused(verify, {"--export", "-"}, {"--export", "no file"});
+  refused(generate, {"--receipt", ""}, {"--receipt", "empty"});
+  refused(generate, {"--receipt", "-"}, {"--receipt", "no file"});
+  refused({"generate", "-m", Gpt2(), "-p", "R"}, {"-n", "4294967297"}, {"--n-predict", "2147483647"});
+}
+
+TEST(Receipts, AFileKeepsItsPermissions) {
+  const Folder folder;
+  const std::string file = folder / "receipt.json";
+  WriteText(file, "old");
+  const auto mine = fs::perms::owner_read | fs::perms::owner_write;
+  fs::permissions(file, mine);
+  folder.Receipt({"-m", Gpt2(), "-p", "R", "-n", "2"});
+  EXPECT_NE(FileText(file), "old");
+  EXPECT_EQ(fs::status(file).permissions(), mine);
+}
+
 TEST(Receipts, ReplayEqual) {
   const Folder folder;
   const char* reasons[] = {"length", "length", "end", "stop", "length", "length"};

@@ -78,7 +78,26 @@ def self_test(root):
                 found = len(broken(folder)[0])
                 if found != expected:
                     raise SystemExit(f"history {history}: {changed} gave {found} broken lines instead of {expected}")
-    print(f"{2 * len(expectations)} planted tables judged rightly")
+    with tempfile.TemporaryDirectory() as folder:  # a merge that takes the side without the line
+        os.makedirs(os.path.join(folder, "tests", "isa"))
+        commit = ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qam", "t"]
+
+        def step(*commands):
+            for command in commands:
+                if git(folder, *command).returncode != 0:
+                    raise SystemExit(f"git {' '.join(command)} failed")
+
+        write(os.path.join(folder, TABLE), {"kernel a": "11"})
+        step(["init", "-q", "-b", "main"], ["add", "."], commit, ["branch", "side"])
+        write(os.path.join(folder, TABLE), table)
+        step(commit, ["checkout", "-q", "side"])
+        with open(os.path.join(folder, "other"), "w", encoding="utf-8"):
+            step(["add", "."], commit, ["checkout", "-q", "main"])
+        step(["-c", "user.name=t", "-c", "user.email=t@t", "merge", "-q", "--no-commit", "side"],
+             ["checkout", "side", "--", TABLE], commit)
+        if len(broken(folder)[0]) != 1:
+            raise SystemExit("a line that a merge removed was not found")
+    print(f"{2 * len(expectations) + 1} planted tables judged rightly")
 
 
 def main():
