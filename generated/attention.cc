@@ -7,6 +7,7 @@
 #include "invar/simd/lanes-inl.h"
 #include "invar/simd/rows-inl.h"
 #include "invar/simd/storage-inl.h"
+#include "invar/transpose.h"
 #include "invar/tree.h"
 #include "invar/kernels.h"
 #include "invar/simd/highway-inl.h"
@@ -41,49 +42,14 @@ struct Chains {
 HWY_NOINLINE void Chains_1_1(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
-  for (size_t panel = 0; panel < c.panels; panel += 8) {
+  for (size_t panel = 0; panel < c.panels; panel += 1) {
     for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {  // as in matmul
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride + lane;
       float* const y_0 = c.chains + panel * INVAR_PANEL + lane;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
-      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride + lane;
-      float* const y_1 = c.chains + panel_1 * INVAR_PANEL + lane;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_2 = HWY_MIN(panel + 2, c.panels - 1);
-      const float* HWY_RESTRICT w_2 = c.w + panel_2 * c.panel_stride + lane;
-      float* const y_2 = c.chains + panel_2 * INVAR_PANEL + lane;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_3 = HWY_MIN(panel + 3, c.panels - 1);
-      const float* HWY_RESTRICT w_3 = c.w + panel_3 * c.panel_stride + lane;
-      float* const y_3 = c.chains + panel_3 * INVAR_PANEL + lane;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_4 = HWY_MIN(panel + 4, c.panels - 1);
-      const float* HWY_RESTRICT w_4 = c.w + panel_4 * c.panel_stride + lane;
-      float* const y_4 = c.chains + panel_4 * INVAR_PANEL + lane;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_5 = HWY_MIN(panel + 5, c.panels - 1);
-      const float* HWY_RESTRICT w_5 = c.w + panel_5 * c.panel_stride + lane;
-      float* const y_5 = c.chains + panel_5 * INVAR_PANEL + lane;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_6 = HWY_MIN(panel + 6, c.panels - 1);
-      const float* HWY_RESTRICT w_6 = c.w + panel_6 * c.panel_stride + lane;
-      float* const y_6 = c.chains + panel_6 * INVAR_PANEL + lane;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_7 = HWY_MIN(panel + 7, c.panels - 1);
-      const float* HWY_RESTRICT w_7 = c.w + panel_7 * c.panel_stride + lane;
-      float* const y_7 = c.chains + panel_7 * INVAR_PANEL + lane;
       const float* HWY_RESTRICT x = c.x;
-      VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_4_0 = hn::Zero(d), s_0_5_0 = hn::Zero(d), s_0_6_0 = hn::Zero(d), s_0_7_0 = hn::Zero(d);
+      VF s_0_0_0 = hn::Zero(d);
       if (!c.fresh) {
         s_0_0_0 = hn::LoadU(d, y_0);
-        s_0_1_0 = hn::LoadU(d, y_1);
-        s_0_2_0 = hn::LoadU(d, y_2);
-        s_0_3_0 = hn::LoadU(d, y_3);
-        s_0_4_0 = hn::LoadU(d, y_4);
-        s_0_5_0 = hn::LoadU(d, y_5);
-        s_0_6_0 = hn::LoadU(d, y_6);
-        s_0_7_0 = hn::LoadU(d, y_7);
       }
       for (size_t k = 0; k < c.terms; ++k) {
         const VF x_0 = hn::Set(d, x[0]);
@@ -91,52 +57,10 @@ HWY_NOINLINE void Chains_1_1(const Chains& c) {
           const VF w = Storage::Load(d, w_0);
           s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
         }
-        {
-          const VF w = Storage::Load(d, w_1);
-          s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
-        }
-        {
-          const VF w = Storage::Load(d, w_2);
-          s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
-        }
-        {
-          const VF w = Storage::Load(d, w_3);
-          s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
-        }
-        {
-          const VF w = Storage::Load(d, w_4);
-          s_0_4_0 = Fma(d, x_0, w, s_0_4_0);
-        }
-        {
-          const VF w = Storage::Load(d, w_5);
-          s_0_5_0 = Fma(d, x_0, w, s_0_5_0);
-        }
-        {
-          const VF w = Storage::Load(d, w_6);
-          s_0_6_0 = Fma(d, x_0, w, s_0_6_0);
-        }
-        {
-          const VF w = Storage::Load(d, w_7);
-          s_0_7_0 = Fma(d, x_0, w, s_0_7_0);
-        }
         x += 1;
         w_0 += INVAR_PANEL;
-        w_1 += INVAR_PANEL;
-        w_2 += INVAR_PANEL;
-        w_3 += INVAR_PANEL;
-        w_4 += INVAR_PANEL;
-        w_5 += INVAR_PANEL;
-        w_6 += INVAR_PANEL;
-        w_7 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
-      hn::StoreU(s_0_1_0, d, y_1);
-      hn::StoreU(s_0_2_0, d, y_2);
-      hn::StoreU(s_0_3_0, d, y_3);
-      hn::StoreU(s_0_4_0, d, y_4);
-      hn::StoreU(s_0_5_0, d, y_5);
-      hn::StoreU(s_0_6_0, d, y_6);
-      hn::StoreU(s_0_7_0, d, y_7);
     }
   }
 }
@@ -144,46 +68,16 @@ HWY_NOINLINE void Chains_1_1(const Chains& c) {
 HWY_NOINLINE void Chains_2_1(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
-  for (size_t panel = 0; panel < c.panels; panel += 6) {
+  for (size_t panel = 0; panel < c.panels; panel += 1) {
     for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {  // as in matmul
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride + lane;
       float* const y_0 = c.chains + panel * INVAR_PANEL + lane;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
-      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride + lane;
-      float* const y_1 = c.chains + panel_1 * INVAR_PANEL + lane;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_2 = HWY_MIN(panel + 2, c.panels - 1);
-      const float* HWY_RESTRICT w_2 = c.w + panel_2 * c.panel_stride + lane;
-      float* const y_2 = c.chains + panel_2 * INVAR_PANEL + lane;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_3 = HWY_MIN(panel + 3, c.panels - 1);
-      const float* HWY_RESTRICT w_3 = c.w + panel_3 * c.panel_stride + lane;
-      float* const y_3 = c.chains + panel_3 * INVAR_PANEL + lane;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_4 = HWY_MIN(panel + 4, c.panels - 1);
-      const float* HWY_RESTRICT w_4 = c.w + panel_4 * c.panel_stride + lane;
-      float* const y_4 = c.chains + panel_4 * INVAR_PANEL + lane;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_5 = HWY_MIN(panel + 5, c.panels - 1);
-      const float* HWY_RESTRICT w_5 = c.w + panel_5 * c.panel_stride + lane;
-      float* const y_5 = c.chains + panel_5 * INVAR_PANEL + lane;
       const float* HWY_RESTRICT x = c.x;
-      VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_4_0 = hn::Zero(d), s_0_5_0 = hn::Zero(d);
-      VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d), s_1_4_0 = hn::Zero(d), s_1_5_0 = hn::Zero(d);
+      VF s_0_0_0 = hn::Zero(d);
+      VF s_1_0_0 = hn::Zero(d);
       if (!c.fresh) {
         s_0_0_0 = hn::LoadU(d, y_0);
-        s_0_1_0 = hn::LoadU(d, y_1);
-        s_0_2_0 = hn::LoadU(d, y_2);
-        s_0_3_0 = hn::LoadU(d, y_3);
-        s_0_4_0 = hn::LoadU(d, y_4);
-        s_0_5_0 = hn::LoadU(d, y_5);
         s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
-        s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
-        s_1_2_0 = hn::LoadU(d, y_2 + 1 * c.stride);
-        s_1_3_0 = hn::LoadU(d, y_3 + 1 * c.stride);
-        s_1_4_0 = hn::LoadU(d, y_4 + 1 * c.stride);
-        s_1_5_0 = hn::LoadU(d, y_5 + 1 * c.stride);
       }
       for (size_t k = 0; k < c.terms; ++k) {
         const VF x_0 = hn::Set(d, x[0]);
@@ -193,51 +87,11 @@ HWY_NOINLINE void Chains_2_1(const Chains& c) {
           s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
           s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
         }
-        {
-          const VF w = Storage::Load(d, w_1);
-          s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
-          s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
-        }
-        {
-          const VF w = Storage::Load(d, w_2);
-          s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
-          s_1_2_0 = Fma(d, x_1, w, s_1_2_0);
-        }
-        {
-          const VF w = Storage::Load(d, w_3);
-          s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
-          s_1_3_0 = Fma(d, x_1, w, s_1_3_0);
-        }
-        {
-          const VF w = Storage::Load(d, w_4);
-          s_0_4_0 = Fma(d, x_0, w, s_0_4_0);
-          s_1_4_0 = Fma(d, x_1, w, s_1_4_0);
-        }
-        {
-          const VF w = Storage::Load(d, w_5);
-          s_0_5_0 = Fma(d, x_0, w, s_0_5_0);
-          s_1_5_0 = Fma(d, x_1, w, s_1_5_0);
-        }
         x += 2;
         w_0 += INVAR_PANEL;
-        w_1 += INVAR_PANEL;
-        w_2 += INVAR_PANEL;
-        w_3 += INVAR_PANEL;
-        w_4 += INVAR_PANEL;
-        w_5 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
-      hn::StoreU(s_0_1_0, d, y_1);
-      hn::StoreU(s_0_2_0, d, y_2);
-      hn::StoreU(s_0_3_0, d, y_3);
-      hn::StoreU(s_0_4_0, d, y_4);
-      hn::StoreU(s_0_5_0, d, y_5);
       hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
-      hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
-      hn::StoreU(s_1_2_0, d, y_2 + 1 * c.stride);
-      hn::StoreU(s_1_3_0, d, y_3 + 1 * c.stride);
-      hn::StoreU(s_1_4_0, d, y_4 + 1 * c.stride);
-      hn::StoreU(s_1_5_0, d, y_5 + 1 * c.stride);
     }
   }
 }
@@ -245,39 +99,18 @@ HWY_NOINLINE void Chains_2_1(const Chains& c) {
 HWY_NOINLINE void Chains_3_1(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
-  for (size_t panel = 0; panel < c.panels; panel += 4) {
+  for (size_t panel = 0; panel < c.panels; panel += 1) {
     for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {  // as in matmul
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride + lane;
       float* const y_0 = c.chains + panel * INVAR_PANEL + lane;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
-      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride + lane;
-      float* const y_1 = c.chains + panel_1 * INVAR_PANEL + lane;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_2 = HWY_MIN(panel + 2, c.panels - 1);
-      const float* HWY_RESTRICT w_2 = c.w + panel_2 * c.panel_stride + lane;
-      float* const y_2 = c.chains + panel_2 * INVAR_PANEL + lane;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_3 = HWY_MIN(panel + 3, c.panels - 1);
-      const float* HWY_RESTRICT w_3 = c.w + panel_3 * c.panel_stride + lane;
-      float* const y_3 = c.chains + panel_3 * INVAR_PANEL + lane;
       const float* HWY_RESTRICT x = c.x;
-      VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
-      VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
-      VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d);
+      VF s_0_0_0 = hn::Zero(d);
+      VF s_1_0_0 = hn::Zero(d);
+      VF s_2_0_0 = hn::Zero(d);
       if (!c.fresh) {
         s_0_0_0 = hn::LoadU(d, y_0);
-        s_0_1_0 = hn::LoadU(d, y_1);
-        s_0_2_0 = hn::LoadU(d, y_2);
-        s_0_3_0 = hn::LoadU(d, y_3);
         s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
-        s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
-        s_1_2_0 = hn::LoadU(d, y_2 + 1 * c.stride);
-        s_1_3_0 = hn::LoadU(d, y_3 + 1 * c.stride);
         s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
-        s_2_1_0 = hn::LoadU(d, y_1 + 2 * c.stride);
-        s_2_2_0 = hn::LoadU(d, y_2 + 2 * c.stride);
-        s_2_3_0 = hn::LoadU(d, y_3 + 2 * c.stride);
       }
       for (size_t k = 0; k < c.terms; ++k) {
         const VF x_0 = hn::Set(d, x[0]);
@@ -289,42 +122,12 @@ HWY_NOINLINE void Chains_3_1(const Chains& c) {
           s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
           s_2_0_0 = Fma(d, x_2, w, s_2_0_0);
         }
-        {
-          const VF w = Storage::Load(d, w_1);
-          s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
-          s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
-          s_2_1_0 = Fma(d, x_2, w, s_2_1_0);
-        }
-        {
-          const VF w = Storage::Load(d, w_2);
-          s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
-          s_1_2_0 = Fma(d, x_1, w, s_1_2_0);
-          s_2_2_0 = Fma(d, x_2, w, s_2_2_0);
-        }
-        {
-          const VF w = Storage::Load(d, w_3);
-          s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
-          s_1_3_0 = Fma(d, x_1, w, s_1_3_0);
-          s_2_3_0 = Fma(d, x_2, w, s_2_3_0);
-        }
         x += 3;
         w_0 += INVAR_PANEL;
-        w_1 += INVAR_PANEL;
-        w_2 += INVAR_PANEL;
-        w_3 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
-      hn::StoreU(s_0_1_0, d, y_1);
-      hn::StoreU(s_0_2_0, d, y_2);
-      hn::StoreU(s_0_3_0, d, y_3);
       hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
-      hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
-      hn::StoreU(s_1_2_0, d, y_2 + 1 * c.stride);
-      hn::StoreU(s_1_3_0, d, y_3 + 1 * c.stride);
       hn::StoreU(s_2_0_0, d, y_0 + 2 * c.stride);
-      hn::StoreU(s_2_1_0, d, y_1 + 2 * c.stride);
-      hn::StoreU(s_2_2_0, d, y_2 + 2 * c.stride);
-      hn::StoreU(s_2_3_0, d, y_3 + 2 * c.stride);
     }
   }
 }
@@ -332,100 +135,46 @@ HWY_NOINLINE void Chains_3_1(const Chains& c) {
 HWY_NOINLINE void Chains_4_1(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
-  for (size_t panel = 0; panel < c.panels; panel += 4) {
+  for (size_t panel = 0; panel < c.panels; panel += 1) {
     for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {  // as in matmul
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride + lane;
       float* const y_0 = c.chains + panel * INVAR_PANEL + lane;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
-      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride + lane;
-      float* const y_1 = c.chains + panel_1 * INVAR_PANEL + lane;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_2 = HWY_MIN(panel + 2, c.panels - 1);
-      const float* HWY_RESTRICT w_2 = c.w + panel_2 * c.panel_stride + lane;
-      float* const y_2 = c.chains + panel_2 * INVAR_PANEL + lane;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_3 = HWY_MIN(panel + 3, c.panels - 1);
-      const float* HWY_RESTRICT w_3 = c.w + panel_3 * c.panel_stride + lane;
-      float* const y_3 = c.chains + panel_3 * INVAR_PANEL + lane;
       const float* HWY_RESTRICT x = c.x;
-      VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
-      VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
-      VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d);
-      VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d), s_3_2_0 = hn::Zero(d), s_3_3_0 = hn::Zero(d);
+      VF s_0_0_0 = hn::Zero(d);
+      VF s_1_0_0 = hn::Zero(d);
+      VF s_2_0_0 = hn::Zero(d);
+      VF s_3_0_0 = hn::Zero(d);
       if (!c.fresh) {
         s_0_0_0 = hn::LoadU(d, y_0);
-        s_0_1_0 = hn::LoadU(d, y_1);
-        s_0_2_0 = hn::LoadU(d, y_2);
-        s_0_3_0 = hn::LoadU(d, y_3);
         s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
-        s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
-        s_1_2_0 = hn::LoadU(d, y_2 + 1 * c.stride);
-        s_1_3_0 = hn::LoadU(d, y_3 + 1 * c.stride);
         s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
-        s_2_1_0 = hn::LoadU(d, y_1 + 2 * c.stride);
-        s_2_2_0 = hn::LoadU(d, y_2 + 2 * c.stride);
-        s_2_3_0 = hn::LoadU(d, y_3 + 2 * c.stride);
         s_3_0_0 = hn::LoadU(d, y_0 + 3 * c.stride);
-        s_3_1_0 = hn::LoadU(d, y_1 + 3 * c.stride);
-        s_3_2_0 = hn::LoadU(d, y_2 + 3 * c.stride);
-        s_3_3_0 = hn::LoadU(d, y_3 + 3 * c.stride);
       }
       for (size_t k = 0; k < c.terms; ++k) {
         const VF w_0_0 = Storage::Load(d, w_0);
-        const VF w_1_0 = Storage::Load(d, w_1);
-        const VF w_2_0 = Storage::Load(d, w_2);
-        const VF w_3_0 = Storage::Load(d, w_3);
         {
           const VF x_0 = hn::Set(d, x[0]);
           s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-          s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
-          s_0_2_0 = Fma(d, x_0, w_2_0, s_0_2_0);
-          s_0_3_0 = Fma(d, x_0, w_3_0, s_0_3_0);
         }
         {
           const VF x_1 = hn::Set(d, x[1]);
           s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-          s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-          s_1_2_0 = Fma(d, x_1, w_2_0, s_1_2_0);
-          s_1_3_0 = Fma(d, x_1, w_3_0, s_1_3_0);
         }
         {
           const VF x_2 = hn::Set(d, x[2]);
           s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-          s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-          s_2_2_0 = Fma(d, x_2, w_2_0, s_2_2_0);
-          s_2_3_0 = Fma(d, x_2, w_3_0, s_2_3_0);
         }
         {
           const VF x_3 = hn::Set(d, x[3]);
           s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-          s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-          s_3_2_0 = Fma(d, x_3, w_2_0, s_3_2_0);
-          s_3_3_0 = Fma(d, x_3, w_3_0, s_3_3_0);
         }
         x += 4;
         w_0 += INVAR_PANEL;
-        w_1 += INVAR_PANEL;
-        w_2 += INVAR_PANEL;
-        w_3 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
-      hn::StoreU(s_0_1_0, d, y_1);
-      hn::StoreU(s_0_2_0, d, y_2);
-      hn::StoreU(s_0_3_0, d, y_3);
       hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
-      hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
-      hn::StoreU(s_1_2_0, d, y_2 + 1 * c.stride);
-      hn::StoreU(s_1_3_0, d, y_3 + 1 * c.stride);
       hn::StoreU(s_2_0_0, d, y_0 + 2 * c.stride);
-      hn::StoreU(s_2_1_0, d, y_1 + 2 * c.stride);
-      hn::StoreU(s_2_2_0, d, y_2 + 2 * c.stride);
-      hn::StoreU(s_2_3_0, d, y_3 + 2 * c.stride);
       hn::StoreU(s_3_0_0, d, y_0 + 3 * c.stride);
-      hn::StoreU(s_3_1_0, d, y_1 + 3 * c.stride);
-      hn::StoreU(s_3_2_0, d, y_2 + 3 * c.stride);
-      hn::StoreU(s_3_3_0, d, y_3 + 3 * c.stride);
     }
   }
 }
@@ -433,132 +182,61 @@ HWY_NOINLINE void Chains_4_1(const Chains& c) {
 HWY_NOINLINE void Chains_6_1(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
-  for (size_t panel = 0; panel < c.panels; panel += 4) {
+  for (size_t panel = 0; panel < c.panels; panel += 1) {
     for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {  // as in matmul
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride + lane;
       float* const y_0 = c.chains + panel * INVAR_PANEL + lane;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
-      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride + lane;
-      float* const y_1 = c.chains + panel_1 * INVAR_PANEL + lane;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_2 = HWY_MIN(panel + 2, c.panels - 1);
-      const float* HWY_RESTRICT w_2 = c.w + panel_2 * c.panel_stride + lane;
-      float* const y_2 = c.chains + panel_2 * INVAR_PANEL + lane;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_3 = HWY_MIN(panel + 3, c.panels - 1);
-      const float* HWY_RESTRICT w_3 = c.w + panel_3 * c.panel_stride + lane;
-      float* const y_3 = c.chains + panel_3 * INVAR_PANEL + lane;
       const float* HWY_RESTRICT x = c.x;
-      VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
-      VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
-      VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d);
-      VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d), s_3_2_0 = hn::Zero(d), s_3_3_0 = hn::Zero(d);
-      VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d), s_4_2_0 = hn::Zero(d), s_4_3_0 = hn::Zero(d);
-      VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d), s_5_2_0 = hn::Zero(d), s_5_3_0 = hn::Zero(d);
+      VF s_0_0_0 = hn::Zero(d);
+      VF s_1_0_0 = hn::Zero(d);
+      VF s_2_0_0 = hn::Zero(d);
+      VF s_3_0_0 = hn::Zero(d);
+      VF s_4_0_0 = hn::Zero(d);
+      VF s_5_0_0 = hn::Zero(d);
       if (!c.fresh) {
         s_0_0_0 = hn::LoadU(d, y_0);
-        s_0_1_0 = hn::LoadU(d, y_1);
-        s_0_2_0 = hn::LoadU(d, y_2);
-        s_0_3_0 = hn::LoadU(d, y_3);
         s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
-        s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
-        s_1_2_0 = hn::LoadU(d, y_2 + 1 * c.stride);
-        s_1_3_0 = hn::LoadU(d, y_3 + 1 * c.stride);
         s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
-        s_2_1_0 = hn::LoadU(d, y_1 + 2 * c.stride);
-        s_2_2_0 = hn::LoadU(d, y_2 + 2 * c.stride);
-        s_2_3_0 = hn::LoadU(d, y_3 + 2 * c.stride);
         s_3_0_0 = hn::LoadU(d, y_0 + 3 * c.stride);
-        s_3_1_0 = hn::LoadU(d, y_1 + 3 * c.stride);
-        s_3_2_0 = hn::LoadU(d, y_2 + 3 * c.stride);
-        s_3_3_0 = hn::LoadU(d, y_3 + 3 * c.stride);
         s_4_0_0 = hn::LoadU(d, y_0 + 4 * c.stride);
-        s_4_1_0 = hn::LoadU(d, y_1 + 4 * c.stride);
-        s_4_2_0 = hn::LoadU(d, y_2 + 4 * c.stride);
-        s_4_3_0 = hn::LoadU(d, y_3 + 4 * c.stride);
         s_5_0_0 = hn::LoadU(d, y_0 + 5 * c.stride);
-        s_5_1_0 = hn::LoadU(d, y_1 + 5 * c.stride);
-        s_5_2_0 = hn::LoadU(d, y_2 + 5 * c.stride);
-        s_5_3_0 = hn::LoadU(d, y_3 + 5 * c.stride);
       }
       for (size_t k = 0; k < c.terms; ++k) {
         const VF w_0_0 = Storage::Load(d, w_0);
-        const VF w_1_0 = Storage::Load(d, w_1);
-        const VF w_2_0 = Storage::Load(d, w_2);
-        const VF w_3_0 = Storage::Load(d, w_3);
         {
           const VF x_0 = hn::Set(d, x[0]);
           s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-          s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
-          s_0_2_0 = Fma(d, x_0, w_2_0, s_0_2_0);
-          s_0_3_0 = Fma(d, x_0, w_3_0, s_0_3_0);
         }
         {
           const VF x_1 = hn::Set(d, x[1]);
           s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-          s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-          s_1_2_0 = Fma(d, x_1, w_2_0, s_1_2_0);
-          s_1_3_0 = Fma(d, x_1, w_3_0, s_1_3_0);
         }
         {
           const VF x_2 = hn::Set(d, x[2]);
           s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-          s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-          s_2_2_0 = Fma(d, x_2, w_2_0, s_2_2_0);
-          s_2_3_0 = Fma(d, x_2, w_3_0, s_2_3_0);
         }
         {
           const VF x_3 = hn::Set(d, x[3]);
           s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-          s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-          s_3_2_0 = Fma(d, x_3, w_2_0, s_3_2_0);
-          s_3_3_0 = Fma(d, x_3, w_3_0, s_3_3_0);
         }
         {
           const VF x_4 = hn::Set(d, x[4]);
           s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-          s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
-          s_4_2_0 = Fma(d, x_4, w_2_0, s_4_2_0);
-          s_4_3_0 = Fma(d, x_4, w_3_0, s_4_3_0);
         }
         {
           const VF x_5 = hn::Set(d, x[5]);
           s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-          s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
-          s_5_2_0 = Fma(d, x_5, w_2_0, s_5_2_0);
-          s_5_3_0 = Fma(d, x_5, w_3_0, s_5_3_0);
         }
         x += 6;
+        Prefetch(w_0 + 1 * c.panel_stride);
         w_0 += INVAR_PANEL;
-        w_1 += INVAR_PANEL;
-        w_2 += INVAR_PANEL;
-        w_3 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
-      hn::StoreU(s_0_1_0, d, y_1);
-      hn::StoreU(s_0_2_0, d, y_2);
-      hn::StoreU(s_0_3_0, d, y_3);
       hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
-      hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
-      hn::StoreU(s_1_2_0, d, y_2 + 1 * c.stride);
-      hn::StoreU(s_1_3_0, d, y_3 + 1 * c.stride);
       hn::StoreU(s_2_0_0, d, y_0 + 2 * c.stride);
-      hn::StoreU(s_2_1_0, d, y_1 + 2 * c.stride);
-      hn::StoreU(s_2_2_0, d, y_2 + 2 * c.stride);
-      hn::StoreU(s_2_3_0, d, y_3 + 2 * c.stride);
       hn::StoreU(s_3_0_0, d, y_0 + 3 * c.stride);
-      hn::StoreU(s_3_1_0, d, y_1 + 3 * c.stride);
-      hn::StoreU(s_3_2_0, d, y_2 + 3 * c.stride);
-      hn::StoreU(s_3_3_0, d, y_3 + 3 * c.stride);
       hn::StoreU(s_4_0_0, d, y_0 + 4 * c.stride);
-      hn::StoreU(s_4_1_0, d, y_1 + 4 * c.stride);
-      hn::StoreU(s_4_2_0, d, y_2 + 4 * c.stride);
-      hn::StoreU(s_4_3_0, d, y_3 + 4 * c.stride);
       hn::StoreU(s_5_0_0, d, y_0 + 5 * c.stride);
-      hn::StoreU(s_5_1_0, d, y_1 + 5 * c.stride);
-      hn::StoreU(s_5_2_0, d, y_2 + 5 * c.stride);
-      hn::StoreU(s_5_3_0, d, y_3 + 5 * c.stride);
     }
   }
 }
@@ -566,104 +244,75 @@ HWY_NOINLINE void Chains_6_1(const Chains& c) {
 HWY_NOINLINE void Chains_8_1(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
-  for (size_t panel = 0; panel < c.panels; panel += 2) {
+  for (size_t panel = 0; panel < c.panels; panel += 1) {
     for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {  // as in matmul
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride + lane;
       float* const y_0 = c.chains + panel * INVAR_PANEL + lane;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
-      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride + lane;
-      float* const y_1 = c.chains + panel_1 * INVAR_PANEL + lane;
       const float* HWY_RESTRICT x = c.x;
-      VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
-      VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
-      VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
-      VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
-      VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
-      VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
-      VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
-      VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
+      VF s_0_0_0 = hn::Zero(d);
+      VF s_1_0_0 = hn::Zero(d);
+      VF s_2_0_0 = hn::Zero(d);
+      VF s_3_0_0 = hn::Zero(d);
+      VF s_4_0_0 = hn::Zero(d);
+      VF s_5_0_0 = hn::Zero(d);
+      VF s_6_0_0 = hn::Zero(d);
+      VF s_7_0_0 = hn::Zero(d);
       if (!c.fresh) {
         s_0_0_0 = hn::LoadU(d, y_0);
-        s_0_1_0 = hn::LoadU(d, y_1);
         s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
-        s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
         s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
-        s_2_1_0 = hn::LoadU(d, y_1 + 2 * c.stride);
         s_3_0_0 = hn::LoadU(d, y_0 + 3 * c.stride);
-        s_3_1_0 = hn::LoadU(d, y_1 + 3 * c.stride);
         s_4_0_0 = hn::LoadU(d, y_0 + 4 * c.stride);
-        s_4_1_0 = hn::LoadU(d, y_1 + 4 * c.stride);
         s_5_0_0 = hn::LoadU(d, y_0 + 5 * c.stride);
-        s_5_1_0 = hn::LoadU(d, y_1 + 5 * c.stride);
         s_6_0_0 = hn::LoadU(d, y_0 + 6 * c.stride);
-        s_6_1_0 = hn::LoadU(d, y_1 + 6 * c.stride);
         s_7_0_0 = hn::LoadU(d, y_0 + 7 * c.stride);
-        s_7_1_0 = hn::LoadU(d, y_1 + 7 * c.stride);
       }
       for (size_t k = 0; k < c.terms; ++k) {
         const VF w_0_0 = Storage::Load(d, w_0);
-        const VF w_1_0 = Storage::Load(d, w_1);
         {
           const VF x_0 = hn::Set(d, x[0]);
           s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-          s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
         }
         {
           const VF x_1 = hn::Set(d, x[1]);
           s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-          s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
         }
         {
           const VF x_2 = hn::Set(d, x[2]);
           s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-          s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
         }
         {
           const VF x_3 = hn::Set(d, x[3]);
           s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-          s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
         }
         {
           const VF x_4 = hn::Set(d, x[4]);
           s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-          s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
         }
         {
           const VF x_5 = hn::Set(d, x[5]);
           s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-          s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
         }
         {
           const VF x_6 = hn::Set(d, x[6]);
           s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-          s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
         }
         {
           const VF x_7 = hn::Set(d, x[7]);
           s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-          s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
         }
         x += 8;
+        Prefetch(w_0 + 1 * c.panel_stride);
         w_0 += INVAR_PANEL;
-        w_1 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
-      hn::StoreU(s_0_1_0, d, y_1);
       hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
-      hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
       hn::StoreU(s_2_0_0, d, y_0 + 2 * c.stride);
-      hn::StoreU(s_2_1_0, d, y_1 + 2 * c.stride);
       hn::StoreU(s_3_0_0, d, y_0 + 3 * c.stride);
-      hn::StoreU(s_3_1_0, d, y_1 + 3 * c.stride);
       hn::StoreU(s_4_0_0, d, y_0 + 4 * c.stride);
-      hn::StoreU(s_4_1_0, d, y_1 + 4 * c.stride);
       hn::StoreU(s_5_0_0, d, y_0 + 5 * c.stride);
-      hn::StoreU(s_5_1_0, d, y_1 + 5 * c.stride);
       hn::StoreU(s_6_0_0, d, y_0 + 6 * c.stride);
-      hn::StoreU(s_6_1_0, d, y_1 + 6 * c.stride);
       hn::StoreU(s_7_0_0, d, y_0 + 7 * c.stride);
-      hn::StoreU(s_7_1_0, d, y_1 + 7 * c.stride);
     }
   }
 }
@@ -782,7 +431,9 @@ HWY_NOINLINE void Chains_12_1(const Chains& c) {
           s_11_1_0 = Fma(d, x_11, w_1_0, s_11_1_0);
         }
         x += 12;
+        Prefetch(w_0 + 2 * c.panel_stride);
         w_0 += INVAR_PANEL;
+        Prefetch(w_1 + 2 * c.panel_stride);
         w_1 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
@@ -818,45 +469,15 @@ HWY_NOINLINE void Chains_12_1(const Chains& c) {
 HWY_NOINLINE void Chains_1_2(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
-  for (size_t panel = 0; panel < c.panels; panel += 6) {
+  for (size_t panel = 0; panel < c.panels; panel += 1) {
     {
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
       float* const y_0 = c.chains + panel * INVAR_PANEL;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
-      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride;
-      float* const y_1 = c.chains + panel_1 * INVAR_PANEL;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_2 = HWY_MIN(panel + 2, c.panels - 1);
-      const float* HWY_RESTRICT w_2 = c.w + panel_2 * c.panel_stride;
-      float* const y_2 = c.chains + panel_2 * INVAR_PANEL;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_3 = HWY_MIN(panel + 3, c.panels - 1);
-      const float* HWY_RESTRICT w_3 = c.w + panel_3 * c.panel_stride;
-      float* const y_3 = c.chains + panel_3 * INVAR_PANEL;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_4 = HWY_MIN(panel + 4, c.panels - 1);
-      const float* HWY_RESTRICT w_4 = c.w + panel_4 * c.panel_stride;
-      float* const y_4 = c.chains + panel_4 * INVAR_PANEL;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_5 = HWY_MIN(panel + 5, c.panels - 1);
-      const float* HWY_RESTRICT w_5 = c.w + panel_5 * c.panel_stride;
-      float* const y_5 = c.chains + panel_5 * INVAR_PANEL;
       const float* HWY_RESTRICT x = c.x;
-      VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_3_1 = hn::Zero(d), s_0_4_0 = hn::Zero(d), s_0_4_1 = hn::Zero(d), s_0_5_0 = hn::Zero(d), s_0_5_1 = hn::Zero(d);
+      VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d);
       if (!c.fresh) {
         s_0_0_0 = hn::LoadU(d, y_0);
         s_0_0_1 = hn::LoadU(d, y_0 + 1 * lanes);
-        s_0_1_0 = hn::LoadU(d, y_1);
-        s_0_1_1 = hn::LoadU(d, y_1 + 1 * lanes);
-        s_0_2_0 = hn::LoadU(d, y_2);
-        s_0_2_1 = hn::LoadU(d, y_2 + 1 * lanes);
-        s_0_3_0 = hn::LoadU(d, y_3);
-        s_0_3_1 = hn::LoadU(d, y_3 + 1 * lanes);
-        s_0_4_0 = hn::LoadU(d, y_4);
-        s_0_4_1 = hn::LoadU(d, y_4 + 1 * lanes);
-        s_0_5_0 = hn::LoadU(d, y_5);
-        s_0_5_1 = hn::LoadU(d, y_5 + 1 * lanes);
       }
       for (size_t k = 0; k < c.terms; ++k) {
         const VF x_0 = hn::Set(d, x[0]);
@@ -868,66 +489,11 @@ HWY_NOINLINE void Chains_1_2(const Chains& c) {
           const VF w = Storage::Load(d, w_0 + 1 * lanes);
           s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
         }
-        {
-          const VF w = Storage::Load(d, w_1);
-          s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
-        }
-        {
-          const VF w = Storage::Load(d, w_1 + 1 * lanes);
-          s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
-        }
-        {
-          const VF w = Storage::Load(d, w_2);
-          s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
-        }
-        {
-          const VF w = Storage::Load(d, w_2 + 1 * lanes);
-          s_0_2_1 = Fma(d, x_0, w, s_0_2_1);
-        }
-        {
-          const VF w = Storage::Load(d, w_3);
-          s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
-        }
-        {
-          const VF w = Storage::Load(d, w_3 + 1 * lanes);
-          s_0_3_1 = Fma(d, x_0, w, s_0_3_1);
-        }
-        {
-          const VF w = Storage::Load(d, w_4);
-          s_0_4_0 = Fma(d, x_0, w, s_0_4_0);
-        }
-        {
-          const VF w = Storage::Load(d, w_4 + 1 * lanes);
-          s_0_4_1 = Fma(d, x_0, w, s_0_4_1);
-        }
-        {
-          const VF w = Storage::Load(d, w_5);
-          s_0_5_0 = Fma(d, x_0, w, s_0_5_0);
-        }
-        {
-          const VF w = Storage::Load(d, w_5 + 1 * lanes);
-          s_0_5_1 = Fma(d, x_0, w, s_0_5_1);
-        }
         x += 1;
         w_0 += INVAR_PANEL;
-        w_1 += INVAR_PANEL;
-        w_2 += INVAR_PANEL;
-        w_3 += INVAR_PANEL;
-        w_4 += INVAR_PANEL;
-        w_5 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
-      hn::StoreU(s_0_1_0, d, y_1);
-      hn::StoreU(s_0_1_1, d, y_1 + 1 * lanes);
-      hn::StoreU(s_0_2_0, d, y_2);
-      hn::StoreU(s_0_2_1, d, y_2 + 1 * lanes);
-      hn::StoreU(s_0_3_0, d, y_3);
-      hn::StoreU(s_0_3_1, d, y_3 + 1 * lanes);
-      hn::StoreU(s_0_4_0, d, y_4);
-      hn::StoreU(s_0_4_1, d, y_4 + 1 * lanes);
-      hn::StoreU(s_0_5_0, d, y_5);
-      hn::StoreU(s_0_5_1, d, y_5 + 1 * lanes);
     }
   }
 }
@@ -935,34 +501,18 @@ HWY_NOINLINE void Chains_1_2(const Chains& c) {
 HWY_NOINLINE void Chains_2_2(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
-  for (size_t panel = 0; panel < c.panels; panel += 3) {
+  for (size_t panel = 0; panel < c.panels; panel += 1) {
     {
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
       float* const y_0 = c.chains + panel * INVAR_PANEL;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
-      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride;
-      float* const y_1 = c.chains + panel_1 * INVAR_PANEL;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_2 = HWY_MIN(panel + 2, c.panels - 1);
-      const float* HWY_RESTRICT w_2 = c.w + panel_2 * c.panel_stride;
-      float* const y_2 = c.chains + panel_2 * INVAR_PANEL;
       const float* HWY_RESTRICT x = c.x;
-      VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d);
-      VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_2_1 = hn::Zero(d);
+      VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d);
+      VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d);
       if (!c.fresh) {
         s_0_0_0 = hn::LoadU(d, y_0);
         s_0_0_1 = hn::LoadU(d, y_0 + 1 * lanes);
-        s_0_1_0 = hn::LoadU(d, y_1);
-        s_0_1_1 = hn::LoadU(d, y_1 + 1 * lanes);
-        s_0_2_0 = hn::LoadU(d, y_2);
-        s_0_2_1 = hn::LoadU(d, y_2 + 1 * lanes);
         s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
         s_1_0_1 = hn::LoadU(d, y_0 + 1 * c.stride + 1 * lanes);
-        s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
-        s_1_1_1 = hn::LoadU(d, y_1 + 1 * c.stride + 1 * lanes);
-        s_1_2_0 = hn::LoadU(d, y_2 + 1 * c.stride);
-        s_1_2_1 = hn::LoadU(d, y_2 + 1 * c.stride + 1 * lanes);
       }
       for (size_t k = 0; k < c.terms; ++k) {
         const VF x_0 = hn::Set(d, x[0]);
@@ -977,43 +527,13 @@ HWY_NOINLINE void Chains_2_2(const Chains& c) {
           s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
           s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
         }
-        {
-          const VF w = Storage::Load(d, w_1);
-          s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
-          s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
-        }
-        {
-          const VF w = Storage::Load(d, w_1 + 1 * lanes);
-          s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
-          s_1_1_1 = Fma(d, x_1, w, s_1_1_1);
-        }
-        {
-          const VF w = Storage::Load(d, w_2);
-          s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
-          s_1_2_0 = Fma(d, x_1, w, s_1_2_0);
-        }
-        {
-          const VF w = Storage::Load(d, w_2 + 1 * lanes);
-          s_0_2_1 = Fma(d, x_0, w, s_0_2_1);
-          s_1_2_1 = Fma(d, x_1, w, s_1_2_1);
-        }
         x += 2;
         w_0 += INVAR_PANEL;
-        w_1 += INVAR_PANEL;
-        w_2 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
-      hn::StoreU(s_0_1_0, d, y_1);
-      hn::StoreU(s_0_1_1, d, y_1 + 1 * lanes);
-      hn::StoreU(s_0_2_0, d, y_2);
-      hn::StoreU(s_0_2_1, d, y_2 + 1 * lanes);
       hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
       hn::StoreU(s_1_0_1, d, y_0 + 1 * c.stride + 1 * lanes);
-      hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
-      hn::StoreU(s_1_1_1, d, y_1 + 1 * c.stride + 1 * lanes);
-      hn::StoreU(s_1_2_0, d, y_2 + 1 * c.stride);
-      hn::StoreU(s_1_2_1, d, y_2 + 1 * c.stride + 1 * lanes);
     }
   }
 }
@@ -1021,31 +541,21 @@ HWY_NOINLINE void Chains_2_2(const Chains& c) {
 HWY_NOINLINE void Chains_3_2(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
-  for (size_t panel = 0; panel < c.panels; panel += 2) {
+  for (size_t panel = 0; panel < c.panels; panel += 1) {
     {
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
       float* const y_0 = c.chains + panel * INVAR_PANEL;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
-      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride;
-      float* const y_1 = c.chains + panel_1 * INVAR_PANEL;
       const float* HWY_RESTRICT x = c.x;
-      VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
-      VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d);
-      VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_1_1 = hn::Zero(d);
+      VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d);
+      VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d);
+      VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d);
       if (!c.fresh) {
         s_0_0_0 = hn::LoadU(d, y_0);
         s_0_0_1 = hn::LoadU(d, y_0 + 1 * lanes);
-        s_0_1_0 = hn::LoadU(d, y_1);
-        s_0_1_1 = hn::LoadU(d, y_1 + 1 * lanes);
         s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
         s_1_0_1 = hn::LoadU(d, y_0 + 1 * c.stride + 1 * lanes);
-        s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
-        s_1_1_1 = hn::LoadU(d, y_1 + 1 * c.stride + 1 * lanes);
         s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
         s_2_0_1 = hn::LoadU(d, y_0 + 2 * c.stride + 1 * lanes);
-        s_2_1_0 = hn::LoadU(d, y_1 + 2 * c.stride);
-        s_2_1_1 = hn::LoadU(d, y_1 + 2 * c.stride + 1 * lanes);
       }
       for (size_t k = 0; k < c.terms; ++k) {
         const VF x_0 = hn::Set(d, x[0]);
@@ -1063,34 +573,15 @@ HWY_NOINLINE void Chains_3_2(const Chains& c) {
           s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
           s_2_0_1 = Fma(d, x_2, w, s_2_0_1);
         }
-        {
-          const VF w = Storage::Load(d, w_1);
-          s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
-          s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
-          s_2_1_0 = Fma(d, x_2, w, s_2_1_0);
-        }
-        {
-          const VF w = Storage::Load(d, w_1 + 1 * lanes);
-          s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
-          s_1_1_1 = Fma(d, x_1, w, s_1_1_1);
-          s_2_1_1 = Fma(d, x_2, w, s_2_1_1);
-        }
         x += 3;
         w_0 += INVAR_PANEL;
-        w_1 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
-      hn::StoreU(s_0_1_0, d, y_1);
-      hn::StoreU(s_0_1_1, d, y_1 + 1 * lanes);
       hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
       hn::StoreU(s_1_0_1, d, y_0 + 1 * c.stride + 1 * lanes);
-      hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
-      hn::StoreU(s_1_1_1, d, y_1 + 1 * c.stride + 1 * lanes);
       hn::StoreU(s_2_0_0, d, y_0 + 2 * c.stride);
       hn::StoreU(s_2_0_1, d, y_0 + 2 * c.stride + 1 * lanes);
-      hn::StoreU(s_2_1_0, d, y_1 + 2 * c.stride);
-      hn::StoreU(s_2_1_1, d, y_1 + 2 * c.stride + 1 * lanes);
     }
   }
 }
@@ -1217,6 +708,7 @@ HWY_NOINLINE void Chains_6_2(const Chains& c) {
           s_5_0_1 = Fma(d, x_5, w_0_1, s_5_0_1);
         }
         x += 6;
+        Prefetch(w_0 + 1 * c.panel_stride);
         w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
@@ -1240,25 +732,17 @@ HWY_NOINLINE void Chains_6_2(const Chains& c) {
 HWY_NOINLINE void Chains_1_4(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
-  for (size_t panel = 0; panel < c.panels; panel += 2) {
+  for (size_t panel = 0; panel < c.panels; panel += 1) {
     {
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
       float* const y_0 = c.chains + panel * INVAR_PANEL;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
-      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride;
-      float* const y_1 = c.chains + panel_1 * INVAR_PANEL;
       const float* HWY_RESTRICT x = c.x;
-      VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_1_2 = hn::Zero(d), s_0_1_3 = hn::Zero(d);
+      VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
       if (!c.fresh) {
         s_0_0_0 = hn::LoadU(d, y_0);
         s_0_0_1 = hn::LoadU(d, y_0 + 1 * lanes);
         s_0_0_2 = hn::LoadU(d, y_0 + 2 * lanes);
         s_0_0_3 = hn::LoadU(d, y_0 + 3 * lanes);
-        s_0_1_0 = hn::LoadU(d, y_1);
-        s_0_1_1 = hn::LoadU(d, y_1 + 1 * lanes);
-        s_0_1_2 = hn::LoadU(d, y_1 + 2 * lanes);
-        s_0_1_3 = hn::LoadU(d, y_1 + 3 * lanes);
       }
       for (size_t k = 0; k < c.terms; ++k) {
         const VF x_0 = hn::Set(d, x[0]);
@@ -1278,34 +762,13 @@ HWY_NOINLINE void Chains_1_4(const Chains& c) {
           const VF w = Storage::Load(d, w_0 + 3 * lanes);
           s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
         }
-        {
-          const VF w = Storage::Load(d, w_1);
-          s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
-        }
-        {
-          const VF w = Storage::Load(d, w_1 + 1 * lanes);
-          s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
-        }
-        {
-          const VF w = Storage::Load(d, w_1 + 2 * lanes);
-          s_0_1_2 = Fma(d, x_0, w, s_0_1_2);
-        }
-        {
-          const VF w = Storage::Load(d, w_1 + 3 * lanes);
-          s_0_1_3 = Fma(d, x_0, w, s_0_1_3);
-        }
         x += 1;
         w_0 += INVAR_PANEL;
-        w_1 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
       hn::StoreU(s_0_0_2, d, y_0 + 2 * lanes);
       hn::StoreU(s_0_0_3, d, y_0 + 3 * lanes);
-      hn::StoreU(s_0_1_0, d, y_1);
-      hn::StoreU(s_0_1_1, d, y_1 + 1 * lanes);
-      hn::StoreU(s_0_1_2, d, y_1 + 2 * lanes);
-      hn::StoreU(s_0_1_3, d, y_1 + 3 * lanes);
     }
   }
 }

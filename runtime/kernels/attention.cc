@@ -12,7 +12,7 @@ namespace {
 size_t CeilDiv(size_t a, size_t b) { return (a + b - 1) / b; }
 
 // Query rows of one task, at most: enough that a leaf's keys and values are read from cache again and again.
-constexpr size_t kMostRows = 48;
+constexpr size_t kMostRows = 96;
 
 // Nodes that the binary counter over leaves can hold: one for each level, and one at work.
 constexpr size_t kMostNodes = 40;

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "invar/kernels.h"
+#include "invar/transpose.h"
 
 namespace {
 
@@ -60,11 +61,7 @@ void invar_pack_panels(invar_type type, uint64_t n, uint64_t k, const void* w, i
 }
 
 void invar_pack_rows(uint64_t rows, uint64_t k, const float* x, int64_t stride, float* dst) {
-  if (rows == 0 || k == 0) return;
-  const Eigen::Index m = static_cast<Eigen::Index>(rows), depth = static_cast<Eigen::Index>(k);
-  const Eigen::Map<const Matrix<uint32_t>, Eigen::Unaligned, Strides> source(reinterpret_cast<const uint32_t*>(x), m,
-                                                                              depth, Strides(stride, 1));
-  Eigen::Map<Matrix<uint32_t>>(reinterpret_cast<uint32_t*>(dst), depth, m) = source.transpose();
+  invar::TransposeRows(rows, k, x, static_cast<ptrdiff_t>(stride), dst);
 }
 
 uint64_t invar_attention_workspace(uint64_t rows, uint64_t d) {

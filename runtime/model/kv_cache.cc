@@ -1,8 +1,5 @@
 #include "runtime/model/kv_cache.h"
 
-#include <cstdlib>
-#include <new>
-
 #include "runtime/base/memory.h"
 
 namespace invar {
@@ -15,8 +12,6 @@ size_t ValueFloats(size_t kv_heads, size_t d) {
 }
 
 }  // namespace
-
-void KvCache::Free::operator()(float* p) const { std::free(p); }
 
 KvCache::KvCache(size_t layers, size_t kv_heads, size_t d) : kv_heads_(kv_heads), d_(d), blocks_(layers) {}
 
@@ -35,11 +30,11 @@ void KvCache::Reserve(size_t length) {
   const size_t keys = KeyFloats(kv_heads_, d_), values = ValueFloats(kv_heads_, d_);
   for (std::vector<KvBlock>& layer : blocks_) {
     while (layer.size() < leaves) {
-      // calloc: a fresh mapping is zero without being touched. Kernels read whole panels of positions, so what lies
-      // beyond the last must be readable, whatever it holds.
-      std::unique_ptr<float, Free> block(static_cast<float*>(std::calloc(keys + values, sizeof(float))));
-      if (block == nullptr) throw std::bad_alloc();
-      layer.push_back({block.get(), block.get() + keys});
+      // Kernels read whole panels of positions: what lies beyond the last is zero. A short text touches a small part of
+      // its first leaf, and pays for no more; with the second, decoding begins to wait for page tables.
+      Pages block = AllocatePages((keys + values) * sizeof(float), !layer.empty());
+      float* const at = static_cast<float*>(block.get());
+      layer.push_back({at, at + keys});
       allocations_.push_back(std::move(block));
     }
   }

@@ -6,9 +6,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
+#include "runtime/base/pages.h"
 #include "runtime/kernels/operations.h"
 
 namespace invar {
@@ -37,13 +37,10 @@ class KvCache {
   size_t bytes() const;
 
  private:
-  struct Free {
-    void operator()(float* p) const;
-  };
   size_t kv_heads_, d_;
   size_t length_ = 0;
-  std::vector<std::vector<KvBlock>> blocks_;              // [layer][leaf]
-  std::vector<std::unique_ptr<float, Free>> allocations_;  // one for each leaf of each layer
+  std::vector<std::vector<KvBlock>> blocks_;  // [layer][leaf]
+  std::vector<Pages> allocations_;                  // one for each leaf of each layer
 };
 
 }  // namespace invar

@@ -53,8 +53,6 @@ HWY_INLINE void LeafTile(const invar_attention_leaf_args& a, size_t first, size_
   size_t begin = INVAR_LEAF, end = 0;                 // seen by some row
   size_t common_begin = 0, common_end = INVAR_LEAF;   // seen by every row
   for (size_t r = 0; r < rows; ++r) {
-    const float* row = a.q + static_cast<ptrdiff_t>(first + r) * a.q_stride;
-    for (size_t i = 0; i < a.d; ++i) q[i * rows + r] = row[i];
     const size_t b = a.begin[first + r], e = a.end[first + r];
     common_begin = HWY_MAX(common_begin, b);
     common_end = HWY_MIN(common_end, e);
@@ -64,6 +62,7 @@ HWY_INLINE void LeafTile(const invar_attention_leaf_args& a, size_t first, size_
     }
   }
   if (begin >= end) return;
+  TransposeRows(rows, a.d, a.q + static_cast<ptrdiff_t>(first) * a.q_stride, static_cast<ptrdiff_t>(a.q_stride), q);
 
   const size_t panel_begin = begin / INVAR_PANEL;
   const size_t panel_end = (end + INVAR_PANEL - 1) / INVAR_PANEL;
@@ -99,11 +98,7 @@ HWY_INLINE void LeafTile(const invar_attention_leaf_args& a, size_t first, size_
   // end (the causal diagonal, a window's edge) through a tile of one row, which continues the same chains.
   const size_t panel_stride = INVAR_LEAF * INVAR_PANEL;
   const bool together = rows > 1 && common_begin < common_end;
-  if (together) {
-    for (size_t j = common_begin; j < common_end; ++j) {
-      for (size_t r = 0; r < rows; ++r) p[(j - common_begin) * rows + r] = s[r * INVAR_LEAF + j];
-    }
-  }
+  if (together) TransposeRows(rows, common_end - common_begin, s + common_begin, INVAR_LEAF, p);
   const auto alone = [&](size_t r, size_t from, size_t to, bool fresh) {
     if (from < to) {
       RunChains(1, {to - from, s + r * INVAR_LEAF + from, a.values + from * INVAR_PANEL, panel_stride, d_panels,

@@ -68,6 +68,13 @@ using DD = hn::CappedTag<double, 8>;
 #endif
 using DH = hn::Rebind<float, DD>;
 
+// Asks for the cache line at p, which may lie anywhere: what is to be read soon, but not next.
+HWY_INLINE void Prefetch(const void* p) {
+#if defined(__GNUC__)
+  __builtin_prefetch(p, 0, 2);
+#endif
+}
+
 // binary64 to binary32, rounded to nearest even, overflow to infinity. Highway before 1.1 clamps overflow to the greatest
 // finite number on the targets without vectors.
 template <class D64>
