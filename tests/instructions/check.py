@@ -64,7 +64,8 @@ def count(build_folder):
         raise Wrong(f"{program} is not there: ./run count-instructions builds it")
     valgrind = shutil.which("valgrind")
     if valgrind is None:
-        raise Wrong("valgrind is not installed: ./run count-instructions installs it (Debian: the package valgrind)")
+        raise Wrong("counting needs valgrind, which is not installed (Debian: the package valgrind; ./run count-instructions installs "
+                    "it where there is one)")
     # Nothing of the caller's environment reaches the program or valgrind; symbols are resolved before anything is counted.
     environment = {"PATH": os.environ.get("PATH", ""), "LD_BIND_NOW": "1"}
     if "LD_LIBRARY_PATH" in os.environ:
@@ -126,12 +127,20 @@ def differences(table, counted):
     return found, greatest
 
 
+def table_file():
+    try:
+        with open(TABLE, encoding="utf-8") as f:
+            return f.read()
+    except FileNotFoundError:
+        raise Wrong(f"{TABLE_NAME} is not there; {WRITE} writes it") from None
+
+
 def check(text, build, counted):
     """Prints what was found; returns the exit status. `text`: the table's."""
     table_build, table = read_table(text)
     if table_build != build:
-        raise Wrong(f"{TABLE_NAME} counts instructions of another compiler ({table_build}) than this build's ({build}), so "
-                    "nothing can be compared; --list prints this build's counts")
+        raise Wrong(f"{TABLE_NAME} has the counts of another compiler or other flags ({table_build}) than this build's "
+                    f"({build}), so nothing can be compared; --list prints this build's counts")
     found, (change, name) = differences(table, counted)
     for line in found:
         print(line)
@@ -185,8 +194,7 @@ def self_test():
             failed.append(f"{what} was accepted")
         except Wrong:
             pass
-    with open(TABLE, encoding="utf-8") as f:
-        committed_build, committed = read_table(f.read())
+    committed_build, committed = read_table(table_file())
     if not committed or "g++ " not in committed_build:
         failed.append(f"{TABLE_NAME} is empty, or of another compiler than g++: {committed_build}")
     for line in failed:
@@ -196,16 +204,15 @@ def self_test():
 
 
 def main(arguments):
-    if arguments == ["--self-test"]:
-        return self_test()
-    if not arguments or arguments[0].startswith("-") or arguments[1:] not in ([], ["--write"], ["--list"]):
+    if arguments != ["--self-test"] and (not arguments or arguments[0].startswith("-") or
+                                         arguments[1:] not in ([], ["--write"], ["--list"])):
         print(__doc__, file=sys.stderr)
         return 2
     try:
+        if arguments == ["--self-test"]:
+            return self_test()
         if not arguments[1:]:
-            with open(TABLE, encoding="utf-8") as f:
-                text = f.read()
-            return check(text, *count(arguments[0]))
+            return check(table_file(), *count(arguments[0]))
         written = table_text(*count(arguments[0]))
         if arguments[1] == "--list":
             print(written, end="")
@@ -214,8 +221,6 @@ def main(arguments):
                 f.write(written)
             print(f"wrote {TABLE_NAME}")
         return 0
-    except FileNotFoundError as e:
-        print(f"count-instructions: {e.filename}: not there; {WRITE} writes it", file=sys.stderr)
     except Wrong as e:
         print(f"count-instructions: {e}", file=sys.stderr)
     return 1
