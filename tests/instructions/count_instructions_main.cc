@@ -26,7 +26,7 @@ namespace {
 using invar::bench::KernelCall;
 using invar::bench::KernelShape;
 
-// Valgrind 3.19 to 3.24 know nothing beyond AVX2.
+// The rest is AVX-512, which valgrind (3.19) does not know.
 bool Counted(const invar_kernel& kernel) { return std::string_view(kernel.isa).substr(0, 4) != "AVX3"; }
 
 std::string Build() {
