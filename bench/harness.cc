@@ -53,27 +53,11 @@ const char* TypeName(invar_type type) {
   return type == INVAR_F32 ? "f32" : type == INVAR_BF16 ? "bf16" : "f16";
 }
 
-std::vector<float> Values(size_t count, float low, float high, uint32_t seed) {
-  std::vector<float> values(count);
-  uint32_t state = seed * 2654435761u + 1;
-  for (float& v : values) {
-    state = state * 1664525u + 1013904223u;
-    v = low + (high - low) * (static_cast<float>(state >> 8) + 0.5f) * 0x1p-24f;
-  }
-  return values;
-}
-
 // Declared in the header by name alone, so that only this file needs the runtime's allocator.
 class ColdMemory {
  public:
   explicit ColdMemory(size_t bytes) : data_(static_cast<uint16_t*>(arena_.Allocate(bytes))) {
-    // Every half word is a small number as bfloat16 and as binary16, and so is every whole word as binary32: one fill
-    // serves all storage types, and no subnormal or NaN slows a processor down.
-    uint32_t state = 1;
-    for (size_t i = 0; i < bytes / 2; ++i) {
-      state = state * 1664525u + 1013904223u;
-      data_[i] = static_cast<uint16_t>(0x3C00u | (state >> 24) | (state >> 8 & 0x8000u));
-    }
+    FillWeights(data_, bytes / 2);
   }
   const char* data() const { return reinterpret_cast<const char*>(data_); }
 

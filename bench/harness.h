@@ -15,6 +15,7 @@
 #include <benchmark/benchmark.h>
 
 #include "bench/ceilings.h"
+#include "bench/kernel_calls.h"
 #include "invar/kernels.h"
 #include "runtime/kernels/operations.h"
 #include "runtime/kernels/thread_pool.h"
@@ -76,10 +77,6 @@ void Register(const std::string& name, std::function<void(benchmark::State&)> bo
 ThreadPool& PoolOf(int threads);
 
 const char* TypeName(invar_type type);
-constexpr size_t TypeSize(invar_type type) { return type == INVAR_F32 ? 4 : 2; }
-
-// `count` floats in (low, high), always the same.
-std::vector<float> Values(size_t count, float low, float high, uint32_t seed = 1);
 
 // Weights of any storage type, more of them than any cache holds. Each call of Next gives `bytes` that have not been
 // touched for longest, so an operation that asks before every call finds its weights in memory, as a model does whose

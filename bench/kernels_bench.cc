@@ -7,228 +7,20 @@
 #include <vector>
 
 #include "bench/harness.h"
+#include "bench/kernel_calls.h"
 
 namespace invar::bench {
 namespace {
 
-struct Shape {
-  std::string name;
-  size_t rows = 1, n = 0, k = 0, step = 1;
-};
-
-std::string NameOf(const invar_kernel& kernel) {
-  return std::string(kernel.operation) + "/" + kernel.type + "/" + kernel.tile + "/" + kernel.isa;
-}
-
-invar_type TypeOf(const invar_kernel& kernel) {
-  const std::string type = kernel.type;
-  return type == "bf16" ? INVAR_BF16 : type == "f16" ? INVAR_F16 : INVAR_F32;
-}
-
-// The shapes of a family, most telling first: with --quick it is the only one.
-std::vector<Shape> ShapesOf(const invar_kernel& kernel) {
-  const auto rows_by_n = [](size_t rows, size_t n) {
-    return Shape{"rows:" + std::to_string(rows) + "/n:" + std::to_string(n), rows, n};
-  };
-  switch (kernel.family) {
-    case INVAR_FAMILY_MATMUL:
-      return {{"k:1024", 1, 0, 1024}, {"k:768", 1, 0, 768}, {"k:3072", 1, 0, 3072}};
-    case INVAR_FAMILY_MAP:
-      return {{"n:4096", 1, 4096}};
-    case INVAR_FAMILY_ROWS:
-      return {rows_by_n(16, 1024), rows_by_n(1, 151936)};
-    case INVAR_FAMILY_REDUCE:
-      return {{"n:1024", 1, 1024}, {"n:151936", 1, 151936}};
-    case INVAR_FAMILY_ROPE:
-      return {rows_by_n(16, 128)};
-    case INVAR_FAMILY_EMBEDDING:
-      return {{"n:1024/step:1", 1, 1024, 0, 1}, {"n:1024/step:16", 1, 1024, 0, 16}};
-    case INVAR_FAMILY_ATTENTION_LEAF:
-      return {rows_by_n(48, 128), rows_by_n(48, 64), rows_by_n(2, 128), rows_by_n(1, 64)};
-    case INVAR_FAMILY_ATTENTION_MERGE:
-    case INVAR_FAMILY_ATTENTION_FINISH:
-      return {rows_by_n(48, 128)};
-  }
-  return {{"unknown"}};
-}
-
-// Panels that the kernel passes over in one call: a block of weights as the whole operation cuts it (operations.cc), which
-// stays in the second-level cache.
-Work Matmul(const invar_kernel& kernel, const Shape& shape) {
-  const size_t panel_bytes = shape.k * INVAR_PANEL * TypeSize(TypeOf(kernel));
-  const size_t panels = std::max<size_t>(1, 192 * 1024 / panel_bytes / kernel.panels) * kernel.panels;
-  const size_t n = panels * INVAR_PANEL;
-  const void* weights = TheWeights().Next(panels * panel_bytes);
+Work WorkOf(const invar_kernel& kernel, const KernelShape& shape) {
+  KernelCall made = CallOf(kernel, shape, [](size_t bytes) { return TheWeights().Next(bytes); });
   Work work;
-  work.flops = 2.0 * static_cast<double>(kernel.rows * n * shape.k);
-  work.bytes = static_cast<double>(panels * panel_bytes);
-  work.call = [&kernel, shape, panels, n, weights, x = Values(kernel.rows * shape.k, -1, 1),
-               y = std::vector<float>(kernel.rows * n)](Team&) mutable {
-    invar_matmul_args args = {};
-    args.k = shape.k;
-    args.n = n;
-    args.panel_end = panels;
-    args.lhs = x.data();
-    args.rhs = weights;
-    args.dst = y.data();
-    args.dst_stride = static_cast<int64_t>(n);
-    kernel.call.matmul(&args);
-  };
+  work.isa = kernel.isa;
+  work.flops = made.flops;
+  work.bytes = made.bytes;
+  work.elements = made.elements;
+  work.call = [call = std::move(made.call)](Team&) { call(); };
   return work;
-}
-
-Work Map(const invar_kernel& kernel, const Shape& shape) {
-  Work work;
-  work.elements = static_cast<double>(shape.n);
-  work.bytes = 4.0 * work.elements * (kernel.operands + 1);
-  work.call = [&kernel, x = Values(shape.n, 0.01f, 8), z = Values(shape.n, -1, 1, 2),
-               y = std::vector<float>(shape.n)](Team&) mutable {
-    const invar_map_args args = {x.size(), x.data(), z.data(), y.data()};
-    kernel.call.map(&args);
-  };
-  return work;
-}
-
-Work RowWise(const invar_kernel& kernel, const Shape& shape) {
-  Work work;
-  work.elements = static_cast<double>(shape.rows * shape.n);
-  work.call = [&kernel, shape, x = Values(shape.rows * shape.n, -8, 8), gain = Values(shape.n, 0.5f, 1.5f, 2),
-               bias = Values(shape.n, -1, 1, 3), y = std::vector<float>(shape.rows * shape.n)](Team&) mutable {
-    const int64_t stride = static_cast<int64_t>(shape.n);
-    const invar_rows_args args = {shape.rows,  shape.n, x.data(), stride, gain.data(),
-                                  bias.data(), 1e-5f,   y.data(), stride};
-    kernel.call.rows_(&args);
-  };
-  return work;
-}
-
-Work Reduce(const invar_kernel& kernel, const Shape& shape) {
-  Work work;
-  work.elements = static_cast<double>(shape.n);
-  work.bytes = 4.0 * work.elements * kernel.operands;
-  work.call = [&kernel, x = Values(shape.n, -1, 1), z = Values(shape.n, -1, 1, 2)](Team&) {
-    float value;
-    int64_t index;
-    const invar_reduce_args args = {x.size(), x.data(), z.data(), &value, &index};
-    kernel.call.reduce(&args);
-  };
-  return work;
-}
-
-Work Rope(const invar_kernel& kernel, const Shape& shape) {
-  constexpr size_t kHeads = 16;
-  const size_t width = kHeads * shape.n;
-  Work work;
-  work.elements = static_cast<double>(shape.rows * width);
-  // In place, again and again: the angles are those of a rotation, so that nothing grows.
-  work.call = [&kernel, shape, width, x = Values(shape.rows * width, -1, 1),
-               cosine = std::vector<float>(shape.rows * shape.n / 2, 0.6f),
-               sine = std::vector<float>(shape.rows * shape.n / 2, 0.8f)](Team&) mutable {
-    const invar_rope_args args = {shape.rows,
-                                  kHeads,
-                                  shape.n,
-                                  x.data(),
-                                  static_cast<int64_t>(width),
-                                  static_cast<int64_t>(shape.n),
-                                  cosine.data(),
-                                  sine.data(),
-                                  0};
-    kernel.call.rope(&args);
-  };
-  return work;
-}
-
-Work Embedding(const invar_kernel& kernel, const Shape& shape) {
-  Work work;
-  work.elements = static_cast<double>(shape.n);
-  const void* table = TheWeights().Next(shape.n * shape.step * TypeSize(TypeOf(kernel)));
-  work.call = [&kernel, shape, table, position = Values(shape.n, -1, 1), y = std::vector<float>(shape.n)](Team&) mutable {
-    const invar_embedding_args args = {shape.n, table, static_cast<int64_t>(shape.step), position.data(), y.data()};
-    kernel.call.embedding(&args);
-  };
-  return work;
-}
-
-Work AttentionLeaf(const invar_kernel& kernel, const Shape& shape) {
-  const size_t width = (shape.n + INVAR_PANEL - 1) / INVAR_PANEL * INVAR_PANEL;
-  Work work;
-  work.flops = 4.0 * static_cast<double>(shape.rows * INVAR_LEAF * shape.n);
-  work.bytes = 4.0 * static_cast<double>(INVAR_LEAF * (shape.n + width));
-  work.call = [&kernel, shape, q = Values(shape.rows * shape.n, -1, 1), keys = Values(INVAR_LEAF * shape.n, -1, 1, 2),
-               values = Values(INVAR_LEAF * width, -1, 1, 3), begin = std::vector<uint32_t>(shape.rows, 0),
-               end = std::vector<uint32_t>(shape.rows, INVAR_LEAF), m = std::vector<float>(shape.rows),
-               l = std::vector<float>(shape.rows), o = std::vector<float>(shape.rows * shape.n),
-               workspace = std::vector<float>(invar_attention_workspace(shape.rows, shape.n))](Team&) mutable {
-    invar_attention_leaf_args args = {};
-    args.rows = shape.rows;
-    args.d = shape.n;
-    args.scale = 0.125f;
-    args.q = q.data();
-    args.q_stride = static_cast<int64_t>(shape.n);
-    args.keys = keys.data();
-    args.values = values.data();
-    args.begin = begin.data();
-    args.end = end.data();
-    args.m = m.data();
-    args.l = l.data();
-    args.o = o.data();
-    args.o_stride = static_cast<int64_t>(shape.n);
-    args.workspace = workspace.data();
-    kernel.call.attention_leaf(&args);
-  };
-  return work;
-}
-
-Work AttentionMerge(const invar_kernel& kernel, const Shape& shape) {
-  Work work;
-  work.elements = static_cast<double>(shape.rows * shape.n);
-  // The right child has a weight of almost nothing, so that the left, joined with it again and again, does not grow.
-  work.call = [&kernel, shape, m_left = std::vector<float>(shape.rows, 30), l_left = Values(shape.rows, 1, 2),
-               o_left = Values(shape.rows * shape.n, -1, 1), m_right = Values(shape.rows, 0, 1),
-               l_right = Values(shape.rows, 1, 2, 2), o_right = Values(shape.rows * shape.n, -1, 1, 2)](Team&) mutable {
-    const invar_attention_merge_args args = {
-        shape.rows,    shape.n,        nullptr,        m_left.data(),
-        l_left.data(), o_left.data(),  m_right.data(), l_right.data(),
-        o_right.data(), static_cast<int64_t>(shape.n)};
-    kernel.call.attention_merge(&args);
-  };
-  return work;
-}
-
-Work AttentionFinish(const invar_kernel& kernel, const Shape& shape) {
-  Work work;
-  work.elements = static_cast<double>(shape.rows * shape.n);
-  work.call = [&kernel, shape, l = Values(shape.rows, 1, 2), o = Values(shape.rows * shape.n, -1, 1),
-               y = std::vector<float>(shape.rows * shape.n)](Team&) mutable {
-    const int64_t stride = static_cast<int64_t>(shape.n);
-    const invar_attention_finish_args args = {shape.rows, shape.n, l.data(), o.data(), stride, y.data(), stride};
-    kernel.call.attention_finish(&args);
-  };
-  return work;
-}
-
-Work WorkOf(const invar_kernel& kernel, const Shape& shape) {
-  switch (kernel.family) {
-    case INVAR_FAMILY_MATMUL:
-      return Matmul(kernel, shape);
-    case INVAR_FAMILY_MAP:
-      return Map(kernel, shape);
-    case INVAR_FAMILY_ROWS:
-      return RowWise(kernel, shape);
-    case INVAR_FAMILY_REDUCE:
-      return Reduce(kernel, shape);
-    case INVAR_FAMILY_ROPE:
-      return Rope(kernel, shape);
-    case INVAR_FAMILY_EMBEDDING:
-      return Embedding(kernel, shape);
-    case INVAR_FAMILY_ATTENTION_LEAF:
-      return AttentionLeaf(kernel, shape);
-    case INVAR_FAMILY_ATTENTION_MERGE:
-      return AttentionMerge(kernel, shape);
-    case INVAR_FAMILY_ATTENTION_FINISH:
-      return AttentionFinish(kernel, shape);
-  }
-  throw std::runtime_error("bench/kernels_bench.cc does not know this family of kernels yet");
 }
 
 }  // namespace
@@ -239,13 +31,11 @@ void RegisterKernels() {
   const invar_kernel* kernels = invar_kernels(&count);
   for (const invar_kernel* kernel = kernels; kernel != kernels + count; ++kernel) {
     if (std::find(isas.begin(), isas.end(), kernel->isa) == isas.end()) continue;
-    std::vector<Shape> shapes = ShapesOf(*kernel);
+    std::vector<KernelShape> shapes = ShapesOf(*kernel);
     if (TheOptions().quick) shapes.resize(1);
-    for (const Shape& shape : shapes) {
+    for (const KernelShape& shape : shapes) {
       Register(NameOf(*kernel) + "/" + shape.name, [kernel, shape](benchmark::State& state) {
-        Work work = WorkOf(*kernel, shape);
-        work.isa = kernel->isa;
-        Run(state, work);
+        Run(state, WorkOf(*kernel, shape));
       });
     }
   }
