@@ -1,4 +1,5 @@
 // The program as its users meet it: what it prints, where, and with which exit status.
+#include <cctype>
 #include <cmath>
 
 #include "runtime/base/sha256.h"
@@ -270,7 +271,9 @@ TEST(Cli, InfoSaysWhatThereIs) {
   EXPECT_EQ(info["isa"]["compiled"], json(CompiledIsas()));
   EXPECT_EQ(info["isa"]["supported"], json(SupportedIsas()));
   EXPECT_EQ(info["isa"]["chosen"], SupportedIsas().front());
-  EXPECT_EQ(json::parse(Invar({"info", "--json", "--isa", "ssse3"}).out)["isa"]["chosen"], "SSSE3");
+  std::string least = SupportedIsas().back();
+  for (char& c : least) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  EXPECT_EQ(json::parse(Invar({"info", "--json", "--isa", least}).out)["isa"]["chosen"], SupportedIsas().back());
 }
 
 TEST(Cli, TokenizesAndBack) {
