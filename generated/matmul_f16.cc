@@ -21,984 +21,887 @@ using Storage = StorageF16;
 using W = Storage::T;
 
 // Levels of the tree kept while its leaves are computed: 2^26 terms.
-constexpr int kLevels = 18;
+constexpr size_t kLevels = 18;
+
+// Floats of unfinished nodes that a call keeps on its stack: of as many tiles of rows as fit, which then share each leaf of
+// the weights while it is in the first-level cache.
+constexpr size_t kKept = 4096;
+
+// Elements of a panel, two kilobytes, that a single row asks for in advance: widening leaves too few loads in flight.
+constexpr size_t kAhead = 64 * INVAR_PANEL;
 
 #if INVAR_GROUP_VECTORS == 1
-// 1 rows x 128 outputs in 8 accumulators.
-HWY_NOINLINE void Tile_1x128_1(const invar_matmul_args& a) {
+// 1 rows x 64 outputs in 4 accumulators.
+HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[kLevels][128];
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 8) {
-    float* node = kept[0];
-    // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
-    // at a time.
-    for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-      const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_4 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 4, last) * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_5 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 5, last) * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_6 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 6, last) * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_7 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 7, last) * panel_size + lane;
-      const float* HWY_RESTRICT x = a.lhs;
-      size_t k = 0;
-      for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
-        VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_4_0 = hn::Zero(d), s_0_5_0 = hn::Zero(d), s_0_6_0 = hn::Zero(d), s_0_7_0 = hn::Zero(d);
-        const size_t k_end = HWY_MIN(k + tree.leaf_length, a.k);
-        for (; k < k_end; ++k) {
-          const VF x_0 = hn::Set(d, x[0]);
-          {
-            const VF w = Storage::Load(d, w_0);
-            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
-          }
-          {
-            const VF w = Storage::Load(d, w_1);
-            s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
-          }
-          {
-            const VF w = Storage::Load(d, w_2);
-            s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
-          }
-          {
-            const VF w = Storage::Load(d, w_3);
-            s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
-          }
-          {
-            const VF w = Storage::Load(d, w_4);
-            s_0_4_0 = Fma(d, x_0, w, s_0_4_0);
-          }
-          {
-            const VF w = Storage::Load(d, w_5);
-            s_0_5_0 = Fma(d, x_0, w, s_0_5_0);
-          }
-          {
-            const VF w = Storage::Load(d, w_6);
-            s_0_6_0 = Fma(d, x_0, w, s_0_6_0);
-          }
-          {
-            const VF w = Storage::Load(d, w_7);
-            s_0_7_0 = Fma(d, x_0, w, s_0_7_0);
-          }
-          x += 1;
-          w_0 += INVAR_PANEL;
-          w_1 += INVAR_PANEL;
-          w_2 += INVAR_PANEL;
-          w_3 += INVAR_PANEL;
-          w_4 += INVAR_PANEL;
-          w_5 += INVAR_PANEL;
-          w_6 += INVAR_PANEL;
-          w_7 += INVAR_PANEL;
-        }
-        node = kept[0];
-        for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 128) {
-          s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
-          s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
-          s_0_2_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_0_2_0);
-          s_0_3_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_0_3_0);
-          s_0_4_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_0_4_0);
-          s_0_5_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_0_5_0);
-          s_0_6_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_0_6_0);
-          s_0_7_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_0_7_0);
-        }
-        hn::StoreU(s_0_0_0, d, node + 0 + lane);
-        hn::StoreU(s_0_1_0, d, node + 16 + lane);
-        hn::StoreU(s_0_2_0, d, node + 32 + lane);
-        hn::StoreU(s_0_3_0, d, node + 48 + lane);
-        hn::StoreU(s_0_4_0, d, node + 64 + lane);
-        hn::StoreU(s_0_5_0, d, node + 80 + lane);
-        hn::StoreU(s_0_6_0, d, node + 96 + lane);
-        hn::StoreU(s_0_7_0, d, node + 112 + lane);
-      }
-    }
-    const size_t first = panel * INVAR_PANEL;
-    const size_t end = HWY_MIN(HWY_MIN(panel + 8, a.panel_end) * INVAR_PANEL, a.n);
-    for (size_t i = 0; i < 1; ++i) FinishRow(a, i, first, end - first, node + i * 128);
-  }
-}
-
-// 2 rows x 96 outputs in 12 accumulators.
-HWY_NOINLINE void Tile_2x96_1(const invar_matmul_args& a) {
-  const DF d;
-  const size_t lanes = hn::Lanes(d);
-  const MatmulTree tree = MatmulTreeOf(a.k);
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
-  const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[kLevels][192];
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 6) {
-    float* node = kept[0];
-    // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
-    // at a time.
-    for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-      const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_4 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 4, last) * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_5 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 5, last) * panel_size + lane;
-      const float* HWY_RESTRICT x = a.lhs;
-      size_t k = 0;
-      for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
-        VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_4_0 = hn::Zero(d), s_0_5_0 = hn::Zero(d);
-        VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d), s_1_4_0 = hn::Zero(d), s_1_5_0 = hn::Zero(d);
-        const size_t k_end = HWY_MIN(k + tree.leaf_length, a.k);
-        for (; k < k_end; ++k) {
-          const VF x_0 = hn::Set(d, x[0]);
-          const VF x_1 = hn::Set(d, x[1]);
-          {
-            const VF w = Storage::Load(d, w_0);
-            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
-            s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
-          }
-          {
-            const VF w = Storage::Load(d, w_1);
-            s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
-            s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
-          }
-          {
-            const VF w = Storage::Load(d, w_2);
-            s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
-            s_1_2_0 = Fma(d, x_1, w, s_1_2_0);
-          }
-          {
-            const VF w = Storage::Load(d, w_3);
-            s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
-            s_1_3_0 = Fma(d, x_1, w, s_1_3_0);
-          }
-          {
-            const VF w = Storage::Load(d, w_4);
-            s_0_4_0 = Fma(d, x_0, w, s_0_4_0);
-            s_1_4_0 = Fma(d, x_1, w, s_1_4_0);
-          }
-          {
-            const VF w = Storage::Load(d, w_5);
-            s_0_5_0 = Fma(d, x_0, w, s_0_5_0);
-            s_1_5_0 = Fma(d, x_1, w, s_1_5_0);
-          }
-          x += 2;
-          w_0 += INVAR_PANEL;
-          w_1 += INVAR_PANEL;
-          w_2 += INVAR_PANEL;
-          w_3 += INVAR_PANEL;
-          w_4 += INVAR_PANEL;
-          w_5 += INVAR_PANEL;
-        }
-        node = kept[0];
-        for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 192) {
-          s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
-          s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
-          s_0_2_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_0_2_0);
-          s_0_3_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_0_3_0);
-          s_0_4_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_0_4_0);
-          s_0_5_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_0_5_0);
-          s_1_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_1_0_0);
-          s_1_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_1_1_0);
-          s_1_2_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_1_2_0);
-          s_1_3_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_1_3_0);
-          s_1_4_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_1_4_0);
-          s_1_5_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_1_5_0);
-        }
-        hn::StoreU(s_0_0_0, d, node + 0 + lane);
-        hn::StoreU(s_0_1_0, d, node + 16 + lane);
-        hn::StoreU(s_0_2_0, d, node + 32 + lane);
-        hn::StoreU(s_0_3_0, d, node + 48 + lane);
-        hn::StoreU(s_0_4_0, d, node + 64 + lane);
-        hn::StoreU(s_0_5_0, d, node + 80 + lane);
-        hn::StoreU(s_1_0_0, d, node + 96 + lane);
-        hn::StoreU(s_1_1_0, d, node + 112 + lane);
-        hn::StoreU(s_1_2_0, d, node + 128 + lane);
-        hn::StoreU(s_1_3_0, d, node + 144 + lane);
-        hn::StoreU(s_1_4_0, d, node + 160 + lane);
-        hn::StoreU(s_1_5_0, d, node + 176 + lane);
-      }
-    }
-    const size_t first = panel * INVAR_PANEL;
-    const size_t end = HWY_MIN(HWY_MIN(panel + 6, a.panel_end) * INVAR_PANEL, a.n);
-    for (size_t i = 0; i < 2; ++i) FinishRow(a, i, first, end - first, node + i * 96);
-  }
-}
-
-// 3 rows x 80 outputs in 15 accumulators.
-HWY_NOINLINE void Tile_3x80_1(const invar_matmul_args& a) {
-  const DF d;
-  const size_t lanes = hn::Lanes(d);
-  const MatmulTree tree = MatmulTreeOf(a.k);
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
-  const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[kLevels][240];
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 5) {
-    float* node = kept[0];
-    // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
-    // at a time.
-    for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-      const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_4 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 4, last) * panel_size + lane;
-      const float* HWY_RESTRICT x = a.lhs;
-      size_t k = 0;
-      for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
-        VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_4_0 = hn::Zero(d);
-        VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d), s_1_4_0 = hn::Zero(d);
-        VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d), s_2_4_0 = hn::Zero(d);
-        const size_t k_end = HWY_MIN(k + tree.leaf_length, a.k);
-        for (; k < k_end; ++k) {
-          const VF x_0 = hn::Set(d, x[0]);
-          const VF x_1 = hn::Set(d, x[1]);
-          const VF x_2 = hn::Set(d, x[2]);
-          {
-            const VF w = Storage::Load(d, w_0);
-            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
-            s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
-            s_2_0_0 = Fma(d, x_2, w, s_2_0_0);
-          }
-          {
-            const VF w = Storage::Load(d, w_1);
-            s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
-            s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
-            s_2_1_0 = Fma(d, x_2, w, s_2_1_0);
-          }
-          {
-            const VF w = Storage::Load(d, w_2);
-            s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
-            s_1_2_0 = Fma(d, x_1, w, s_1_2_0);
-            s_2_2_0 = Fma(d, x_2, w, s_2_2_0);
-          }
-          {
-            const VF w = Storage::Load(d, w_3);
-            s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
-            s_1_3_0 = Fma(d, x_1, w, s_1_3_0);
-            s_2_3_0 = Fma(d, x_2, w, s_2_3_0);
-          }
-          {
-            const VF w = Storage::Load(d, w_4);
-            s_0_4_0 = Fma(d, x_0, w, s_0_4_0);
-            s_1_4_0 = Fma(d, x_1, w, s_1_4_0);
-            s_2_4_0 = Fma(d, x_2, w, s_2_4_0);
-          }
-          x += 3;
-          w_0 += INVAR_PANEL;
-          w_1 += INVAR_PANEL;
-          w_2 += INVAR_PANEL;
-          w_3 += INVAR_PANEL;
-          w_4 += INVAR_PANEL;
-        }
-        node = kept[0];
-        for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 240) {
-          s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
-          s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
-          s_0_2_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_0_2_0);
-          s_0_3_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_0_3_0);
-          s_0_4_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_0_4_0);
-          s_1_0_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_1_0_0);
-          s_1_1_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_1_1_0);
-          s_1_2_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_1_2_0);
-          s_1_3_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_1_3_0);
-          s_1_4_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_1_4_0);
-          s_2_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_2_0_0);
-          s_2_1_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_2_1_0);
-          s_2_2_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_2_2_0);
-          s_2_3_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_2_3_0);
-          s_2_4_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_2_4_0);
-        }
-        hn::StoreU(s_0_0_0, d, node + 0 + lane);
-        hn::StoreU(s_0_1_0, d, node + 16 + lane);
-        hn::StoreU(s_0_2_0, d, node + 32 + lane);
-        hn::StoreU(s_0_3_0, d, node + 48 + lane);
-        hn::StoreU(s_0_4_0, d, node + 64 + lane);
-        hn::StoreU(s_1_0_0, d, node + 80 + lane);
-        hn::StoreU(s_1_1_0, d, node + 96 + lane);
-        hn::StoreU(s_1_2_0, d, node + 112 + lane);
-        hn::StoreU(s_1_3_0, d, node + 128 + lane);
-        hn::StoreU(s_1_4_0, d, node + 144 + lane);
-        hn::StoreU(s_2_0_0, d, node + 160 + lane);
-        hn::StoreU(s_2_1_0, d, node + 176 + lane);
-        hn::StoreU(s_2_2_0, d, node + 192 + lane);
-        hn::StoreU(s_2_3_0, d, node + 208 + lane);
-        hn::StoreU(s_2_4_0, d, node + 224 + lane);
-      }
-    }
-    const size_t first = panel * INVAR_PANEL;
-    const size_t end = HWY_MIN(HWY_MIN(panel + 5, a.panel_end) * INVAR_PANEL, a.n);
-    for (size_t i = 0; i < 3; ++i) FinishRow(a, i, first, end - first, node + i * 80);
-  }
-}
-
-// 4 rows x 64 outputs in 16 accumulators.
-HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
-  const DF d;
-  const size_t lanes = hn::Lanes(d);
-  const MatmulTree tree = MatmulTreeOf(a.k);
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
-  const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[kLevels][256];
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 64)];
+  const size_t kept_size = levels * 64;
+  // A leaf of two panels is as large as that cache.
+  const size_t group = 1;
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 4) {
-    float* node = kept[0];
-    // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
-    // at a time.
-    for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-      const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size + lane;
-      const float* HWY_RESTRICT x = a.lhs;
-      size_t k = 0;
-      for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
-        VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
-        VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
-        VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d);
-        VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d), s_3_2_0 = hn::Zero(d), s_3_3_0 = hn::Zero(d);
-        const size_t k_end = HWY_MIN(k + tree.leaf_length, a.k);
-        for (; k < k_end; ++k) {
-          const VF w_0_0 = Storage::Load(d, w_0);
-          const VF w_1_0 = Storage::Load(d, w_1);
-          const VF w_2_0 = Storage::Load(d, w_2);
-          const VF w_3_0 = Storage::Load(d, w_3);
-          {
-            const VF x_0 = hn::Set(d, x[0]);
-            s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-            s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
-            s_0_2_0 = Fma(d, x_0, w_2_0, s_0_2_0);
-            s_0_3_0 = Fma(d, x_0, w_3_0, s_0_3_0);
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = 0;
+        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
+
+            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF x_0 = hn::Set(d, x[0]);
+              {
+                const VF w = Storage::Load(d, w_0);
+                s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_1);
+                s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_2);
+                s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_3);
+                s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
+              }
+              Prefetch(w_0 + kAhead);
+              Prefetch(w_1 + kAhead);
+              Prefetch(w_2 + kAhead);
+              Prefetch(w_3 + kAhead);
+              x += 1;
+              w_0 += INVAR_PANEL;
+              w_1 += INVAR_PANEL;
+              w_2 += INVAR_PANEL;
+              w_3 += INVAR_PANEL;
+            }
+            float* node = kept + (tile - begin) * kept_size;
+            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 64) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
+              s_0_2_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_0_2_0);
+              s_0_3_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_0_3_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_0_1_0, d, node + 16 + lane);
+            hn::StoreU(s_0_2_0, d, node + 32 + lane);
+            hn::StoreU(s_0_3_0, d, node + 48 + lane);
           }
-          {
-            const VF x_1 = hn::Set(d, x[1]);
-            s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-            s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-            s_1_2_0 = Fma(d, x_1, w_2_0, s_1_2_0);
-            s_1_3_0 = Fma(d, x_1, w_3_0, s_1_3_0);
-          }
-          {
-            const VF x_2 = hn::Set(d, x[2]);
-            s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-            s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-            s_2_2_0 = Fma(d, x_2, w_2_0, s_2_2_0);
-            s_2_3_0 = Fma(d, x_2, w_3_0, s_2_3_0);
-          }
-          {
-            const VF x_3 = hn::Set(d, x[3]);
-            s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-            s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-            s_3_2_0 = Fma(d, x_3, w_2_0, s_3_2_0);
-            s_3_3_0 = Fma(d, x_3, w_3_0, s_3_3_0);
-          }
-          x += 4;
-          w_0 += INVAR_PANEL;
-          w_1 += INVAR_PANEL;
-          w_2 += INVAR_PANEL;
-          w_3 += INVAR_PANEL;
+          k += terms;
         }
-        node = kept[0];
-        for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 256) {
-          s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
-          s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
-          s_0_2_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_0_2_0);
-          s_0_3_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_0_3_0);
-          s_1_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_1_0_0);
-          s_1_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_1_1_0);
-          s_1_2_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_1_2_0);
-          s_1_3_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_1_3_0);
-          s_2_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_2_0_0);
-          s_2_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_2_1_0);
-          s_2_2_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_2_2_0);
-          s_2_3_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_2_3_0);
-          s_3_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_3_0_0);
-          s_3_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_3_1_0);
-          s_3_2_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_3_2_0);
-          s_3_3_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_3_3_0);
-        }
-        hn::StoreU(s_0_0_0, d, node + 0 + lane);
-        hn::StoreU(s_0_1_0, d, node + 16 + lane);
-        hn::StoreU(s_0_2_0, d, node + 32 + lane);
-        hn::StoreU(s_0_3_0, d, node + 48 + lane);
-        hn::StoreU(s_1_0_0, d, node + 64 + lane);
-        hn::StoreU(s_1_1_0, d, node + 80 + lane);
-        hn::StoreU(s_1_2_0, d, node + 96 + lane);
-        hn::StoreU(s_1_3_0, d, node + 112 + lane);
-        hn::StoreU(s_2_0_0, d, node + 128 + lane);
-        hn::StoreU(s_2_1_0, d, node + 144 + lane);
-        hn::StoreU(s_2_2_0, d, node + 160 + lane);
-        hn::StoreU(s_2_3_0, d, node + 176 + lane);
-        hn::StoreU(s_3_0_0, d, node + 192 + lane);
-        hn::StoreU(s_3_1_0, d, node + 208 + lane);
-        hn::StoreU(s_3_2_0, d, node + 224 + lane);
-        hn::StoreU(s_3_3_0, d, node + 240 + lane);
+      }
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 4, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 64;
+        for (size_t i = 0; i < 1; ++i) FinishRow(a, tile * 1 + i, first, outputs, root + i * 64);
       }
     }
-    const size_t first = panel * INVAR_PANEL;
-    const size_t end = HWY_MIN(HWY_MIN(panel + 4, a.panel_end) * INVAR_PANEL, a.n);
-    for (size_t i = 0; i < 4; ++i) FinishRow(a, i, first, end - first, node + i * 64);
   }
 }
 
-// 5 rows x 64 outputs in 20 accumulators.
-HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
+// 2 rows x 64 outputs in 8 accumulators.
+HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[kLevels][320];
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 128)];
+  const size_t kept_size = levels * 128;
+  // A leaf of two panels is as large as that cache.
+  const size_t group = 1;
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 4) {
-    float* node = kept[0];
-    // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
-    // at a time.
-    for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-      const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size + lane;
-      const float* HWY_RESTRICT x = a.lhs;
-      size_t k = 0;
-      for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
-        VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
-        VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
-        VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d);
-        VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d), s_3_2_0 = hn::Zero(d), s_3_3_0 = hn::Zero(d);
-        VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d), s_4_2_0 = hn::Zero(d), s_4_3_0 = hn::Zero(d);
-        const size_t k_end = HWY_MIN(k + tree.leaf_length, a.k);
-        for (; k < k_end; ++k) {
-          const VF w_0_0 = Storage::Load(d, w_0);
-          const VF w_1_0 = Storage::Load(d, w_1);
-          const VF w_2_0 = Storage::Load(d, w_2);
-          const VF w_3_0 = Storage::Load(d, w_3);
-          {
-            const VF x_0 = hn::Set(d, x[0]);
-            s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-            s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
-            s_0_2_0 = Fma(d, x_0, w_2_0, s_0_2_0);
-            s_0_3_0 = Fma(d, x_0, w_3_0, s_0_3_0);
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = 0;
+        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
+            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            const size_t next_w = 4 * panel_size;
+            const size_t next_x = a.k * 2;
+
+            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF x_0 = hn::Set(d, x[0]);
+              const VF x_1 = hn::Set(d, x[1]);
+              {
+                const VF w = Storage::Load(d, w_0);
+                s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+                s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_1);
+                s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+                s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_2);
+                s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+                s_1_2_0 = Fma(d, x_1, w, s_1_2_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_3);
+                s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
+                s_1_3_0 = Fma(d, x_1, w, s_1_3_0);
+              }
+              Prefetch(w_0 + next_w);
+              Prefetch(w_1 + next_w);
+              Prefetch(w_2 + next_w);
+              Prefetch(w_3 + next_w);
+              Prefetch(x + next_x);
+              x += 2;
+              w_0 += INVAR_PANEL;
+              w_1 += INVAR_PANEL;
+              w_2 += INVAR_PANEL;
+              w_3 += INVAR_PANEL;
+            }
+            float* node = kept + (tile - begin) * kept_size;
+            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 128) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
+              s_0_2_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_0_2_0);
+              s_0_3_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_0_3_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_1_0_0);
+              s_1_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_1_1_0);
+              s_1_2_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_1_2_0);
+              s_1_3_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_1_3_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_0_1_0, d, node + 16 + lane);
+            hn::StoreU(s_0_2_0, d, node + 32 + lane);
+            hn::StoreU(s_0_3_0, d, node + 48 + lane);
+            hn::StoreU(s_1_0_0, d, node + 64 + lane);
+            hn::StoreU(s_1_1_0, d, node + 80 + lane);
+            hn::StoreU(s_1_2_0, d, node + 96 + lane);
+            hn::StoreU(s_1_3_0, d, node + 112 + lane);
           }
-          {
-            const VF x_1 = hn::Set(d, x[1]);
-            s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-            s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-            s_1_2_0 = Fma(d, x_1, w_2_0, s_1_2_0);
-            s_1_3_0 = Fma(d, x_1, w_3_0, s_1_3_0);
-          }
-          {
-            const VF x_2 = hn::Set(d, x[2]);
-            s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-            s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-            s_2_2_0 = Fma(d, x_2, w_2_0, s_2_2_0);
-            s_2_3_0 = Fma(d, x_2, w_3_0, s_2_3_0);
-          }
-          {
-            const VF x_3 = hn::Set(d, x[3]);
-            s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-            s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-            s_3_2_0 = Fma(d, x_3, w_2_0, s_3_2_0);
-            s_3_3_0 = Fma(d, x_3, w_3_0, s_3_3_0);
-          }
-          {
-            const VF x_4 = hn::Set(d, x[4]);
-            s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-            s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
-            s_4_2_0 = Fma(d, x_4, w_2_0, s_4_2_0);
-            s_4_3_0 = Fma(d, x_4, w_3_0, s_4_3_0);
-          }
-          x += 5;
-          w_0 += INVAR_PANEL;
-          w_1 += INVAR_PANEL;
-          w_2 += INVAR_PANEL;
-          w_3 += INVAR_PANEL;
+          k += terms;
         }
-        node = kept[0];
-        for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 320) {
-          s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
-          s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
-          s_0_2_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_0_2_0);
-          s_0_3_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_0_3_0);
-          s_1_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_1_0_0);
-          s_1_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_1_1_0);
-          s_1_2_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_1_2_0);
-          s_1_3_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_1_3_0);
-          s_2_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_2_0_0);
-          s_2_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_2_1_0);
-          s_2_2_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_2_2_0);
-          s_2_3_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_2_3_0);
-          s_3_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_3_0_0);
-          s_3_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_3_1_0);
-          s_3_2_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_3_2_0);
-          s_3_3_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_3_3_0);
-          s_4_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_4_0_0);
-          s_4_1_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_4_1_0);
-          s_4_2_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_4_2_0);
-          s_4_3_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_4_3_0);
-        }
-        hn::StoreU(s_0_0_0, d, node + 0 + lane);
-        hn::StoreU(s_0_1_0, d, node + 16 + lane);
-        hn::StoreU(s_0_2_0, d, node + 32 + lane);
-        hn::StoreU(s_0_3_0, d, node + 48 + lane);
-        hn::StoreU(s_1_0_0, d, node + 64 + lane);
-        hn::StoreU(s_1_1_0, d, node + 80 + lane);
-        hn::StoreU(s_1_2_0, d, node + 96 + lane);
-        hn::StoreU(s_1_3_0, d, node + 112 + lane);
-        hn::StoreU(s_2_0_0, d, node + 128 + lane);
-        hn::StoreU(s_2_1_0, d, node + 144 + lane);
-        hn::StoreU(s_2_2_0, d, node + 160 + lane);
-        hn::StoreU(s_2_3_0, d, node + 176 + lane);
-        hn::StoreU(s_3_0_0, d, node + 192 + lane);
-        hn::StoreU(s_3_1_0, d, node + 208 + lane);
-        hn::StoreU(s_3_2_0, d, node + 224 + lane);
-        hn::StoreU(s_3_3_0, d, node + 240 + lane);
-        hn::StoreU(s_4_0_0, d, node + 256 + lane);
-        hn::StoreU(s_4_1_0, d, node + 272 + lane);
-        hn::StoreU(s_4_2_0, d, node + 288 + lane);
-        hn::StoreU(s_4_3_0, d, node + 304 + lane);
+      }
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 4, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 128;
+        for (size_t i = 0; i < 2; ++i) FinishRow(a, tile * 2 + i, first, outputs, root + i * 64);
       }
     }
-    const size_t first = panel * INVAR_PANEL;
-    const size_t end = HWY_MIN(HWY_MIN(panel + 4, a.panel_end) * INVAR_PANEL, a.n);
-    for (size_t i = 0; i < 5; ++i) FinishRow(a, i, first, end - first, node + i * 64);
   }
 }
 
-// 6 rows x 64 outputs in 24 accumulators.
-HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
+// 3 rows x 32 outputs in 6 accumulators.
+HWY_NOINLINE void Tile_3x32_1(const invar_matmul_args& a) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[kLevels][384];
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 4) {
-    float* node = kept[0];
-    // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
-    // at a time.
-    for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-      const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size + lane;
-      const float* HWY_RESTRICT x = a.lhs;
-      size_t k = 0;
-      for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
-        VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
-        VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
-        VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d);
-        VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d), s_3_2_0 = hn::Zero(d), s_3_3_0 = hn::Zero(d);
-        VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d), s_4_2_0 = hn::Zero(d), s_4_3_0 = hn::Zero(d);
-        VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d), s_5_2_0 = hn::Zero(d), s_5_3_0 = hn::Zero(d);
-        const size_t k_end = HWY_MIN(k + tree.leaf_length, a.k);
-        for (; k < k_end; ++k) {
-          const VF w_0_0 = Storage::Load(d, w_0);
-          const VF w_1_0 = Storage::Load(d, w_1);
-          const VF w_2_0 = Storage::Load(d, w_2);
-          const VF w_3_0 = Storage::Load(d, w_3);
-          {
-            const VF x_0 = hn::Set(d, x[0]);
-            s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-            s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
-            s_0_2_0 = Fma(d, x_0, w_2_0, s_0_2_0);
-            s_0_3_0 = Fma(d, x_0, w_3_0, s_0_3_0);
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 96)];
+  const size_t kept_size = levels * 96;
+  // A leaf of two panels is as large as that cache.
+  const size_t group = 1;
+  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = 0;
+        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
+            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            const size_t next_w = 2 * panel_size;
+            const size_t next_x = a.k * 3;
+
+            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF x_0 = hn::Set(d, x[0]);
+              const VF x_1 = hn::Set(d, x[1]);
+              const VF x_2 = hn::Set(d, x[2]);
+              {
+                const VF w = Storage::Load(d, w_0);
+                s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+                s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+                s_2_0_0 = Fma(d, x_2, w, s_2_0_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_1);
+                s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+                s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
+                s_2_1_0 = Fma(d, x_2, w, s_2_1_0);
+              }
+              Prefetch(w_0 + next_w);
+              Prefetch(w_1 + next_w);
+              Prefetch(x + next_x);
+              x += 3;
+              w_0 += INVAR_PANEL;
+              w_1 += INVAR_PANEL;
+            }
+            float* node = kept + (tile - begin) * kept_size;
+            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 96) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
+              s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
+              s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_0_1_0, d, node + 16 + lane);
+            hn::StoreU(s_1_0_0, d, node + 32 + lane);
+            hn::StoreU(s_1_1_0, d, node + 48 + lane);
+            hn::StoreU(s_2_0_0, d, node + 64 + lane);
+            hn::StoreU(s_2_1_0, d, node + 80 + lane);
           }
-          {
-            const VF x_1 = hn::Set(d, x[1]);
-            s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-            s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-            s_1_2_0 = Fma(d, x_1, w_2_0, s_1_2_0);
-            s_1_3_0 = Fma(d, x_1, w_3_0, s_1_3_0);
-          }
-          {
-            const VF x_2 = hn::Set(d, x[2]);
-            s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-            s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-            s_2_2_0 = Fma(d, x_2, w_2_0, s_2_2_0);
-            s_2_3_0 = Fma(d, x_2, w_3_0, s_2_3_0);
-          }
-          {
-            const VF x_3 = hn::Set(d, x[3]);
-            s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-            s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-            s_3_2_0 = Fma(d, x_3, w_2_0, s_3_2_0);
-            s_3_3_0 = Fma(d, x_3, w_3_0, s_3_3_0);
-          }
-          {
-            const VF x_4 = hn::Set(d, x[4]);
-            s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-            s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
-            s_4_2_0 = Fma(d, x_4, w_2_0, s_4_2_0);
-            s_4_3_0 = Fma(d, x_4, w_3_0, s_4_3_0);
-          }
-          {
-            const VF x_5 = hn::Set(d, x[5]);
-            s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-            s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
-            s_5_2_0 = Fma(d, x_5, w_2_0, s_5_2_0);
-            s_5_3_0 = Fma(d, x_5, w_3_0, s_5_3_0);
-          }
-          x += 6;
-          w_0 += INVAR_PANEL;
-          w_1 += INVAR_PANEL;
-          w_2 += INVAR_PANEL;
-          w_3 += INVAR_PANEL;
+          k += terms;
         }
-        node = kept[0];
-        for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 384) {
-          s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
-          s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
-          s_0_2_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_0_2_0);
-          s_0_3_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_0_3_0);
-          s_1_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_1_0_0);
-          s_1_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_1_1_0);
-          s_1_2_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_1_2_0);
-          s_1_3_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_1_3_0);
-          s_2_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_2_0_0);
-          s_2_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_2_1_0);
-          s_2_2_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_2_2_0);
-          s_2_3_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_2_3_0);
-          s_3_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_3_0_0);
-          s_3_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_3_1_0);
-          s_3_2_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_3_2_0);
-          s_3_3_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_3_3_0);
-          s_4_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_4_0_0);
-          s_4_1_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_4_1_0);
-          s_4_2_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_4_2_0);
-          s_4_3_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_4_3_0);
-          s_5_0_0 = hn::Add(hn::LoadU(d, node + 320 + lane), s_5_0_0);
-          s_5_1_0 = hn::Add(hn::LoadU(d, node + 336 + lane), s_5_1_0);
-          s_5_2_0 = hn::Add(hn::LoadU(d, node + 352 + lane), s_5_2_0);
-          s_5_3_0 = hn::Add(hn::LoadU(d, node + 368 + lane), s_5_3_0);
-        }
-        hn::StoreU(s_0_0_0, d, node + 0 + lane);
-        hn::StoreU(s_0_1_0, d, node + 16 + lane);
-        hn::StoreU(s_0_2_0, d, node + 32 + lane);
-        hn::StoreU(s_0_3_0, d, node + 48 + lane);
-        hn::StoreU(s_1_0_0, d, node + 64 + lane);
-        hn::StoreU(s_1_1_0, d, node + 80 + lane);
-        hn::StoreU(s_1_2_0, d, node + 96 + lane);
-        hn::StoreU(s_1_3_0, d, node + 112 + lane);
-        hn::StoreU(s_2_0_0, d, node + 128 + lane);
-        hn::StoreU(s_2_1_0, d, node + 144 + lane);
-        hn::StoreU(s_2_2_0, d, node + 160 + lane);
-        hn::StoreU(s_2_3_0, d, node + 176 + lane);
-        hn::StoreU(s_3_0_0, d, node + 192 + lane);
-        hn::StoreU(s_3_1_0, d, node + 208 + lane);
-        hn::StoreU(s_3_2_0, d, node + 224 + lane);
-        hn::StoreU(s_3_3_0, d, node + 240 + lane);
-        hn::StoreU(s_4_0_0, d, node + 256 + lane);
-        hn::StoreU(s_4_1_0, d, node + 272 + lane);
-        hn::StoreU(s_4_2_0, d, node + 288 + lane);
-        hn::StoreU(s_4_3_0, d, node + 304 + lane);
-        hn::StoreU(s_5_0_0, d, node + 320 + lane);
-        hn::StoreU(s_5_1_0, d, node + 336 + lane);
-        hn::StoreU(s_5_2_0, d, node + 352 + lane);
-        hn::StoreU(s_5_3_0, d, node + 368 + lane);
+      }
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 96;
+        for (size_t i = 0; i < 3; ++i) FinishRow(a, tile * 3 + i, first, outputs, root + i * 32);
       }
     }
-    const size_t first = panel * INVAR_PANEL;
-    const size_t end = HWY_MIN(HWY_MIN(panel + 4, a.panel_end) * INVAR_PANEL, a.n);
-    for (size_t i = 0; i < 6; ++i) FinishRow(a, i, first, end - first, node + i * 64);
   }
 }
 
-// 7 rows x 48 outputs in 21 accumulators.
-HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
+// 4 rows x 32 outputs in 8 accumulators.
+HWY_NOINLINE void Tile_4x32_1(const invar_matmul_args& a) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[kLevels][336];
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 3) {
-    float* node = kept[0];
-    // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
-    // at a time.
-    for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-      const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + lane;
-      const float* HWY_RESTRICT x = a.lhs;
-      size_t k = 0;
-      for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
-        VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d);
-        VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d);
-        VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d);
-        VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d), s_3_2_0 = hn::Zero(d);
-        VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d), s_4_2_0 = hn::Zero(d);
-        VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d), s_5_2_0 = hn::Zero(d);
-        VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d), s_6_2_0 = hn::Zero(d);
-        const size_t k_end = HWY_MIN(k + tree.leaf_length, a.k);
-        for (; k < k_end; ++k) {
-          const VF w_0_0 = Storage::Load(d, w_0);
-          const VF w_1_0 = Storage::Load(d, w_1);
-          const VF w_2_0 = Storage::Load(d, w_2);
-          {
-            const VF x_0 = hn::Set(d, x[0]);
-            s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-            s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
-            s_0_2_0 = Fma(d, x_0, w_2_0, s_0_2_0);
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 128)];
+  const size_t kept_size = levels * 128;
+  // A leaf of two panels is as large as that cache.
+  const size_t group = 1;
+  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = 0;
+        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 4;
+            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            const size_t next_w = 2 * panel_size;
+            const size_t next_x = a.k * 4;
+
+            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::Load(d, w_0);
+              const VF w_1_0 = Storage::Load(d, w_1);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+              }
+              Prefetch(w_0 + next_w);
+              Prefetch(w_1 + next_w);
+              Prefetch(x + next_x);
+              x += 4;
+              w_0 += INVAR_PANEL;
+              w_1 += INVAR_PANEL;
+            }
+            float* node = kept + (tile - begin) * kept_size;
+            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 128) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
+              s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
+              s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_3_0_0);
+              s_3_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_3_1_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_0_1_0, d, node + 16 + lane);
+            hn::StoreU(s_1_0_0, d, node + 32 + lane);
+            hn::StoreU(s_1_1_0, d, node + 48 + lane);
+            hn::StoreU(s_2_0_0, d, node + 64 + lane);
+            hn::StoreU(s_2_1_0, d, node + 80 + lane);
+            hn::StoreU(s_3_0_0, d, node + 96 + lane);
+            hn::StoreU(s_3_1_0, d, node + 112 + lane);
           }
-          {
-            const VF x_1 = hn::Set(d, x[1]);
-            s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-            s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-            s_1_2_0 = Fma(d, x_1, w_2_0, s_1_2_0);
-          }
-          {
-            const VF x_2 = hn::Set(d, x[2]);
-            s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-            s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-            s_2_2_0 = Fma(d, x_2, w_2_0, s_2_2_0);
-          }
-          {
-            const VF x_3 = hn::Set(d, x[3]);
-            s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-            s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-            s_3_2_0 = Fma(d, x_3, w_2_0, s_3_2_0);
-          }
-          {
-            const VF x_4 = hn::Set(d, x[4]);
-            s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-            s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
-            s_4_2_0 = Fma(d, x_4, w_2_0, s_4_2_0);
-          }
-          {
-            const VF x_5 = hn::Set(d, x[5]);
-            s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-            s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
-            s_5_2_0 = Fma(d, x_5, w_2_0, s_5_2_0);
-          }
-          {
-            const VF x_6 = hn::Set(d, x[6]);
-            s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-            s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
-            s_6_2_0 = Fma(d, x_6, w_2_0, s_6_2_0);
-          }
-          x += 7;
-          w_0 += INVAR_PANEL;
-          w_1 += INVAR_PANEL;
-          w_2 += INVAR_PANEL;
+          k += terms;
         }
-        node = kept[0];
-        for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 336) {
-          s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
-          s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
-          s_0_2_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_0_2_0);
-          s_1_0_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_0_0);
-          s_1_1_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_1_1_0);
-          s_1_2_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_1_2_0);
-          s_2_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_2_0_0);
-          s_2_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_2_1_0);
-          s_2_2_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_2_2_0);
-          s_3_0_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_3_0_0);
-          s_3_1_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_3_1_0);
-          s_3_2_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_3_2_0);
-          s_4_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_4_0_0);
-          s_4_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_4_1_0);
-          s_4_2_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_4_2_0);
-          s_5_0_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_5_0_0);
-          s_5_1_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_5_1_0);
-          s_5_2_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_5_2_0);
-          s_6_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_6_0_0);
-          s_6_1_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_6_1_0);
-          s_6_2_0 = hn::Add(hn::LoadU(d, node + 320 + lane), s_6_2_0);
-        }
-        hn::StoreU(s_0_0_0, d, node + 0 + lane);
-        hn::StoreU(s_0_1_0, d, node + 16 + lane);
-        hn::StoreU(s_0_2_0, d, node + 32 + lane);
-        hn::StoreU(s_1_0_0, d, node + 48 + lane);
-        hn::StoreU(s_1_1_0, d, node + 64 + lane);
-        hn::StoreU(s_1_2_0, d, node + 80 + lane);
-        hn::StoreU(s_2_0_0, d, node + 96 + lane);
-        hn::StoreU(s_2_1_0, d, node + 112 + lane);
-        hn::StoreU(s_2_2_0, d, node + 128 + lane);
-        hn::StoreU(s_3_0_0, d, node + 144 + lane);
-        hn::StoreU(s_3_1_0, d, node + 160 + lane);
-        hn::StoreU(s_3_2_0, d, node + 176 + lane);
-        hn::StoreU(s_4_0_0, d, node + 192 + lane);
-        hn::StoreU(s_4_1_0, d, node + 208 + lane);
-        hn::StoreU(s_4_2_0, d, node + 224 + lane);
-        hn::StoreU(s_5_0_0, d, node + 240 + lane);
-        hn::StoreU(s_5_1_0, d, node + 256 + lane);
-        hn::StoreU(s_5_2_0, d, node + 272 + lane);
-        hn::StoreU(s_6_0_0, d, node + 288 + lane);
-        hn::StoreU(s_6_1_0, d, node + 304 + lane);
-        hn::StoreU(s_6_2_0, d, node + 320 + lane);
+      }
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 128;
+        for (size_t i = 0; i < 4; ++i) FinishRow(a, tile * 4 + i, first, outputs, root + i * 32);
       }
     }
-    const size_t first = panel * INVAR_PANEL;
-    const size_t end = HWY_MIN(HWY_MIN(panel + 3, a.panel_end) * INVAR_PANEL, a.n);
-    for (size_t i = 0; i < 7; ++i) FinishRow(a, i, first, end - first, node + i * 48);
   }
 }
 
-// 8 rows x 48 outputs in 24 accumulators.
-HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
+// 5 rows x 32 outputs in 10 accumulators.
+HWY_NOINLINE void Tile_5x32_1(const invar_matmul_args& a) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[kLevels][384];
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 3) {
-    float* node = kept[0];
-    // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
-    // at a time.
-    for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-      const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + lane;
-      const float* HWY_RESTRICT x = a.lhs;
-      size_t k = 0;
-      for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
-        VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d);
-        VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d);
-        VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d);
-        VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d), s_3_2_0 = hn::Zero(d);
-        VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d), s_4_2_0 = hn::Zero(d);
-        VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d), s_5_2_0 = hn::Zero(d);
-        VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d), s_6_2_0 = hn::Zero(d);
-        VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d), s_7_2_0 = hn::Zero(d);
-        const size_t k_end = HWY_MIN(k + tree.leaf_length, a.k);
-        for (; k < k_end; ++k) {
-          const VF w_0_0 = Storage::Load(d, w_0);
-          const VF w_1_0 = Storage::Load(d, w_1);
-          const VF w_2_0 = Storage::Load(d, w_2);
-          {
-            const VF x_0 = hn::Set(d, x[0]);
-            s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-            s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
-            s_0_2_0 = Fma(d, x_0, w_2_0, s_0_2_0);
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 160)];
+  const size_t kept_size = levels * 160;
+  // A leaf of two panels is as large as that cache.
+  const size_t group = 1;
+  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = 0;
+        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 5;
+            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            const size_t next_w = 2 * panel_size;
+            const size_t next_x = a.k * 5;
+
+            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::Load(d, w_0);
+              const VF w_1_0 = Storage::Load(d, w_1);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+              }
+              Prefetch(w_0 + next_w);
+              Prefetch(w_1 + next_w);
+              Prefetch(x + next_x);
+              x += 5;
+              w_0 += INVAR_PANEL;
+              w_1 += INVAR_PANEL;
+            }
+            float* node = kept + (tile - begin) * kept_size;
+            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 160) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
+              s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
+              s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_3_0_0);
+              s_3_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_3_1_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_4_0_0);
+              s_4_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_4_1_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_0_1_0, d, node + 16 + lane);
+            hn::StoreU(s_1_0_0, d, node + 32 + lane);
+            hn::StoreU(s_1_1_0, d, node + 48 + lane);
+            hn::StoreU(s_2_0_0, d, node + 64 + lane);
+            hn::StoreU(s_2_1_0, d, node + 80 + lane);
+            hn::StoreU(s_3_0_0, d, node + 96 + lane);
+            hn::StoreU(s_3_1_0, d, node + 112 + lane);
+            hn::StoreU(s_4_0_0, d, node + 128 + lane);
+            hn::StoreU(s_4_1_0, d, node + 144 + lane);
           }
-          {
-            const VF x_1 = hn::Set(d, x[1]);
-            s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-            s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-            s_1_2_0 = Fma(d, x_1, w_2_0, s_1_2_0);
-          }
-          {
-            const VF x_2 = hn::Set(d, x[2]);
-            s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-            s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-            s_2_2_0 = Fma(d, x_2, w_2_0, s_2_2_0);
-          }
-          {
-            const VF x_3 = hn::Set(d, x[3]);
-            s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-            s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-            s_3_2_0 = Fma(d, x_3, w_2_0, s_3_2_0);
-          }
-          {
-            const VF x_4 = hn::Set(d, x[4]);
-            s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-            s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
-            s_4_2_0 = Fma(d, x_4, w_2_0, s_4_2_0);
-          }
-          {
-            const VF x_5 = hn::Set(d, x[5]);
-            s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-            s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
-            s_5_2_0 = Fma(d, x_5, w_2_0, s_5_2_0);
-          }
-          {
-            const VF x_6 = hn::Set(d, x[6]);
-            s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-            s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
-            s_6_2_0 = Fma(d, x_6, w_2_0, s_6_2_0);
-          }
-          {
-            const VF x_7 = hn::Set(d, x[7]);
-            s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-            s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
-            s_7_2_0 = Fma(d, x_7, w_2_0, s_7_2_0);
-          }
-          x += 8;
-          w_0 += INVAR_PANEL;
-          w_1 += INVAR_PANEL;
-          w_2 += INVAR_PANEL;
+          k += terms;
         }
-        node = kept[0];
-        for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 384) {
-          s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
-          s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
-          s_0_2_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_0_2_0);
-          s_1_0_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_0_0);
-          s_1_1_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_1_1_0);
-          s_1_2_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_1_2_0);
-          s_2_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_2_0_0);
-          s_2_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_2_1_0);
-          s_2_2_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_2_2_0);
-          s_3_0_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_3_0_0);
-          s_3_1_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_3_1_0);
-          s_3_2_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_3_2_0);
-          s_4_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_4_0_0);
-          s_4_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_4_1_0);
-          s_4_2_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_4_2_0);
-          s_5_0_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_5_0_0);
-          s_5_1_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_5_1_0);
-          s_5_2_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_5_2_0);
-          s_6_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_6_0_0);
-          s_6_1_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_6_1_0);
-          s_6_2_0 = hn::Add(hn::LoadU(d, node + 320 + lane), s_6_2_0);
-          s_7_0_0 = hn::Add(hn::LoadU(d, node + 336 + lane), s_7_0_0);
-          s_7_1_0 = hn::Add(hn::LoadU(d, node + 352 + lane), s_7_1_0);
-          s_7_2_0 = hn::Add(hn::LoadU(d, node + 368 + lane), s_7_2_0);
-        }
-        hn::StoreU(s_0_0_0, d, node + 0 + lane);
-        hn::StoreU(s_0_1_0, d, node + 16 + lane);
-        hn::StoreU(s_0_2_0, d, node + 32 + lane);
-        hn::StoreU(s_1_0_0, d, node + 48 + lane);
-        hn::StoreU(s_1_1_0, d, node + 64 + lane);
-        hn::StoreU(s_1_2_0, d, node + 80 + lane);
-        hn::StoreU(s_2_0_0, d, node + 96 + lane);
-        hn::StoreU(s_2_1_0, d, node + 112 + lane);
-        hn::StoreU(s_2_2_0, d, node + 128 + lane);
-        hn::StoreU(s_3_0_0, d, node + 144 + lane);
-        hn::StoreU(s_3_1_0, d, node + 160 + lane);
-        hn::StoreU(s_3_2_0, d, node + 176 + lane);
-        hn::StoreU(s_4_0_0, d, node + 192 + lane);
-        hn::StoreU(s_4_1_0, d, node + 208 + lane);
-        hn::StoreU(s_4_2_0, d, node + 224 + lane);
-        hn::StoreU(s_5_0_0, d, node + 240 + lane);
-        hn::StoreU(s_5_1_0, d, node + 256 + lane);
-        hn::StoreU(s_5_2_0, d, node + 272 + lane);
-        hn::StoreU(s_6_0_0, d, node + 288 + lane);
-        hn::StoreU(s_6_1_0, d, node + 304 + lane);
-        hn::StoreU(s_6_2_0, d, node + 320 + lane);
-        hn::StoreU(s_7_0_0, d, node + 336 + lane);
-        hn::StoreU(s_7_1_0, d, node + 352 + lane);
-        hn::StoreU(s_7_2_0, d, node + 368 + lane);
+      }
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 160;
+        for (size_t i = 0; i < 5; ++i) FinishRow(a, tile * 5 + i, first, outputs, root + i * 32);
       }
     }
-    const size_t first = panel * INVAR_PANEL;
-    const size_t end = HWY_MIN(HWY_MIN(panel + 3, a.panel_end) * INVAR_PANEL, a.n);
-    for (size_t i = 0; i < 8; ++i) FinishRow(a, i, first, end - first, node + i * 48);
+  }
+}
+
+// 6 rows x 32 outputs in 12 accumulators.
+HWY_NOINLINE void Tile_6x32_1(const invar_matmul_args& a) {
+  const DF d;
+  const size_t lanes = hn::Lanes(d);
+  const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
+  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
+  const size_t panel_size = a.k * INVAR_PANEL;
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 192)];
+  const size_t kept_size = levels * 192;
+  // A leaf of two panels is as large as that cache.
+  const size_t group = 1;
+  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = 0;
+        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 6;
+            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            const size_t next_w = 2 * panel_size;
+            const size_t next_x = a.k * 6;
+
+            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
+            VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::Load(d, w_0);
+              const VF w_1_0 = Storage::Load(d, w_1);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+              }
+              {
+                const VF x_5 = hn::Set(d, x[5]);
+                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+              }
+              Prefetch(w_0 + next_w);
+              Prefetch(w_1 + next_w);
+              Prefetch(x + next_x);
+              x += 6;
+              w_0 += INVAR_PANEL;
+              w_1 += INVAR_PANEL;
+            }
+            float* node = kept + (tile - begin) * kept_size;
+            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 192) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
+              s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
+              s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_3_0_0);
+              s_3_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_3_1_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_4_0_0);
+              s_4_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_4_1_0);
+              s_5_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_5_0_0);
+              s_5_1_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_5_1_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_0_1_0, d, node + 16 + lane);
+            hn::StoreU(s_1_0_0, d, node + 32 + lane);
+            hn::StoreU(s_1_1_0, d, node + 48 + lane);
+            hn::StoreU(s_2_0_0, d, node + 64 + lane);
+            hn::StoreU(s_2_1_0, d, node + 80 + lane);
+            hn::StoreU(s_3_0_0, d, node + 96 + lane);
+            hn::StoreU(s_3_1_0, d, node + 112 + lane);
+            hn::StoreU(s_4_0_0, d, node + 128 + lane);
+            hn::StoreU(s_4_1_0, d, node + 144 + lane);
+            hn::StoreU(s_5_0_0, d, node + 160 + lane);
+            hn::StoreU(s_5_1_0, d, node + 176 + lane);
+          }
+          k += terms;
+        }
+      }
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 192;
+        for (size_t i = 0; i < 6; ++i) FinishRow(a, tile * 6 + i, first, outputs, root + i * 32);
+      }
+    }
+  }
+}
+
+// 7 rows x 32 outputs in 14 accumulators.
+HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
+  const DF d;
+  const size_t lanes = hn::Lanes(d);
+  const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
+  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
+  const size_t panel_size = a.k * INVAR_PANEL;
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 224)];
+  const size_t kept_size = levels * 224;
+  // A leaf of two panels is as large as that cache.
+  const size_t group = 1;
+  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = 0;
+        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 7;
+            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            const size_t next_w = 2 * panel_size;
+            const size_t next_x = a.k * 7;
+
+            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
+            VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
+            VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::Load(d, w_0);
+              const VF w_1_0 = Storage::Load(d, w_1);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+              }
+              {
+                const VF x_5 = hn::Set(d, x[5]);
+                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+              }
+              {
+                const VF x_6 = hn::Set(d, x[6]);
+                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
+              }
+              Prefetch(w_0 + next_w);
+              Prefetch(w_1 + next_w);
+              Prefetch(x + next_x);
+              x += 7;
+              w_0 += INVAR_PANEL;
+              w_1 += INVAR_PANEL;
+            }
+            float* node = kept + (tile - begin) * kept_size;
+            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 224) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
+              s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
+              s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_3_0_0);
+              s_3_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_3_1_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_4_0_0);
+              s_4_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_4_1_0);
+              s_5_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_5_0_0);
+              s_5_1_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_5_1_0);
+              s_6_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_6_0_0);
+              s_6_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_6_1_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_0_1_0, d, node + 16 + lane);
+            hn::StoreU(s_1_0_0, d, node + 32 + lane);
+            hn::StoreU(s_1_1_0, d, node + 48 + lane);
+            hn::StoreU(s_2_0_0, d, node + 64 + lane);
+            hn::StoreU(s_2_1_0, d, node + 80 + lane);
+            hn::StoreU(s_3_0_0, d, node + 96 + lane);
+            hn::StoreU(s_3_1_0, d, node + 112 + lane);
+            hn::StoreU(s_4_0_0, d, node + 128 + lane);
+            hn::StoreU(s_4_1_0, d, node + 144 + lane);
+            hn::StoreU(s_5_0_0, d, node + 160 + lane);
+            hn::StoreU(s_5_1_0, d, node + 176 + lane);
+            hn::StoreU(s_6_0_0, d, node + 192 + lane);
+            hn::StoreU(s_6_1_0, d, node + 208 + lane);
+          }
+          k += terms;
+        }
+      }
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 224;
+        for (size_t i = 0; i < 7; ++i) FinishRow(a, tile * 7 + i, first, outputs, root + i * 32);
+      }
+    }
+  }
+}
+
+// 8 rows x 32 outputs in 16 accumulators.
+HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
+  const DF d;
+  const size_t lanes = hn::Lanes(d);
+  const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
+  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
+  const size_t panel_size = a.k * INVAR_PANEL;
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 256)];
+  const size_t kept_size = levels * 256;
+  // A leaf of two panels is as large as that cache.
+  const size_t group = 1;
+  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = 0;
+        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 8;
+            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            const size_t next_w = 2 * panel_size;
+            const size_t next_x = a.k * 8;
+
+            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
+            VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
+            VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
+            VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::Load(d, w_0);
+              const VF w_1_0 = Storage::Load(d, w_1);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+              }
+              {
+                const VF x_5 = hn::Set(d, x[5]);
+                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+              }
+              {
+                const VF x_6 = hn::Set(d, x[6]);
+                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
+              }
+              {
+                const VF x_7 = hn::Set(d, x[7]);
+                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
+              }
+              Prefetch(w_0 + next_w);
+              Prefetch(w_1 + next_w);
+              Prefetch(x + next_x);
+              x += 8;
+              w_0 += INVAR_PANEL;
+              w_1 += INVAR_PANEL;
+            }
+            float* node = kept + (tile - begin) * kept_size;
+            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 256) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
+              s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
+              s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_3_0_0);
+              s_3_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_3_1_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_4_0_0);
+              s_4_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_4_1_0);
+              s_5_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_5_0_0);
+              s_5_1_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_5_1_0);
+              s_6_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_6_0_0);
+              s_6_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_6_1_0);
+              s_7_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_7_0_0);
+              s_7_1_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_7_1_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_0_1_0, d, node + 16 + lane);
+            hn::StoreU(s_1_0_0, d, node + 32 + lane);
+            hn::StoreU(s_1_1_0, d, node + 48 + lane);
+            hn::StoreU(s_2_0_0, d, node + 64 + lane);
+            hn::StoreU(s_2_1_0, d, node + 80 + lane);
+            hn::StoreU(s_3_0_0, d, node + 96 + lane);
+            hn::StoreU(s_3_1_0, d, node + 112 + lane);
+            hn::StoreU(s_4_0_0, d, node + 128 + lane);
+            hn::StoreU(s_4_1_0, d, node + 144 + lane);
+            hn::StoreU(s_5_0_0, d, node + 160 + lane);
+            hn::StoreU(s_5_1_0, d, node + 176 + lane);
+            hn::StoreU(s_6_0_0, d, node + 192 + lane);
+            hn::StoreU(s_6_1_0, d, node + 208 + lane);
+            hn::StoreU(s_7_0_0, d, node + 224 + lane);
+            hn::StoreU(s_7_1_0, d, node + 240 + lane);
+          }
+          k += terms;
+        }
+      }
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 256;
+        for (size_t i = 0; i < 8; ++i) FinishRow(a, tile * 8 + i, first, outputs, root + i * 32);
+      }
+    }
   }
 }
 
@@ -1007,126 +910,147 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[kLevels][288];
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 288)];
+  const size_t kept_size = levels * 288;
+  // A leaf of two panels is as large as that cache.
+  const size_t group = 1;
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
-    float* node = kept[0];
-    // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
-    // at a time.
-    for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-      const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + lane;
-      const float* HWY_RESTRICT x = a.lhs;
-      size_t k = 0;
-      for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
-        VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
-        VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
-        VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
-        VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
-        VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
-        VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
-        VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
-        VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
-        VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
-        const size_t k_end = HWY_MIN(k + tree.leaf_length, a.k);
-        for (; k < k_end; ++k) {
-          const VF w_0_0 = Storage::Load(d, w_0);
-          const VF w_1_0 = Storage::Load(d, w_1);
-          {
-            const VF x_0 = hn::Set(d, x[0]);
-            s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-            s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = 0;
+        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 9;
+            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            const size_t next_w = 2 * panel_size;
+            const size_t next_x = a.k * 9;
+
+            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
+            VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
+            VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
+            VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
+            VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::Load(d, w_0);
+              const VF w_1_0 = Storage::Load(d, w_1);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+              }
+              {
+                const VF x_5 = hn::Set(d, x[5]);
+                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+              }
+              {
+                const VF x_6 = hn::Set(d, x[6]);
+                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
+              }
+              {
+                const VF x_7 = hn::Set(d, x[7]);
+                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
+              }
+              {
+                const VF x_8 = hn::Set(d, x[8]);
+                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
+              }
+              Prefetch(w_0 + next_w);
+              Prefetch(w_1 + next_w);
+              Prefetch(x + next_x);
+              x += 9;
+              w_0 += INVAR_PANEL;
+              w_1 += INVAR_PANEL;
+            }
+            float* node = kept + (tile - begin) * kept_size;
+            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 288) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
+              s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
+              s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_3_0_0);
+              s_3_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_3_1_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_4_0_0);
+              s_4_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_4_1_0);
+              s_5_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_5_0_0);
+              s_5_1_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_5_1_0);
+              s_6_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_6_0_0);
+              s_6_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_6_1_0);
+              s_7_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_7_0_0);
+              s_7_1_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_7_1_0);
+              s_8_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_8_0_0);
+              s_8_1_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_8_1_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_0_1_0, d, node + 16 + lane);
+            hn::StoreU(s_1_0_0, d, node + 32 + lane);
+            hn::StoreU(s_1_1_0, d, node + 48 + lane);
+            hn::StoreU(s_2_0_0, d, node + 64 + lane);
+            hn::StoreU(s_2_1_0, d, node + 80 + lane);
+            hn::StoreU(s_3_0_0, d, node + 96 + lane);
+            hn::StoreU(s_3_1_0, d, node + 112 + lane);
+            hn::StoreU(s_4_0_0, d, node + 128 + lane);
+            hn::StoreU(s_4_1_0, d, node + 144 + lane);
+            hn::StoreU(s_5_0_0, d, node + 160 + lane);
+            hn::StoreU(s_5_1_0, d, node + 176 + lane);
+            hn::StoreU(s_6_0_0, d, node + 192 + lane);
+            hn::StoreU(s_6_1_0, d, node + 208 + lane);
+            hn::StoreU(s_7_0_0, d, node + 224 + lane);
+            hn::StoreU(s_7_1_0, d, node + 240 + lane);
+            hn::StoreU(s_8_0_0, d, node + 256 + lane);
+            hn::StoreU(s_8_1_0, d, node + 272 + lane);
           }
-          {
-            const VF x_1 = hn::Set(d, x[1]);
-            s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-            s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-          }
-          {
-            const VF x_2 = hn::Set(d, x[2]);
-            s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-            s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-          }
-          {
-            const VF x_3 = hn::Set(d, x[3]);
-            s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-            s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-          }
-          {
-            const VF x_4 = hn::Set(d, x[4]);
-            s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-            s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
-          }
-          {
-            const VF x_5 = hn::Set(d, x[5]);
-            s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-            s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
-          }
-          {
-            const VF x_6 = hn::Set(d, x[6]);
-            s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-            s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
-          }
-          {
-            const VF x_7 = hn::Set(d, x[7]);
-            s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-            s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
-          }
-          {
-            const VF x_8 = hn::Set(d, x[8]);
-            s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
-            s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
-          }
-          x += 9;
-          w_0 += INVAR_PANEL;
-          w_1 += INVAR_PANEL;
+          k += terms;
         }
-        node = kept[0];
-        for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 288) {
-          s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
-          s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
-          s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
-          s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
-          s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
-          s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
-          s_3_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_3_0_0);
-          s_3_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_3_1_0);
-          s_4_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_4_0_0);
-          s_4_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_4_1_0);
-          s_5_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_5_0_0);
-          s_5_1_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_5_1_0);
-          s_6_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_6_0_0);
-          s_6_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_6_1_0);
-          s_7_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_7_0_0);
-          s_7_1_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_7_1_0);
-          s_8_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_8_0_0);
-          s_8_1_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_8_1_0);
-        }
-        hn::StoreU(s_0_0_0, d, node + 0 + lane);
-        hn::StoreU(s_0_1_0, d, node + 16 + lane);
-        hn::StoreU(s_1_0_0, d, node + 32 + lane);
-        hn::StoreU(s_1_1_0, d, node + 48 + lane);
-        hn::StoreU(s_2_0_0, d, node + 64 + lane);
-        hn::StoreU(s_2_1_0, d, node + 80 + lane);
-        hn::StoreU(s_3_0_0, d, node + 96 + lane);
-        hn::StoreU(s_3_1_0, d, node + 112 + lane);
-        hn::StoreU(s_4_0_0, d, node + 128 + lane);
-        hn::StoreU(s_4_1_0, d, node + 144 + lane);
-        hn::StoreU(s_5_0_0, d, node + 160 + lane);
-        hn::StoreU(s_5_1_0, d, node + 176 + lane);
-        hn::StoreU(s_6_0_0, d, node + 192 + lane);
-        hn::StoreU(s_6_1_0, d, node + 208 + lane);
-        hn::StoreU(s_7_0_0, d, node + 224 + lane);
-        hn::StoreU(s_7_1_0, d, node + 240 + lane);
-        hn::StoreU(s_8_0_0, d, node + 256 + lane);
-        hn::StoreU(s_8_1_0, d, node + 272 + lane);
+      }
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 288;
+        for (size_t i = 0; i < 9; ++i) FinishRow(a, tile * 9 + i, first, outputs, root + i * 32);
       }
     }
-    const size_t first = panel * INVAR_PANEL;
-    const size_t end = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n);
-    for (size_t i = 0; i < 9; ++i) FinishRow(a, i, first, end - first, node + i * 32);
   }
 }
 
@@ -1135,136 +1059,157 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[kLevels][320];
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 320)];
+  const size_t kept_size = levels * 320;
+  // A leaf of two panels is as large as that cache.
+  const size_t group = 1;
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
-    float* node = kept[0];
-    // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
-    // at a time.
-    for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-      const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + lane;
-      const float* HWY_RESTRICT x = a.lhs;
-      size_t k = 0;
-      for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
-        VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
-        VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
-        VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
-        VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
-        VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
-        VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
-        VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
-        VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
-        VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
-        VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
-        const size_t k_end = HWY_MIN(k + tree.leaf_length, a.k);
-        for (; k < k_end; ++k) {
-          const VF w_0_0 = Storage::Load(d, w_0);
-          const VF w_1_0 = Storage::Load(d, w_1);
-          {
-            const VF x_0 = hn::Set(d, x[0]);
-            s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-            s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = 0;
+        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 10;
+            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            const size_t next_w = 2 * panel_size;
+            const size_t next_x = a.k * 10;
+
+            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
+            VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
+            VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
+            VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
+            VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
+            VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::Load(d, w_0);
+              const VF w_1_0 = Storage::Load(d, w_1);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+              }
+              {
+                const VF x_5 = hn::Set(d, x[5]);
+                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+              }
+              {
+                const VF x_6 = hn::Set(d, x[6]);
+                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
+              }
+              {
+                const VF x_7 = hn::Set(d, x[7]);
+                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
+              }
+              {
+                const VF x_8 = hn::Set(d, x[8]);
+                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
+              }
+              {
+                const VF x_9 = hn::Set(d, x[9]);
+                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
+              }
+              Prefetch(w_0 + next_w);
+              Prefetch(w_1 + next_w);
+              Prefetch(x + next_x);
+              x += 10;
+              w_0 += INVAR_PANEL;
+              w_1 += INVAR_PANEL;
+            }
+            float* node = kept + (tile - begin) * kept_size;
+            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 320) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
+              s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
+              s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_3_0_0);
+              s_3_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_3_1_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_4_0_0);
+              s_4_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_4_1_0);
+              s_5_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_5_0_0);
+              s_5_1_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_5_1_0);
+              s_6_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_6_0_0);
+              s_6_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_6_1_0);
+              s_7_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_7_0_0);
+              s_7_1_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_7_1_0);
+              s_8_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_8_0_0);
+              s_8_1_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_8_1_0);
+              s_9_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_9_0_0);
+              s_9_1_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_9_1_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_0_1_0, d, node + 16 + lane);
+            hn::StoreU(s_1_0_0, d, node + 32 + lane);
+            hn::StoreU(s_1_1_0, d, node + 48 + lane);
+            hn::StoreU(s_2_0_0, d, node + 64 + lane);
+            hn::StoreU(s_2_1_0, d, node + 80 + lane);
+            hn::StoreU(s_3_0_0, d, node + 96 + lane);
+            hn::StoreU(s_3_1_0, d, node + 112 + lane);
+            hn::StoreU(s_4_0_0, d, node + 128 + lane);
+            hn::StoreU(s_4_1_0, d, node + 144 + lane);
+            hn::StoreU(s_5_0_0, d, node + 160 + lane);
+            hn::StoreU(s_5_1_0, d, node + 176 + lane);
+            hn::StoreU(s_6_0_0, d, node + 192 + lane);
+            hn::StoreU(s_6_1_0, d, node + 208 + lane);
+            hn::StoreU(s_7_0_0, d, node + 224 + lane);
+            hn::StoreU(s_7_1_0, d, node + 240 + lane);
+            hn::StoreU(s_8_0_0, d, node + 256 + lane);
+            hn::StoreU(s_8_1_0, d, node + 272 + lane);
+            hn::StoreU(s_9_0_0, d, node + 288 + lane);
+            hn::StoreU(s_9_1_0, d, node + 304 + lane);
           }
-          {
-            const VF x_1 = hn::Set(d, x[1]);
-            s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-            s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-          }
-          {
-            const VF x_2 = hn::Set(d, x[2]);
-            s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-            s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-          }
-          {
-            const VF x_3 = hn::Set(d, x[3]);
-            s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-            s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-          }
-          {
-            const VF x_4 = hn::Set(d, x[4]);
-            s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-            s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
-          }
-          {
-            const VF x_5 = hn::Set(d, x[5]);
-            s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-            s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
-          }
-          {
-            const VF x_6 = hn::Set(d, x[6]);
-            s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-            s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
-          }
-          {
-            const VF x_7 = hn::Set(d, x[7]);
-            s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-            s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
-          }
-          {
-            const VF x_8 = hn::Set(d, x[8]);
-            s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
-            s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
-          }
-          {
-            const VF x_9 = hn::Set(d, x[9]);
-            s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
-            s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
-          }
-          x += 10;
-          w_0 += INVAR_PANEL;
-          w_1 += INVAR_PANEL;
+          k += terms;
         }
-        node = kept[0];
-        for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 320) {
-          s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
-          s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
-          s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
-          s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
-          s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
-          s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
-          s_3_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_3_0_0);
-          s_3_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_3_1_0);
-          s_4_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_4_0_0);
-          s_4_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_4_1_0);
-          s_5_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_5_0_0);
-          s_5_1_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_5_1_0);
-          s_6_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_6_0_0);
-          s_6_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_6_1_0);
-          s_7_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_7_0_0);
-          s_7_1_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_7_1_0);
-          s_8_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_8_0_0);
-          s_8_1_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_8_1_0);
-          s_9_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_9_0_0);
-          s_9_1_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_9_1_0);
-        }
-        hn::StoreU(s_0_0_0, d, node + 0 + lane);
-        hn::StoreU(s_0_1_0, d, node + 16 + lane);
-        hn::StoreU(s_1_0_0, d, node + 32 + lane);
-        hn::StoreU(s_1_1_0, d, node + 48 + lane);
-        hn::StoreU(s_2_0_0, d, node + 64 + lane);
-        hn::StoreU(s_2_1_0, d, node + 80 + lane);
-        hn::StoreU(s_3_0_0, d, node + 96 + lane);
-        hn::StoreU(s_3_1_0, d, node + 112 + lane);
-        hn::StoreU(s_4_0_0, d, node + 128 + lane);
-        hn::StoreU(s_4_1_0, d, node + 144 + lane);
-        hn::StoreU(s_5_0_0, d, node + 160 + lane);
-        hn::StoreU(s_5_1_0, d, node + 176 + lane);
-        hn::StoreU(s_6_0_0, d, node + 192 + lane);
-        hn::StoreU(s_6_1_0, d, node + 208 + lane);
-        hn::StoreU(s_7_0_0, d, node + 224 + lane);
-        hn::StoreU(s_7_1_0, d, node + 240 + lane);
-        hn::StoreU(s_8_0_0, d, node + 256 + lane);
-        hn::StoreU(s_8_1_0, d, node + 272 + lane);
-        hn::StoreU(s_9_0_0, d, node + 288 + lane);
-        hn::StoreU(s_9_1_0, d, node + 304 + lane);
+      }
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 320;
+        for (size_t i = 0; i < 10; ++i) FinishRow(a, tile * 10 + i, first, outputs, root + i * 32);
       }
     }
-    const size_t first = panel * INVAR_PANEL;
-    const size_t end = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n);
-    for (size_t i = 0; i < 10; ++i) FinishRow(a, i, first, end - first, node + i * 32);
   }
 }
 
@@ -1273,146 +1218,167 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[kLevels][352];
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 352)];
+  const size_t kept_size = levels * 352;
+  // A leaf of two panels is as large as that cache.
+  const size_t group = 1;
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
-    float* node = kept[0];
-    // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
-    // at a time.
-    for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-      const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + lane;
-      const float* HWY_RESTRICT x = a.lhs;
-      size_t k = 0;
-      for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
-        VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
-        VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
-        VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
-        VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
-        VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
-        VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
-        VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
-        VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
-        VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
-        VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
-        VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
-        const size_t k_end = HWY_MIN(k + tree.leaf_length, a.k);
-        for (; k < k_end; ++k) {
-          const VF w_0_0 = Storage::Load(d, w_0);
-          const VF w_1_0 = Storage::Load(d, w_1);
-          {
-            const VF x_0 = hn::Set(d, x[0]);
-            s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-            s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = 0;
+        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 11;
+            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            const size_t next_w = 2 * panel_size;
+            const size_t next_x = a.k * 11;
+
+            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
+            VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
+            VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
+            VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
+            VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
+            VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
+            VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::Load(d, w_0);
+              const VF w_1_0 = Storage::Load(d, w_1);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+              }
+              {
+                const VF x_5 = hn::Set(d, x[5]);
+                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+              }
+              {
+                const VF x_6 = hn::Set(d, x[6]);
+                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
+              }
+              {
+                const VF x_7 = hn::Set(d, x[7]);
+                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
+              }
+              {
+                const VF x_8 = hn::Set(d, x[8]);
+                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
+              }
+              {
+                const VF x_9 = hn::Set(d, x[9]);
+                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
+              }
+              {
+                const VF x_10 = hn::Set(d, x[10]);
+                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                s_10_1_0 = Fma(d, x_10, w_1_0, s_10_1_0);
+              }
+              Prefetch(w_0 + next_w);
+              Prefetch(w_1 + next_w);
+              Prefetch(x + next_x);
+              x += 11;
+              w_0 += INVAR_PANEL;
+              w_1 += INVAR_PANEL;
+            }
+            float* node = kept + (tile - begin) * kept_size;
+            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 352) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
+              s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
+              s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_3_0_0);
+              s_3_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_3_1_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_4_0_0);
+              s_4_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_4_1_0);
+              s_5_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_5_0_0);
+              s_5_1_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_5_1_0);
+              s_6_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_6_0_0);
+              s_6_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_6_1_0);
+              s_7_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_7_0_0);
+              s_7_1_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_7_1_0);
+              s_8_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_8_0_0);
+              s_8_1_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_8_1_0);
+              s_9_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_9_0_0);
+              s_9_1_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_9_1_0);
+              s_10_0_0 = hn::Add(hn::LoadU(d, node + 320 + lane), s_10_0_0);
+              s_10_1_0 = hn::Add(hn::LoadU(d, node + 336 + lane), s_10_1_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_0_1_0, d, node + 16 + lane);
+            hn::StoreU(s_1_0_0, d, node + 32 + lane);
+            hn::StoreU(s_1_1_0, d, node + 48 + lane);
+            hn::StoreU(s_2_0_0, d, node + 64 + lane);
+            hn::StoreU(s_2_1_0, d, node + 80 + lane);
+            hn::StoreU(s_3_0_0, d, node + 96 + lane);
+            hn::StoreU(s_3_1_0, d, node + 112 + lane);
+            hn::StoreU(s_4_0_0, d, node + 128 + lane);
+            hn::StoreU(s_4_1_0, d, node + 144 + lane);
+            hn::StoreU(s_5_0_0, d, node + 160 + lane);
+            hn::StoreU(s_5_1_0, d, node + 176 + lane);
+            hn::StoreU(s_6_0_0, d, node + 192 + lane);
+            hn::StoreU(s_6_1_0, d, node + 208 + lane);
+            hn::StoreU(s_7_0_0, d, node + 224 + lane);
+            hn::StoreU(s_7_1_0, d, node + 240 + lane);
+            hn::StoreU(s_8_0_0, d, node + 256 + lane);
+            hn::StoreU(s_8_1_0, d, node + 272 + lane);
+            hn::StoreU(s_9_0_0, d, node + 288 + lane);
+            hn::StoreU(s_9_1_0, d, node + 304 + lane);
+            hn::StoreU(s_10_0_0, d, node + 320 + lane);
+            hn::StoreU(s_10_1_0, d, node + 336 + lane);
           }
-          {
-            const VF x_1 = hn::Set(d, x[1]);
-            s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-            s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-          }
-          {
-            const VF x_2 = hn::Set(d, x[2]);
-            s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-            s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-          }
-          {
-            const VF x_3 = hn::Set(d, x[3]);
-            s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-            s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-          }
-          {
-            const VF x_4 = hn::Set(d, x[4]);
-            s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-            s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
-          }
-          {
-            const VF x_5 = hn::Set(d, x[5]);
-            s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-            s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
-          }
-          {
-            const VF x_6 = hn::Set(d, x[6]);
-            s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-            s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
-          }
-          {
-            const VF x_7 = hn::Set(d, x[7]);
-            s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-            s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
-          }
-          {
-            const VF x_8 = hn::Set(d, x[8]);
-            s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
-            s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
-          }
-          {
-            const VF x_9 = hn::Set(d, x[9]);
-            s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
-            s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
-          }
-          {
-            const VF x_10 = hn::Set(d, x[10]);
-            s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
-            s_10_1_0 = Fma(d, x_10, w_1_0, s_10_1_0);
-          }
-          x += 11;
-          w_0 += INVAR_PANEL;
-          w_1 += INVAR_PANEL;
+          k += terms;
         }
-        node = kept[0];
-        for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 352) {
-          s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
-          s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
-          s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
-          s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
-          s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
-          s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
-          s_3_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_3_0_0);
-          s_3_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_3_1_0);
-          s_4_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_4_0_0);
-          s_4_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_4_1_0);
-          s_5_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_5_0_0);
-          s_5_1_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_5_1_0);
-          s_6_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_6_0_0);
-          s_6_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_6_1_0);
-          s_7_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_7_0_0);
-          s_7_1_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_7_1_0);
-          s_8_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_8_0_0);
-          s_8_1_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_8_1_0);
-          s_9_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_9_0_0);
-          s_9_1_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_9_1_0);
-          s_10_0_0 = hn::Add(hn::LoadU(d, node + 320 + lane), s_10_0_0);
-          s_10_1_0 = hn::Add(hn::LoadU(d, node + 336 + lane), s_10_1_0);
-        }
-        hn::StoreU(s_0_0_0, d, node + 0 + lane);
-        hn::StoreU(s_0_1_0, d, node + 16 + lane);
-        hn::StoreU(s_1_0_0, d, node + 32 + lane);
-        hn::StoreU(s_1_1_0, d, node + 48 + lane);
-        hn::StoreU(s_2_0_0, d, node + 64 + lane);
-        hn::StoreU(s_2_1_0, d, node + 80 + lane);
-        hn::StoreU(s_3_0_0, d, node + 96 + lane);
-        hn::StoreU(s_3_1_0, d, node + 112 + lane);
-        hn::StoreU(s_4_0_0, d, node + 128 + lane);
-        hn::StoreU(s_4_1_0, d, node + 144 + lane);
-        hn::StoreU(s_5_0_0, d, node + 160 + lane);
-        hn::StoreU(s_5_1_0, d, node + 176 + lane);
-        hn::StoreU(s_6_0_0, d, node + 192 + lane);
-        hn::StoreU(s_6_1_0, d, node + 208 + lane);
-        hn::StoreU(s_7_0_0, d, node + 224 + lane);
-        hn::StoreU(s_7_1_0, d, node + 240 + lane);
-        hn::StoreU(s_8_0_0, d, node + 256 + lane);
-        hn::StoreU(s_8_1_0, d, node + 272 + lane);
-        hn::StoreU(s_9_0_0, d, node + 288 + lane);
-        hn::StoreU(s_9_1_0, d, node + 304 + lane);
-        hn::StoreU(s_10_0_0, d, node + 320 + lane);
-        hn::StoreU(s_10_1_0, d, node + 336 + lane);
+      }
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 352;
+        for (size_t i = 0; i < 11; ++i) FinishRow(a, tile * 11 + i, first, outputs, root + i * 32);
       }
     }
-    const size_t first = panel * INVAR_PANEL;
-    const size_t end = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n);
-    for (size_t i = 0; i < 11; ++i) FinishRow(a, i, first, end - first, node + i * 32);
   }
 }
 
@@ -1421,156 +1387,177 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[kLevels][384];
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 384)];
+  const size_t kept_size = levels * 384;
+  // A leaf of two panels is as large as that cache.
+  const size_t group = 1;
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
-    float* node = kept[0];
-    // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
-    // at a time.
-    for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-      const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + lane;
-      const float* HWY_RESTRICT x = a.lhs;
-      size_t k = 0;
-      for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
-        VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
-        VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
-        VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
-        VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
-        VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
-        VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
-        VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
-        VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
-        VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
-        VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
-        VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
-        VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
-        const size_t k_end = HWY_MIN(k + tree.leaf_length, a.k);
-        for (; k < k_end; ++k) {
-          const VF w_0_0 = Storage::Load(d, w_0);
-          const VF w_1_0 = Storage::Load(d, w_1);
-          {
-            const VF x_0 = hn::Set(d, x[0]);
-            s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-            s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = 0;
+        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 12;
+            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            const size_t next_w = 2 * panel_size;
+            const size_t next_x = a.k * 12;
+
+            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
+            VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
+            VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
+            VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
+            VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
+            VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
+            VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
+            VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::Load(d, w_0);
+              const VF w_1_0 = Storage::Load(d, w_1);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+              }
+              {
+                const VF x_5 = hn::Set(d, x[5]);
+                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+              }
+              {
+                const VF x_6 = hn::Set(d, x[6]);
+                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
+              }
+              {
+                const VF x_7 = hn::Set(d, x[7]);
+                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
+              }
+              {
+                const VF x_8 = hn::Set(d, x[8]);
+                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
+              }
+              {
+                const VF x_9 = hn::Set(d, x[9]);
+                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
+              }
+              {
+                const VF x_10 = hn::Set(d, x[10]);
+                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                s_10_1_0 = Fma(d, x_10, w_1_0, s_10_1_0);
+              }
+              {
+                const VF x_11 = hn::Set(d, x[11]);
+                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                s_11_1_0 = Fma(d, x_11, w_1_0, s_11_1_0);
+              }
+              Prefetch(w_0 + next_w);
+              Prefetch(w_1 + next_w);
+              Prefetch(x + next_x);
+              x += 12;
+              w_0 += INVAR_PANEL;
+              w_1 += INVAR_PANEL;
+            }
+            float* node = kept + (tile - begin) * kept_size;
+            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 384) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
+              s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
+              s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_3_0_0);
+              s_3_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_3_1_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_4_0_0);
+              s_4_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_4_1_0);
+              s_5_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_5_0_0);
+              s_5_1_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_5_1_0);
+              s_6_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_6_0_0);
+              s_6_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_6_1_0);
+              s_7_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_7_0_0);
+              s_7_1_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_7_1_0);
+              s_8_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_8_0_0);
+              s_8_1_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_8_1_0);
+              s_9_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_9_0_0);
+              s_9_1_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_9_1_0);
+              s_10_0_0 = hn::Add(hn::LoadU(d, node + 320 + lane), s_10_0_0);
+              s_10_1_0 = hn::Add(hn::LoadU(d, node + 336 + lane), s_10_1_0);
+              s_11_0_0 = hn::Add(hn::LoadU(d, node + 352 + lane), s_11_0_0);
+              s_11_1_0 = hn::Add(hn::LoadU(d, node + 368 + lane), s_11_1_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_0_1_0, d, node + 16 + lane);
+            hn::StoreU(s_1_0_0, d, node + 32 + lane);
+            hn::StoreU(s_1_1_0, d, node + 48 + lane);
+            hn::StoreU(s_2_0_0, d, node + 64 + lane);
+            hn::StoreU(s_2_1_0, d, node + 80 + lane);
+            hn::StoreU(s_3_0_0, d, node + 96 + lane);
+            hn::StoreU(s_3_1_0, d, node + 112 + lane);
+            hn::StoreU(s_4_0_0, d, node + 128 + lane);
+            hn::StoreU(s_4_1_0, d, node + 144 + lane);
+            hn::StoreU(s_5_0_0, d, node + 160 + lane);
+            hn::StoreU(s_5_1_0, d, node + 176 + lane);
+            hn::StoreU(s_6_0_0, d, node + 192 + lane);
+            hn::StoreU(s_6_1_0, d, node + 208 + lane);
+            hn::StoreU(s_7_0_0, d, node + 224 + lane);
+            hn::StoreU(s_7_1_0, d, node + 240 + lane);
+            hn::StoreU(s_8_0_0, d, node + 256 + lane);
+            hn::StoreU(s_8_1_0, d, node + 272 + lane);
+            hn::StoreU(s_9_0_0, d, node + 288 + lane);
+            hn::StoreU(s_9_1_0, d, node + 304 + lane);
+            hn::StoreU(s_10_0_0, d, node + 320 + lane);
+            hn::StoreU(s_10_1_0, d, node + 336 + lane);
+            hn::StoreU(s_11_0_0, d, node + 352 + lane);
+            hn::StoreU(s_11_1_0, d, node + 368 + lane);
           }
-          {
-            const VF x_1 = hn::Set(d, x[1]);
-            s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-            s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-          }
-          {
-            const VF x_2 = hn::Set(d, x[2]);
-            s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-            s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-          }
-          {
-            const VF x_3 = hn::Set(d, x[3]);
-            s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-            s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-          }
-          {
-            const VF x_4 = hn::Set(d, x[4]);
-            s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-            s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
-          }
-          {
-            const VF x_5 = hn::Set(d, x[5]);
-            s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-            s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
-          }
-          {
-            const VF x_6 = hn::Set(d, x[6]);
-            s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-            s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
-          }
-          {
-            const VF x_7 = hn::Set(d, x[7]);
-            s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-            s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
-          }
-          {
-            const VF x_8 = hn::Set(d, x[8]);
-            s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
-            s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
-          }
-          {
-            const VF x_9 = hn::Set(d, x[9]);
-            s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
-            s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
-          }
-          {
-            const VF x_10 = hn::Set(d, x[10]);
-            s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
-            s_10_1_0 = Fma(d, x_10, w_1_0, s_10_1_0);
-          }
-          {
-            const VF x_11 = hn::Set(d, x[11]);
-            s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
-            s_11_1_0 = Fma(d, x_11, w_1_0, s_11_1_0);
-          }
-          x += 12;
-          w_0 += INVAR_PANEL;
-          w_1 += INVAR_PANEL;
+          k += terms;
         }
-        node = kept[0];
-        for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 384) {
-          s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
-          s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
-          s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
-          s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
-          s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
-          s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
-          s_3_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_3_0_0);
-          s_3_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_3_1_0);
-          s_4_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_4_0_0);
-          s_4_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_4_1_0);
-          s_5_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_5_0_0);
-          s_5_1_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_5_1_0);
-          s_6_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_6_0_0);
-          s_6_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_6_1_0);
-          s_7_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_7_0_0);
-          s_7_1_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_7_1_0);
-          s_8_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_8_0_0);
-          s_8_1_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_8_1_0);
-          s_9_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_9_0_0);
-          s_9_1_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_9_1_0);
-          s_10_0_0 = hn::Add(hn::LoadU(d, node + 320 + lane), s_10_0_0);
-          s_10_1_0 = hn::Add(hn::LoadU(d, node + 336 + lane), s_10_1_0);
-          s_11_0_0 = hn::Add(hn::LoadU(d, node + 352 + lane), s_11_0_0);
-          s_11_1_0 = hn::Add(hn::LoadU(d, node + 368 + lane), s_11_1_0);
-        }
-        hn::StoreU(s_0_0_0, d, node + 0 + lane);
-        hn::StoreU(s_0_1_0, d, node + 16 + lane);
-        hn::StoreU(s_1_0_0, d, node + 32 + lane);
-        hn::StoreU(s_1_1_0, d, node + 48 + lane);
-        hn::StoreU(s_2_0_0, d, node + 64 + lane);
-        hn::StoreU(s_2_1_0, d, node + 80 + lane);
-        hn::StoreU(s_3_0_0, d, node + 96 + lane);
-        hn::StoreU(s_3_1_0, d, node + 112 + lane);
-        hn::StoreU(s_4_0_0, d, node + 128 + lane);
-        hn::StoreU(s_4_1_0, d, node + 144 + lane);
-        hn::StoreU(s_5_0_0, d, node + 160 + lane);
-        hn::StoreU(s_5_1_0, d, node + 176 + lane);
-        hn::StoreU(s_6_0_0, d, node + 192 + lane);
-        hn::StoreU(s_6_1_0, d, node + 208 + lane);
-        hn::StoreU(s_7_0_0, d, node + 224 + lane);
-        hn::StoreU(s_7_1_0, d, node + 240 + lane);
-        hn::StoreU(s_8_0_0, d, node + 256 + lane);
-        hn::StoreU(s_8_1_0, d, node + 272 + lane);
-        hn::StoreU(s_9_0_0, d, node + 288 + lane);
-        hn::StoreU(s_9_1_0, d, node + 304 + lane);
-        hn::StoreU(s_10_0_0, d, node + 320 + lane);
-        hn::StoreU(s_10_1_0, d, node + 336 + lane);
-        hn::StoreU(s_11_0_0, d, node + 352 + lane);
-        hn::StoreU(s_11_1_0, d, node + 368 + lane);
+      }
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 384;
+        for (size_t i = 0; i < 12; ++i) FinishRow(a, tile * 12 + i, first, outputs, root + i * 32);
       }
     }
-    const size_t first = panel * INVAR_PANEL;
-    const size_t end = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n);
-    for (size_t i = 0; i < 12; ++i) FinishRow(a, i, first, end - first, node + i * 32);
   }
 }
 
@@ -1579,166 +1566,187 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[kLevels][416];
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 416)];
+  const size_t kept_size = levels * 416;
+  // A leaf of two panels is as large as that cache.
+  const size_t group = 1;
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
-    float* node = kept[0];
-    // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
-    // at a time.
-    for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-      const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + lane;
-      const float* HWY_RESTRICT x = a.lhs;
-      size_t k = 0;
-      for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
-        VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
-        VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
-        VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
-        VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
-        VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
-        VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
-        VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
-        VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
-        VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
-        VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
-        VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
-        VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
-        VF s_12_0_0 = hn::Zero(d), s_12_1_0 = hn::Zero(d);
-        const size_t k_end = HWY_MIN(k + tree.leaf_length, a.k);
-        for (; k < k_end; ++k) {
-          const VF w_0_0 = Storage::Load(d, w_0);
-          const VF w_1_0 = Storage::Load(d, w_1);
-          {
-            const VF x_0 = hn::Set(d, x[0]);
-            s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-            s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = 0;
+        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 13;
+            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            const size_t next_w = 2 * panel_size;
+            const size_t next_x = a.k * 13;
+
+            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
+            VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
+            VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
+            VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
+            VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
+            VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
+            VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
+            VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
+            VF s_12_0_0 = hn::Zero(d), s_12_1_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::Load(d, w_0);
+              const VF w_1_0 = Storage::Load(d, w_1);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+              }
+              {
+                const VF x_5 = hn::Set(d, x[5]);
+                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+              }
+              {
+                const VF x_6 = hn::Set(d, x[6]);
+                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
+              }
+              {
+                const VF x_7 = hn::Set(d, x[7]);
+                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
+              }
+              {
+                const VF x_8 = hn::Set(d, x[8]);
+                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
+              }
+              {
+                const VF x_9 = hn::Set(d, x[9]);
+                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
+              }
+              {
+                const VF x_10 = hn::Set(d, x[10]);
+                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                s_10_1_0 = Fma(d, x_10, w_1_0, s_10_1_0);
+              }
+              {
+                const VF x_11 = hn::Set(d, x[11]);
+                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                s_11_1_0 = Fma(d, x_11, w_1_0, s_11_1_0);
+              }
+              {
+                const VF x_12 = hn::Set(d, x[12]);
+                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                s_12_1_0 = Fma(d, x_12, w_1_0, s_12_1_0);
+              }
+              Prefetch(w_0 + next_w);
+              Prefetch(w_1 + next_w);
+              Prefetch(x + next_x);
+              x += 13;
+              w_0 += INVAR_PANEL;
+              w_1 += INVAR_PANEL;
+            }
+            float* node = kept + (tile - begin) * kept_size;
+            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 416) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
+              s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
+              s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_3_0_0);
+              s_3_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_3_1_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_4_0_0);
+              s_4_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_4_1_0);
+              s_5_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_5_0_0);
+              s_5_1_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_5_1_0);
+              s_6_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_6_0_0);
+              s_6_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_6_1_0);
+              s_7_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_7_0_0);
+              s_7_1_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_7_1_0);
+              s_8_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_8_0_0);
+              s_8_1_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_8_1_0);
+              s_9_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_9_0_0);
+              s_9_1_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_9_1_0);
+              s_10_0_0 = hn::Add(hn::LoadU(d, node + 320 + lane), s_10_0_0);
+              s_10_1_0 = hn::Add(hn::LoadU(d, node + 336 + lane), s_10_1_0);
+              s_11_0_0 = hn::Add(hn::LoadU(d, node + 352 + lane), s_11_0_0);
+              s_11_1_0 = hn::Add(hn::LoadU(d, node + 368 + lane), s_11_1_0);
+              s_12_0_0 = hn::Add(hn::LoadU(d, node + 384 + lane), s_12_0_0);
+              s_12_1_0 = hn::Add(hn::LoadU(d, node + 400 + lane), s_12_1_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_0_1_0, d, node + 16 + lane);
+            hn::StoreU(s_1_0_0, d, node + 32 + lane);
+            hn::StoreU(s_1_1_0, d, node + 48 + lane);
+            hn::StoreU(s_2_0_0, d, node + 64 + lane);
+            hn::StoreU(s_2_1_0, d, node + 80 + lane);
+            hn::StoreU(s_3_0_0, d, node + 96 + lane);
+            hn::StoreU(s_3_1_0, d, node + 112 + lane);
+            hn::StoreU(s_4_0_0, d, node + 128 + lane);
+            hn::StoreU(s_4_1_0, d, node + 144 + lane);
+            hn::StoreU(s_5_0_0, d, node + 160 + lane);
+            hn::StoreU(s_5_1_0, d, node + 176 + lane);
+            hn::StoreU(s_6_0_0, d, node + 192 + lane);
+            hn::StoreU(s_6_1_0, d, node + 208 + lane);
+            hn::StoreU(s_7_0_0, d, node + 224 + lane);
+            hn::StoreU(s_7_1_0, d, node + 240 + lane);
+            hn::StoreU(s_8_0_0, d, node + 256 + lane);
+            hn::StoreU(s_8_1_0, d, node + 272 + lane);
+            hn::StoreU(s_9_0_0, d, node + 288 + lane);
+            hn::StoreU(s_9_1_0, d, node + 304 + lane);
+            hn::StoreU(s_10_0_0, d, node + 320 + lane);
+            hn::StoreU(s_10_1_0, d, node + 336 + lane);
+            hn::StoreU(s_11_0_0, d, node + 352 + lane);
+            hn::StoreU(s_11_1_0, d, node + 368 + lane);
+            hn::StoreU(s_12_0_0, d, node + 384 + lane);
+            hn::StoreU(s_12_1_0, d, node + 400 + lane);
           }
-          {
-            const VF x_1 = hn::Set(d, x[1]);
-            s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-            s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-          }
-          {
-            const VF x_2 = hn::Set(d, x[2]);
-            s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-            s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-          }
-          {
-            const VF x_3 = hn::Set(d, x[3]);
-            s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-            s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-          }
-          {
-            const VF x_4 = hn::Set(d, x[4]);
-            s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-            s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
-          }
-          {
-            const VF x_5 = hn::Set(d, x[5]);
-            s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-            s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
-          }
-          {
-            const VF x_6 = hn::Set(d, x[6]);
-            s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-            s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
-          }
-          {
-            const VF x_7 = hn::Set(d, x[7]);
-            s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-            s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
-          }
-          {
-            const VF x_8 = hn::Set(d, x[8]);
-            s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
-            s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
-          }
-          {
-            const VF x_9 = hn::Set(d, x[9]);
-            s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
-            s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
-          }
-          {
-            const VF x_10 = hn::Set(d, x[10]);
-            s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
-            s_10_1_0 = Fma(d, x_10, w_1_0, s_10_1_0);
-          }
-          {
-            const VF x_11 = hn::Set(d, x[11]);
-            s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
-            s_11_1_0 = Fma(d, x_11, w_1_0, s_11_1_0);
-          }
-          {
-            const VF x_12 = hn::Set(d, x[12]);
-            s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
-            s_12_1_0 = Fma(d, x_12, w_1_0, s_12_1_0);
-          }
-          x += 13;
-          w_0 += INVAR_PANEL;
-          w_1 += INVAR_PANEL;
+          k += terms;
         }
-        node = kept[0];
-        for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 416) {
-          s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
-          s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
-          s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
-          s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
-          s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
-          s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
-          s_3_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_3_0_0);
-          s_3_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_3_1_0);
-          s_4_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_4_0_0);
-          s_4_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_4_1_0);
-          s_5_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_5_0_0);
-          s_5_1_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_5_1_0);
-          s_6_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_6_0_0);
-          s_6_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_6_1_0);
-          s_7_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_7_0_0);
-          s_7_1_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_7_1_0);
-          s_8_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_8_0_0);
-          s_8_1_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_8_1_0);
-          s_9_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_9_0_0);
-          s_9_1_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_9_1_0);
-          s_10_0_0 = hn::Add(hn::LoadU(d, node + 320 + lane), s_10_0_0);
-          s_10_1_0 = hn::Add(hn::LoadU(d, node + 336 + lane), s_10_1_0);
-          s_11_0_0 = hn::Add(hn::LoadU(d, node + 352 + lane), s_11_0_0);
-          s_11_1_0 = hn::Add(hn::LoadU(d, node + 368 + lane), s_11_1_0);
-          s_12_0_0 = hn::Add(hn::LoadU(d, node + 384 + lane), s_12_0_0);
-          s_12_1_0 = hn::Add(hn::LoadU(d, node + 400 + lane), s_12_1_0);
-        }
-        hn::StoreU(s_0_0_0, d, node + 0 + lane);
-        hn::StoreU(s_0_1_0, d, node + 16 + lane);
-        hn::StoreU(s_1_0_0, d, node + 32 + lane);
-        hn::StoreU(s_1_1_0, d, node + 48 + lane);
-        hn::StoreU(s_2_0_0, d, node + 64 + lane);
-        hn::StoreU(s_2_1_0, d, node + 80 + lane);
-        hn::StoreU(s_3_0_0, d, node + 96 + lane);
-        hn::StoreU(s_3_1_0, d, node + 112 + lane);
-        hn::StoreU(s_4_0_0, d, node + 128 + lane);
-        hn::StoreU(s_4_1_0, d, node + 144 + lane);
-        hn::StoreU(s_5_0_0, d, node + 160 + lane);
-        hn::StoreU(s_5_1_0, d, node + 176 + lane);
-        hn::StoreU(s_6_0_0, d, node + 192 + lane);
-        hn::StoreU(s_6_1_0, d, node + 208 + lane);
-        hn::StoreU(s_7_0_0, d, node + 224 + lane);
-        hn::StoreU(s_7_1_0, d, node + 240 + lane);
-        hn::StoreU(s_8_0_0, d, node + 256 + lane);
-        hn::StoreU(s_8_1_0, d, node + 272 + lane);
-        hn::StoreU(s_9_0_0, d, node + 288 + lane);
-        hn::StoreU(s_9_1_0, d, node + 304 + lane);
-        hn::StoreU(s_10_0_0, d, node + 320 + lane);
-        hn::StoreU(s_10_1_0, d, node + 336 + lane);
-        hn::StoreU(s_11_0_0, d, node + 352 + lane);
-        hn::StoreU(s_11_1_0, d, node + 368 + lane);
-        hn::StoreU(s_12_0_0, d, node + 384 + lane);
-        hn::StoreU(s_12_1_0, d, node + 400 + lane);
+      }
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 416;
+        for (size_t i = 0; i < 13; ++i) FinishRow(a, tile * 13 + i, first, outputs, root + i * 32);
       }
     }
-    const size_t first = panel * INVAR_PANEL;
-    const size_t end = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n);
-    for (size_t i = 0; i < 13; ++i) FinishRow(a, i, first, end - first, node + i * 32);
   }
 }
 
@@ -1747,393 +1755,401 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[kLevels][448];
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 448)];
+  const size_t kept_size = levels * 448;
+  // A leaf of two panels is as large as that cache.
+  const size_t group = 1;
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
-    float* node = kept[0];
-    // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
-    // at a time.
-    for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-      const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + lane;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + lane;
-      const float* HWY_RESTRICT x = a.lhs;
-      size_t k = 0;
-      for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
-        VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
-        VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
-        VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
-        VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
-        VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
-        VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
-        VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
-        VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
-        VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
-        VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
-        VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
-        VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
-        VF s_12_0_0 = hn::Zero(d), s_12_1_0 = hn::Zero(d);
-        VF s_13_0_0 = hn::Zero(d), s_13_1_0 = hn::Zero(d);
-        const size_t k_end = HWY_MIN(k + tree.leaf_length, a.k);
-        for (; k < k_end; ++k) {
-          const VF w_0_0 = Storage::Load(d, w_0);
-          const VF w_1_0 = Storage::Load(d, w_1);
-          {
-            const VF x_0 = hn::Set(d, x[0]);
-            s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-            s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = 0;
+        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 14;
+            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            const size_t next_w = 2 * panel_size;
+            const size_t next_x = a.k * 14;
+
+            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
+            VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
+            VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
+            VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
+            VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
+            VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
+            VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
+            VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
+            VF s_12_0_0 = hn::Zero(d), s_12_1_0 = hn::Zero(d);
+            VF s_13_0_0 = hn::Zero(d), s_13_1_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::Load(d, w_0);
+              const VF w_1_0 = Storage::Load(d, w_1);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+              }
+              {
+                const VF x_5 = hn::Set(d, x[5]);
+                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+              }
+              {
+                const VF x_6 = hn::Set(d, x[6]);
+                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
+              }
+              {
+                const VF x_7 = hn::Set(d, x[7]);
+                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
+              }
+              {
+                const VF x_8 = hn::Set(d, x[8]);
+                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
+              }
+              {
+                const VF x_9 = hn::Set(d, x[9]);
+                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
+              }
+              {
+                const VF x_10 = hn::Set(d, x[10]);
+                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                s_10_1_0 = Fma(d, x_10, w_1_0, s_10_1_0);
+              }
+              {
+                const VF x_11 = hn::Set(d, x[11]);
+                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                s_11_1_0 = Fma(d, x_11, w_1_0, s_11_1_0);
+              }
+              {
+                const VF x_12 = hn::Set(d, x[12]);
+                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                s_12_1_0 = Fma(d, x_12, w_1_0, s_12_1_0);
+              }
+              {
+                const VF x_13 = hn::Set(d, x[13]);
+                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                s_13_1_0 = Fma(d, x_13, w_1_0, s_13_1_0);
+              }
+              Prefetch(w_0 + next_w);
+              Prefetch(w_1 + next_w);
+              Prefetch(x + next_x);
+              x += 14;
+              w_0 += INVAR_PANEL;
+              w_1 += INVAR_PANEL;
+            }
+            float* node = kept + (tile - begin) * kept_size;
+            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 448) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
+              s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
+              s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_3_0_0);
+              s_3_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_3_1_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_4_0_0);
+              s_4_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_4_1_0);
+              s_5_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_5_0_0);
+              s_5_1_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_5_1_0);
+              s_6_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_6_0_0);
+              s_6_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_6_1_0);
+              s_7_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_7_0_0);
+              s_7_1_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_7_1_0);
+              s_8_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_8_0_0);
+              s_8_1_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_8_1_0);
+              s_9_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_9_0_0);
+              s_9_1_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_9_1_0);
+              s_10_0_0 = hn::Add(hn::LoadU(d, node + 320 + lane), s_10_0_0);
+              s_10_1_0 = hn::Add(hn::LoadU(d, node + 336 + lane), s_10_1_0);
+              s_11_0_0 = hn::Add(hn::LoadU(d, node + 352 + lane), s_11_0_0);
+              s_11_1_0 = hn::Add(hn::LoadU(d, node + 368 + lane), s_11_1_0);
+              s_12_0_0 = hn::Add(hn::LoadU(d, node + 384 + lane), s_12_0_0);
+              s_12_1_0 = hn::Add(hn::LoadU(d, node + 400 + lane), s_12_1_0);
+              s_13_0_0 = hn::Add(hn::LoadU(d, node + 416 + lane), s_13_0_0);
+              s_13_1_0 = hn::Add(hn::LoadU(d, node + 432 + lane), s_13_1_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_0_1_0, d, node + 16 + lane);
+            hn::StoreU(s_1_0_0, d, node + 32 + lane);
+            hn::StoreU(s_1_1_0, d, node + 48 + lane);
+            hn::StoreU(s_2_0_0, d, node + 64 + lane);
+            hn::StoreU(s_2_1_0, d, node + 80 + lane);
+            hn::StoreU(s_3_0_0, d, node + 96 + lane);
+            hn::StoreU(s_3_1_0, d, node + 112 + lane);
+            hn::StoreU(s_4_0_0, d, node + 128 + lane);
+            hn::StoreU(s_4_1_0, d, node + 144 + lane);
+            hn::StoreU(s_5_0_0, d, node + 160 + lane);
+            hn::StoreU(s_5_1_0, d, node + 176 + lane);
+            hn::StoreU(s_6_0_0, d, node + 192 + lane);
+            hn::StoreU(s_6_1_0, d, node + 208 + lane);
+            hn::StoreU(s_7_0_0, d, node + 224 + lane);
+            hn::StoreU(s_7_1_0, d, node + 240 + lane);
+            hn::StoreU(s_8_0_0, d, node + 256 + lane);
+            hn::StoreU(s_8_1_0, d, node + 272 + lane);
+            hn::StoreU(s_9_0_0, d, node + 288 + lane);
+            hn::StoreU(s_9_1_0, d, node + 304 + lane);
+            hn::StoreU(s_10_0_0, d, node + 320 + lane);
+            hn::StoreU(s_10_1_0, d, node + 336 + lane);
+            hn::StoreU(s_11_0_0, d, node + 352 + lane);
+            hn::StoreU(s_11_1_0, d, node + 368 + lane);
+            hn::StoreU(s_12_0_0, d, node + 384 + lane);
+            hn::StoreU(s_12_1_0, d, node + 400 + lane);
+            hn::StoreU(s_13_0_0, d, node + 416 + lane);
+            hn::StoreU(s_13_1_0, d, node + 432 + lane);
           }
-          {
-            const VF x_1 = hn::Set(d, x[1]);
-            s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-            s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-          }
-          {
-            const VF x_2 = hn::Set(d, x[2]);
-            s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-            s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-          }
-          {
-            const VF x_3 = hn::Set(d, x[3]);
-            s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-            s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-          }
-          {
-            const VF x_4 = hn::Set(d, x[4]);
-            s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-            s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
-          }
-          {
-            const VF x_5 = hn::Set(d, x[5]);
-            s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-            s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
-          }
-          {
-            const VF x_6 = hn::Set(d, x[6]);
-            s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-            s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
-          }
-          {
-            const VF x_7 = hn::Set(d, x[7]);
-            s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-            s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
-          }
-          {
-            const VF x_8 = hn::Set(d, x[8]);
-            s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
-            s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
-          }
-          {
-            const VF x_9 = hn::Set(d, x[9]);
-            s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
-            s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
-          }
-          {
-            const VF x_10 = hn::Set(d, x[10]);
-            s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
-            s_10_1_0 = Fma(d, x_10, w_1_0, s_10_1_0);
-          }
-          {
-            const VF x_11 = hn::Set(d, x[11]);
-            s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
-            s_11_1_0 = Fma(d, x_11, w_1_0, s_11_1_0);
-          }
-          {
-            const VF x_12 = hn::Set(d, x[12]);
-            s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
-            s_12_1_0 = Fma(d, x_12, w_1_0, s_12_1_0);
-          }
-          {
-            const VF x_13 = hn::Set(d, x[13]);
-            s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
-            s_13_1_0 = Fma(d, x_13, w_1_0, s_13_1_0);
-          }
-          x += 14;
-          w_0 += INVAR_PANEL;
-          w_1 += INVAR_PANEL;
+          k += terms;
         }
-        node = kept[0];
-        for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 448) {
-          s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
-          s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
-          s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
-          s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
-          s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
-          s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
-          s_3_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_3_0_0);
-          s_3_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_3_1_0);
-          s_4_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_4_0_0);
-          s_4_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_4_1_0);
-          s_5_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_5_0_0);
-          s_5_1_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_5_1_0);
-          s_6_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_6_0_0);
-          s_6_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_6_1_0);
-          s_7_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_7_0_0);
-          s_7_1_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_7_1_0);
-          s_8_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_8_0_0);
-          s_8_1_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_8_1_0);
-          s_9_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_9_0_0);
-          s_9_1_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_9_1_0);
-          s_10_0_0 = hn::Add(hn::LoadU(d, node + 320 + lane), s_10_0_0);
-          s_10_1_0 = hn::Add(hn::LoadU(d, node + 336 + lane), s_10_1_0);
-          s_11_0_0 = hn::Add(hn::LoadU(d, node + 352 + lane), s_11_0_0);
-          s_11_1_0 = hn::Add(hn::LoadU(d, node + 368 + lane), s_11_1_0);
-          s_12_0_0 = hn::Add(hn::LoadU(d, node + 384 + lane), s_12_0_0);
-          s_12_1_0 = hn::Add(hn::LoadU(d, node + 400 + lane), s_12_1_0);
-          s_13_0_0 = hn::Add(hn::LoadU(d, node + 416 + lane), s_13_0_0);
-          s_13_1_0 = hn::Add(hn::LoadU(d, node + 432 + lane), s_13_1_0);
-        }
-        hn::StoreU(s_0_0_0, d, node + 0 + lane);
-        hn::StoreU(s_0_1_0, d, node + 16 + lane);
-        hn::StoreU(s_1_0_0, d, node + 32 + lane);
-        hn::StoreU(s_1_1_0, d, node + 48 + lane);
-        hn::StoreU(s_2_0_0, d, node + 64 + lane);
-        hn::StoreU(s_2_1_0, d, node + 80 + lane);
-        hn::StoreU(s_3_0_0, d, node + 96 + lane);
-        hn::StoreU(s_3_1_0, d, node + 112 + lane);
-        hn::StoreU(s_4_0_0, d, node + 128 + lane);
-        hn::StoreU(s_4_1_0, d, node + 144 + lane);
-        hn::StoreU(s_5_0_0, d, node + 160 + lane);
-        hn::StoreU(s_5_1_0, d, node + 176 + lane);
-        hn::StoreU(s_6_0_0, d, node + 192 + lane);
-        hn::StoreU(s_6_1_0, d, node + 208 + lane);
-        hn::StoreU(s_7_0_0, d, node + 224 + lane);
-        hn::StoreU(s_7_1_0, d, node + 240 + lane);
-        hn::StoreU(s_8_0_0, d, node + 256 + lane);
-        hn::StoreU(s_8_1_0, d, node + 272 + lane);
-        hn::StoreU(s_9_0_0, d, node + 288 + lane);
-        hn::StoreU(s_9_1_0, d, node + 304 + lane);
-        hn::StoreU(s_10_0_0, d, node + 320 + lane);
-        hn::StoreU(s_10_1_0, d, node + 336 + lane);
-        hn::StoreU(s_11_0_0, d, node + 352 + lane);
-        hn::StoreU(s_11_1_0, d, node + 368 + lane);
-        hn::StoreU(s_12_0_0, d, node + 384 + lane);
-        hn::StoreU(s_12_1_0, d, node + 400 + lane);
-        hn::StoreU(s_13_0_0, d, node + 416 + lane);
-        hn::StoreU(s_13_1_0, d, node + 432 + lane);
+      }
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 448;
+        for (size_t i = 0; i < 14; ++i) FinishRow(a, tile * 14 + i, first, outputs, root + i * 32);
       }
     }
-    const size_t first = panel * INVAR_PANEL;
-    const size_t end = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n);
-    for (size_t i = 0; i < 14; ++i) FinishRow(a, i, first, end - first, node + i * 32);
   }
 }
 
 #endif
 #if INVAR_GROUP_VECTORS == 2
-// 1 rows x 96 outputs in 12 accumulators.
-HWY_NOINLINE void Tile_1x96_2(const invar_matmul_args& a) {
+// 1 rows x 64 outputs in 8 accumulators.
+HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[kLevels][96];
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 6) {
-    float* node = kept[0];
-    {
-      const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_4 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 4, last) * panel_size;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_5 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 5, last) * panel_size;
-      const float* HWY_RESTRICT x = a.lhs;
-      size_t k = 0;
-      for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
-        VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_3_1 = hn::Zero(d), s_0_4_0 = hn::Zero(d), s_0_4_1 = hn::Zero(d), s_0_5_0 = hn::Zero(d), s_0_5_1 = hn::Zero(d);
-        const size_t k_end = HWY_MIN(k + tree.leaf_length, a.k);
-        for (; k < k_end; ++k) {
-          const VF x_0 = hn::Set(d, x[0]);
-          {
-            const VF w = Storage::Load(d, w_0);
-            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 64)];
+  const size_t kept_size = levels * 64;
+  const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
+  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 4) {
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      {
+        size_t k = 0;
+        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size + k * INVAR_PANEL;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
+
+            VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_3_1 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF x_0 = hn::Set(d, x[0]);
+              {
+                const VF w = Storage::Load(d, w_0);
+                s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 1 * lanes);
+                s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+              }
+              {
+                const VF w = Storage::Load(d, w_1);
+                s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_1 + 1 * lanes);
+                s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
+              }
+              {
+                const VF w = Storage::Load(d, w_2);
+                s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_2 + 1 * lanes);
+                s_0_2_1 = Fma(d, x_0, w, s_0_2_1);
+              }
+              {
+                const VF w = Storage::Load(d, w_3);
+                s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_3 + 1 * lanes);
+                s_0_3_1 = Fma(d, x_0, w, s_0_3_1);
+              }
+              Prefetch(w_0 + kAhead);
+              Prefetch(w_1 + kAhead);
+              Prefetch(w_2 + kAhead);
+              Prefetch(w_3 + kAhead);
+              x += 1;
+              w_0 += INVAR_PANEL;
+              w_1 += INVAR_PANEL;
+              w_2 += INVAR_PANEL;
+              w_3 += INVAR_PANEL;
+            }
+            float* node = kept + (tile - begin) * kept_size;
+            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 64) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
+              s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
+              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16), s_0_1_0);
+              s_0_1_1 = hn::Add(hn::LoadU(d, node + 16 + 1 * lanes), s_0_1_1);
+              s_0_2_0 = hn::Add(hn::LoadU(d, node + 32), s_0_2_0);
+              s_0_2_1 = hn::Add(hn::LoadU(d, node + 32 + 1 * lanes), s_0_2_1);
+              s_0_3_0 = hn::Add(hn::LoadU(d, node + 48), s_0_3_0);
+              s_0_3_1 = hn::Add(hn::LoadU(d, node + 48 + 1 * lanes), s_0_3_1);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0);
+            hn::StoreU(s_0_0_1, d, node + 0 + 1 * lanes);
+            hn::StoreU(s_0_1_0, d, node + 16);
+            hn::StoreU(s_0_1_1, d, node + 16 + 1 * lanes);
+            hn::StoreU(s_0_2_0, d, node + 32);
+            hn::StoreU(s_0_2_1, d, node + 32 + 1 * lanes);
+            hn::StoreU(s_0_3_0, d, node + 48);
+            hn::StoreU(s_0_3_1, d, node + 48 + 1 * lanes);
           }
-          {
-            const VF w = Storage::Load(d, w_0 + 1 * lanes);
-            s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
-          }
-          {
-            const VF w = Storage::Load(d, w_1);
-            s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
-          }
-          {
-            const VF w = Storage::Load(d, w_1 + 1 * lanes);
-            s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
-          }
-          {
-            const VF w = Storage::Load(d, w_2);
-            s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
-          }
-          {
-            const VF w = Storage::Load(d, w_2 + 1 * lanes);
-            s_0_2_1 = Fma(d, x_0, w, s_0_2_1);
-          }
-          {
-            const VF w = Storage::Load(d, w_3);
-            s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
-          }
-          {
-            const VF w = Storage::Load(d, w_3 + 1 * lanes);
-            s_0_3_1 = Fma(d, x_0, w, s_0_3_1);
-          }
-          {
-            const VF w = Storage::Load(d, w_4);
-            s_0_4_0 = Fma(d, x_0, w, s_0_4_0);
-          }
-          {
-            const VF w = Storage::Load(d, w_4 + 1 * lanes);
-            s_0_4_1 = Fma(d, x_0, w, s_0_4_1);
-          }
-          {
-            const VF w = Storage::Load(d, w_5);
-            s_0_5_0 = Fma(d, x_0, w, s_0_5_0);
-          }
-          {
-            const VF w = Storage::Load(d, w_5 + 1 * lanes);
-            s_0_5_1 = Fma(d, x_0, w, s_0_5_1);
-          }
-          x += 1;
-          w_0 += INVAR_PANEL;
-          w_1 += INVAR_PANEL;
-          w_2 += INVAR_PANEL;
-          w_3 += INVAR_PANEL;
-          w_4 += INVAR_PANEL;
-          w_5 += INVAR_PANEL;
+          k += terms;
         }
-        node = kept[0];
-        for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 96) {
-          s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
-          s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
-          s_0_1_0 = hn::Add(hn::LoadU(d, node + 16), s_0_1_0);
-          s_0_1_1 = hn::Add(hn::LoadU(d, node + 16 + 1 * lanes), s_0_1_1);
-          s_0_2_0 = hn::Add(hn::LoadU(d, node + 32), s_0_2_0);
-          s_0_2_1 = hn::Add(hn::LoadU(d, node + 32 + 1 * lanes), s_0_2_1);
-          s_0_3_0 = hn::Add(hn::LoadU(d, node + 48), s_0_3_0);
-          s_0_3_1 = hn::Add(hn::LoadU(d, node + 48 + 1 * lanes), s_0_3_1);
-          s_0_4_0 = hn::Add(hn::LoadU(d, node + 64), s_0_4_0);
-          s_0_4_1 = hn::Add(hn::LoadU(d, node + 64 + 1 * lanes), s_0_4_1);
-          s_0_5_0 = hn::Add(hn::LoadU(d, node + 80), s_0_5_0);
-          s_0_5_1 = hn::Add(hn::LoadU(d, node + 80 + 1 * lanes), s_0_5_1);
-        }
-        hn::StoreU(s_0_0_0, d, node + 0);
-        hn::StoreU(s_0_0_1, d, node + 0 + 1 * lanes);
-        hn::StoreU(s_0_1_0, d, node + 16);
-        hn::StoreU(s_0_1_1, d, node + 16 + 1 * lanes);
-        hn::StoreU(s_0_2_0, d, node + 32);
-        hn::StoreU(s_0_2_1, d, node + 32 + 1 * lanes);
-        hn::StoreU(s_0_3_0, d, node + 48);
-        hn::StoreU(s_0_3_1, d, node + 48 + 1 * lanes);
-        hn::StoreU(s_0_4_0, d, node + 64);
-        hn::StoreU(s_0_4_1, d, node + 64 + 1 * lanes);
-        hn::StoreU(s_0_5_0, d, node + 80);
-        hn::StoreU(s_0_5_1, d, node + 80 + 1 * lanes);
+      }
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 4, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 64;
+        for (size_t i = 0; i < 1; ++i) FinishRow(a, tile * 1 + i, first, outputs, root + i * 64);
       }
     }
-    const size_t first = panel * INVAR_PANEL;
-    const size_t end = HWY_MIN(HWY_MIN(panel + 6, a.panel_end) * INVAR_PANEL, a.n);
-    for (size_t i = 0; i < 1; ++i) FinishRow(a, i, first, end - first, node + i * 96);
   }
 }
 
-// 2 rows x 48 outputs in 12 accumulators.
-HWY_NOINLINE void Tile_2x48_2(const invar_matmul_args& a) {
+// 2 rows x 32 outputs in 8 accumulators.
+HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[kLevels][96];
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 3) {
-    float* node = kept[0];
-    {
-      const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size;
-      const float* HWY_RESTRICT x = a.lhs;
-      size_t k = 0;
-      for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
-        VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d);
-        VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_2_1 = hn::Zero(d);
-        const size_t k_end = HWY_MIN(k + tree.leaf_length, a.k);
-        for (; k < k_end; ++k) {
-          const VF x_0 = hn::Set(d, x[0]);
-          const VF x_1 = hn::Set(d, x[1]);
-          {
-            const VF w = Storage::Load(d, w_0);
-            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
-            s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 64)];
+  const size_t kept_size = levels * 64;
+  const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
+  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      {
+        size_t k = 0;
+        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
+            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            const size_t next_w = 2 * panel_size;
+            const size_t next_x = a.k * 2;
+
+            VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF x_0 = hn::Set(d, x[0]);
+              const VF x_1 = hn::Set(d, x[1]);
+              {
+                const VF w = Storage::Load(d, w_0);
+                s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+                s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 1 * lanes);
+                s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+                s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
+              }
+              {
+                const VF w = Storage::Load(d, w_1);
+                s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+                s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_1 + 1 * lanes);
+                s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
+                s_1_1_1 = Fma(d, x_1, w, s_1_1_1);
+              }
+              Prefetch(w_0 + next_w);
+              Prefetch(w_1 + next_w);
+              Prefetch(x + next_x);
+              x += 2;
+              w_0 += INVAR_PANEL;
+              w_1 += INVAR_PANEL;
+            }
+            float* node = kept + (tile - begin) * kept_size;
+            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 64) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
+              s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
+              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16), s_0_1_0);
+              s_0_1_1 = hn::Add(hn::LoadU(d, node + 16 + 1 * lanes), s_0_1_1);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 32), s_1_0_0);
+              s_1_0_1 = hn::Add(hn::LoadU(d, node + 32 + 1 * lanes), s_1_0_1);
+              s_1_1_0 = hn::Add(hn::LoadU(d, node + 48), s_1_1_0);
+              s_1_1_1 = hn::Add(hn::LoadU(d, node + 48 + 1 * lanes), s_1_1_1);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0);
+            hn::StoreU(s_0_0_1, d, node + 0 + 1 * lanes);
+            hn::StoreU(s_0_1_0, d, node + 16);
+            hn::StoreU(s_0_1_1, d, node + 16 + 1 * lanes);
+            hn::StoreU(s_1_0_0, d, node + 32);
+            hn::StoreU(s_1_0_1, d, node + 32 + 1 * lanes);
+            hn::StoreU(s_1_1_0, d, node + 48);
+            hn::StoreU(s_1_1_1, d, node + 48 + 1 * lanes);
           }
-          {
-            const VF w = Storage::Load(d, w_0 + 1 * lanes);
-            s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
-            s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
-          }
-          {
-            const VF w = Storage::Load(d, w_1);
-            s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
-            s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
-          }
-          {
-            const VF w = Storage::Load(d, w_1 + 1 * lanes);
-            s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
-            s_1_1_1 = Fma(d, x_1, w, s_1_1_1);
-          }
-          {
-            const VF w = Storage::Load(d, w_2);
-            s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
-            s_1_2_0 = Fma(d, x_1, w, s_1_2_0);
-          }
-          {
-            const VF w = Storage::Load(d, w_2 + 1 * lanes);
-            s_0_2_1 = Fma(d, x_0, w, s_0_2_1);
-            s_1_2_1 = Fma(d, x_1, w, s_1_2_1);
-          }
-          x += 2;
-          w_0 += INVAR_PANEL;
-          w_1 += INVAR_PANEL;
-          w_2 += INVAR_PANEL;
+          k += terms;
         }
-        node = kept[0];
-        for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 96) {
-          s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
-          s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
-          s_0_1_0 = hn::Add(hn::LoadU(d, node + 16), s_0_1_0);
-          s_0_1_1 = hn::Add(hn::LoadU(d, node + 16 + 1 * lanes), s_0_1_1);
-          s_0_2_0 = hn::Add(hn::LoadU(d, node + 32), s_0_2_0);
-          s_0_2_1 = hn::Add(hn::LoadU(d, node + 32 + 1 * lanes), s_0_2_1);
-          s_1_0_0 = hn::Add(hn::LoadU(d, node + 48), s_1_0_0);
-          s_1_0_1 = hn::Add(hn::LoadU(d, node + 48 + 1 * lanes), s_1_0_1);
-          s_1_1_0 = hn::Add(hn::LoadU(d, node + 64), s_1_1_0);
-          s_1_1_1 = hn::Add(hn::LoadU(d, node + 64 + 1 * lanes), s_1_1_1);
-          s_1_2_0 = hn::Add(hn::LoadU(d, node + 80), s_1_2_0);
-          s_1_2_1 = hn::Add(hn::LoadU(d, node + 80 + 1 * lanes), s_1_2_1);
-        }
-        hn::StoreU(s_0_0_0, d, node + 0);
-        hn::StoreU(s_0_0_1, d, node + 0 + 1 * lanes);
-        hn::StoreU(s_0_1_0, d, node + 16);
-        hn::StoreU(s_0_1_1, d, node + 16 + 1 * lanes);
-        hn::StoreU(s_0_2_0, d, node + 32);
-        hn::StoreU(s_0_2_1, d, node + 32 + 1 * lanes);
-        hn::StoreU(s_1_0_0, d, node + 48);
-        hn::StoreU(s_1_0_1, d, node + 48 + 1 * lanes);
-        hn::StoreU(s_1_1_0, d, node + 64);
-        hn::StoreU(s_1_1_1, d, node + 64 + 1 * lanes);
-        hn::StoreU(s_1_2_0, d, node + 80);
-        hn::StoreU(s_1_2_1, d, node + 80 + 1 * lanes);
+      }
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 64;
+        for (size_t i = 0; i < 2; ++i) FinishRow(a, tile * 2 + i, first, outputs, root + i * 32);
       }
     }
-    const size_t first = panel * INVAR_PANEL;
-    const size_t end = HWY_MIN(HWY_MIN(panel + 3, a.panel_end) * INVAR_PANEL, a.n);
-    for (size_t i = 0; i < 2; ++i) FinishRow(a, i, first, end - first, node + i * 48);
   }
 }
 
@@ -2142,86 +2158,106 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[kLevels][96];
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 96)];
+  const size_t kept_size = levels * 96;
+  const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
-    float* node = kept[0];
-    {
-      const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size;
-      const float* HWY_RESTRICT x = a.lhs;
-      size_t k = 0;
-      for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
-        VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
-        VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d);
-        VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_1_1 = hn::Zero(d);
-        const size_t k_end = HWY_MIN(k + tree.leaf_length, a.k);
-        for (; k < k_end; ++k) {
-          const VF x_0 = hn::Set(d, x[0]);
-          const VF x_1 = hn::Set(d, x[1]);
-          const VF x_2 = hn::Set(d, x[2]);
-          {
-            const VF w = Storage::Load(d, w_0);
-            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
-            s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
-            s_2_0_0 = Fma(d, x_2, w, s_2_0_0);
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      {
+        size_t k = 0;
+        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
+            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            const size_t next_w = 2 * panel_size;
+            const size_t next_x = a.k * 3;
+
+            VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_1_1 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF x_0 = hn::Set(d, x[0]);
+              const VF x_1 = hn::Set(d, x[1]);
+              const VF x_2 = hn::Set(d, x[2]);
+              {
+                const VF w = Storage::Load(d, w_0);
+                s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+                s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+                s_2_0_0 = Fma(d, x_2, w, s_2_0_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 1 * lanes);
+                s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+                s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
+                s_2_0_1 = Fma(d, x_2, w, s_2_0_1);
+              }
+              {
+                const VF w = Storage::Load(d, w_1);
+                s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+                s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
+                s_2_1_0 = Fma(d, x_2, w, s_2_1_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_1 + 1 * lanes);
+                s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
+                s_1_1_1 = Fma(d, x_1, w, s_1_1_1);
+                s_2_1_1 = Fma(d, x_2, w, s_2_1_1);
+              }
+              Prefetch(w_0 + next_w);
+              Prefetch(w_1 + next_w);
+              Prefetch(x + next_x);
+              x += 3;
+              w_0 += INVAR_PANEL;
+              w_1 += INVAR_PANEL;
+            }
+            float* node = kept + (tile - begin) * kept_size;
+            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 96) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
+              s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
+              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16), s_0_1_0);
+              s_0_1_1 = hn::Add(hn::LoadU(d, node + 16 + 1 * lanes), s_0_1_1);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 32), s_1_0_0);
+              s_1_0_1 = hn::Add(hn::LoadU(d, node + 32 + 1 * lanes), s_1_0_1);
+              s_1_1_0 = hn::Add(hn::LoadU(d, node + 48), s_1_1_0);
+              s_1_1_1 = hn::Add(hn::LoadU(d, node + 48 + 1 * lanes), s_1_1_1);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 64), s_2_0_0);
+              s_2_0_1 = hn::Add(hn::LoadU(d, node + 64 + 1 * lanes), s_2_0_1);
+              s_2_1_0 = hn::Add(hn::LoadU(d, node + 80), s_2_1_0);
+              s_2_1_1 = hn::Add(hn::LoadU(d, node + 80 + 1 * lanes), s_2_1_1);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0);
+            hn::StoreU(s_0_0_1, d, node + 0 + 1 * lanes);
+            hn::StoreU(s_0_1_0, d, node + 16);
+            hn::StoreU(s_0_1_1, d, node + 16 + 1 * lanes);
+            hn::StoreU(s_1_0_0, d, node + 32);
+            hn::StoreU(s_1_0_1, d, node + 32 + 1 * lanes);
+            hn::StoreU(s_1_1_0, d, node + 48);
+            hn::StoreU(s_1_1_1, d, node + 48 + 1 * lanes);
+            hn::StoreU(s_2_0_0, d, node + 64);
+            hn::StoreU(s_2_0_1, d, node + 64 + 1 * lanes);
+            hn::StoreU(s_2_1_0, d, node + 80);
+            hn::StoreU(s_2_1_1, d, node + 80 + 1 * lanes);
           }
-          {
-            const VF w = Storage::Load(d, w_0 + 1 * lanes);
-            s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
-            s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
-            s_2_0_1 = Fma(d, x_2, w, s_2_0_1);
-          }
-          {
-            const VF w = Storage::Load(d, w_1);
-            s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
-            s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
-            s_2_1_0 = Fma(d, x_2, w, s_2_1_0);
-          }
-          {
-            const VF w = Storage::Load(d, w_1 + 1 * lanes);
-            s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
-            s_1_1_1 = Fma(d, x_1, w, s_1_1_1);
-            s_2_1_1 = Fma(d, x_2, w, s_2_1_1);
-          }
-          x += 3;
-          w_0 += INVAR_PANEL;
-          w_1 += INVAR_PANEL;
+          k += terms;
         }
-        node = kept[0];
-        for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 96) {
-          s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
-          s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
-          s_0_1_0 = hn::Add(hn::LoadU(d, node + 16), s_0_1_0);
-          s_0_1_1 = hn::Add(hn::LoadU(d, node + 16 + 1 * lanes), s_0_1_1);
-          s_1_0_0 = hn::Add(hn::LoadU(d, node + 32), s_1_0_0);
-          s_1_0_1 = hn::Add(hn::LoadU(d, node + 32 + 1 * lanes), s_1_0_1);
-          s_1_1_0 = hn::Add(hn::LoadU(d, node + 48), s_1_1_0);
-          s_1_1_1 = hn::Add(hn::LoadU(d, node + 48 + 1 * lanes), s_1_1_1);
-          s_2_0_0 = hn::Add(hn::LoadU(d, node + 64), s_2_0_0);
-          s_2_0_1 = hn::Add(hn::LoadU(d, node + 64 + 1 * lanes), s_2_0_1);
-          s_2_1_0 = hn::Add(hn::LoadU(d, node + 80), s_2_1_0);
-          s_2_1_1 = hn::Add(hn::LoadU(d, node + 80 + 1 * lanes), s_2_1_1);
-        }
-        hn::StoreU(s_0_0_0, d, node + 0);
-        hn::StoreU(s_0_0_1, d, node + 0 + 1 * lanes);
-        hn::StoreU(s_0_1_0, d, node + 16);
-        hn::StoreU(s_0_1_1, d, node + 16 + 1 * lanes);
-        hn::StoreU(s_1_0_0, d, node + 32);
-        hn::StoreU(s_1_0_1, d, node + 32 + 1 * lanes);
-        hn::StoreU(s_1_1_0, d, node + 48);
-        hn::StoreU(s_1_1_1, d, node + 48 + 1 * lanes);
-        hn::StoreU(s_2_0_0, d, node + 64);
-        hn::StoreU(s_2_0_1, d, node + 64 + 1 * lanes);
-        hn::StoreU(s_2_1_0, d, node + 80);
-        hn::StoreU(s_2_1_1, d, node + 80 + 1 * lanes);
+      }
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 96;
+        for (size_t i = 0; i < 3; ++i) FinishRow(a, tile * 3 + i, first, outputs, root + i * 32);
       }
     }
-    const size_t first = panel * INVAR_PANEL;
-    const size_t end = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n);
-    for (size_t i = 0; i < 3; ++i) FinishRow(a, i, first, end - first, node + i * 32);
   }
 }
 
@@ -2230,70 +2266,89 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[kLevels][64];
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 64)];
+  const size_t kept_size = levels * 64;
+  const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 1) {
-    float* node = kept[0];
-    {
-      const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size;
-      const float* HWY_RESTRICT x = a.lhs;
-      size_t k = 0;
-      for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
-        VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d);
-        VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d);
-        VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d);
-        VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
-        const size_t k_end = HWY_MIN(k + tree.leaf_length, a.k);
-        for (; k < k_end; ++k) {
-          const VF w_0_0 = Storage::Load(d, w_0);
-          const VF w_0_1 = Storage::Load(d, w_0 + 1 * lanes);
-          {
-            const VF x_0 = hn::Set(d, x[0]);
-            s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-            s_0_0_1 = Fma(d, x_0, w_0_1, s_0_0_1);
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      {
+        size_t k = 0;
+        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 4;
+            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            const size_t next_w = 1 * panel_size;
+            const size_t next_x = a.k * 4;
+
+            VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::Load(d, w_0);
+              const VF w_0_1 = Storage::Load(d, w_0 + 1 * lanes);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                s_0_0_1 = Fma(d, x_0, w_0_1, s_0_0_1);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                s_1_0_1 = Fma(d, x_1, w_0_1, s_1_0_1);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                s_2_0_1 = Fma(d, x_2, w_0_1, s_2_0_1);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                s_3_0_1 = Fma(d, x_3, w_0_1, s_3_0_1);
+              }
+              Prefetch(w_0 + next_w);
+              Prefetch(x + next_x);
+              x += 4;
+              w_0 += INVAR_PANEL;
+            }
+            float* node = kept + (tile - begin) * kept_size;
+            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 64) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
+              s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 16), s_1_0_0);
+              s_1_0_1 = hn::Add(hn::LoadU(d, node + 16 + 1 * lanes), s_1_0_1);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 32), s_2_0_0);
+              s_2_0_1 = hn::Add(hn::LoadU(d, node + 32 + 1 * lanes), s_2_0_1);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 48), s_3_0_0);
+              s_3_0_1 = hn::Add(hn::LoadU(d, node + 48 + 1 * lanes), s_3_0_1);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0);
+            hn::StoreU(s_0_0_1, d, node + 0 + 1 * lanes);
+            hn::StoreU(s_1_0_0, d, node + 16);
+            hn::StoreU(s_1_0_1, d, node + 16 + 1 * lanes);
+            hn::StoreU(s_2_0_0, d, node + 32);
+            hn::StoreU(s_2_0_1, d, node + 32 + 1 * lanes);
+            hn::StoreU(s_3_0_0, d, node + 48);
+            hn::StoreU(s_3_0_1, d, node + 48 + 1 * lanes);
           }
-          {
-            const VF x_1 = hn::Set(d, x[1]);
-            s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-            s_1_0_1 = Fma(d, x_1, w_0_1, s_1_0_1);
-          }
-          {
-            const VF x_2 = hn::Set(d, x[2]);
-            s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-            s_2_0_1 = Fma(d, x_2, w_0_1, s_2_0_1);
-          }
-          {
-            const VF x_3 = hn::Set(d, x[3]);
-            s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-            s_3_0_1 = Fma(d, x_3, w_0_1, s_3_0_1);
-          }
-          x += 4;
-          w_0 += INVAR_PANEL;
+          k += terms;
         }
-        node = kept[0];
-        for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 64) {
-          s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
-          s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
-          s_1_0_0 = hn::Add(hn::LoadU(d, node + 16), s_1_0_0);
-          s_1_0_1 = hn::Add(hn::LoadU(d, node + 16 + 1 * lanes), s_1_0_1);
-          s_2_0_0 = hn::Add(hn::LoadU(d, node + 32), s_2_0_0);
-          s_2_0_1 = hn::Add(hn::LoadU(d, node + 32 + 1 * lanes), s_2_0_1);
-          s_3_0_0 = hn::Add(hn::LoadU(d, node + 48), s_3_0_0);
-          s_3_0_1 = hn::Add(hn::LoadU(d, node + 48 + 1 * lanes), s_3_0_1);
-        }
-        hn::StoreU(s_0_0_0, d, node + 0);
-        hn::StoreU(s_0_0_1, d, node + 0 + 1 * lanes);
-        hn::StoreU(s_1_0_0, d, node + 16);
-        hn::StoreU(s_1_0_1, d, node + 16 + 1 * lanes);
-        hn::StoreU(s_2_0_0, d, node + 32);
-        hn::StoreU(s_2_0_1, d, node + 32 + 1 * lanes);
-        hn::StoreU(s_3_0_0, d, node + 48);
-        hn::StoreU(s_3_0_1, d, node + 48 + 1 * lanes);
+      }
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 64;
+        for (size_t i = 0; i < 4; ++i) FinishRow(a, tile * 4 + i, first, outputs, root + i * 16);
       }
     }
-    const size_t first = panel * INVAR_PANEL;
-    const size_t end = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n);
-    for (size_t i = 0; i < 4; ++i) FinishRow(a, i, first, end - first, node + i * 16);
   }
 }
 
@@ -2302,80 +2357,99 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[kLevels][80];
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 80)];
+  const size_t kept_size = levels * 80;
+  const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 1) {
-    float* node = kept[0];
-    {
-      const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size;
-      const float* HWY_RESTRICT x = a.lhs;
-      size_t k = 0;
-      for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
-        VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d);
-        VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d);
-        VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d);
-        VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
-        VF s_4_0_0 = hn::Zero(d), s_4_0_1 = hn::Zero(d);
-        const size_t k_end = HWY_MIN(k + tree.leaf_length, a.k);
-        for (; k < k_end; ++k) {
-          const VF w_0_0 = Storage::Load(d, w_0);
-          const VF w_0_1 = Storage::Load(d, w_0 + 1 * lanes);
-          {
-            const VF x_0 = hn::Set(d, x[0]);
-            s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-            s_0_0_1 = Fma(d, x_0, w_0_1, s_0_0_1);
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      {
+        size_t k = 0;
+        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 5;
+            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            const size_t next_w = 1 * panel_size;
+            const size_t next_x = a.k * 5;
+
+            VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d), s_4_0_1 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::Load(d, w_0);
+              const VF w_0_1 = Storage::Load(d, w_0 + 1 * lanes);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                s_0_0_1 = Fma(d, x_0, w_0_1, s_0_0_1);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                s_1_0_1 = Fma(d, x_1, w_0_1, s_1_0_1);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                s_2_0_1 = Fma(d, x_2, w_0_1, s_2_0_1);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                s_3_0_1 = Fma(d, x_3, w_0_1, s_3_0_1);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                s_4_0_1 = Fma(d, x_4, w_0_1, s_4_0_1);
+              }
+              Prefetch(w_0 + next_w);
+              Prefetch(x + next_x);
+              x += 5;
+              w_0 += INVAR_PANEL;
+            }
+            float* node = kept + (tile - begin) * kept_size;
+            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 80) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
+              s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 16), s_1_0_0);
+              s_1_0_1 = hn::Add(hn::LoadU(d, node + 16 + 1 * lanes), s_1_0_1);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 32), s_2_0_0);
+              s_2_0_1 = hn::Add(hn::LoadU(d, node + 32 + 1 * lanes), s_2_0_1);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 48), s_3_0_0);
+              s_3_0_1 = hn::Add(hn::LoadU(d, node + 48 + 1 * lanes), s_3_0_1);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 64), s_4_0_0);
+              s_4_0_1 = hn::Add(hn::LoadU(d, node + 64 + 1 * lanes), s_4_0_1);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0);
+            hn::StoreU(s_0_0_1, d, node + 0 + 1 * lanes);
+            hn::StoreU(s_1_0_0, d, node + 16);
+            hn::StoreU(s_1_0_1, d, node + 16 + 1 * lanes);
+            hn::StoreU(s_2_0_0, d, node + 32);
+            hn::StoreU(s_2_0_1, d, node + 32 + 1 * lanes);
+            hn::StoreU(s_3_0_0, d, node + 48);
+            hn::StoreU(s_3_0_1, d, node + 48 + 1 * lanes);
+            hn::StoreU(s_4_0_0, d, node + 64);
+            hn::StoreU(s_4_0_1, d, node + 64 + 1 * lanes);
           }
-          {
-            const VF x_1 = hn::Set(d, x[1]);
-            s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-            s_1_0_1 = Fma(d, x_1, w_0_1, s_1_0_1);
-          }
-          {
-            const VF x_2 = hn::Set(d, x[2]);
-            s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-            s_2_0_1 = Fma(d, x_2, w_0_1, s_2_0_1);
-          }
-          {
-            const VF x_3 = hn::Set(d, x[3]);
-            s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-            s_3_0_1 = Fma(d, x_3, w_0_1, s_3_0_1);
-          }
-          {
-            const VF x_4 = hn::Set(d, x[4]);
-            s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-            s_4_0_1 = Fma(d, x_4, w_0_1, s_4_0_1);
-          }
-          x += 5;
-          w_0 += INVAR_PANEL;
+          k += terms;
         }
-        node = kept[0];
-        for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 80) {
-          s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
-          s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
-          s_1_0_0 = hn::Add(hn::LoadU(d, node + 16), s_1_0_0);
-          s_1_0_1 = hn::Add(hn::LoadU(d, node + 16 + 1 * lanes), s_1_0_1);
-          s_2_0_0 = hn::Add(hn::LoadU(d, node + 32), s_2_0_0);
-          s_2_0_1 = hn::Add(hn::LoadU(d, node + 32 + 1 * lanes), s_2_0_1);
-          s_3_0_0 = hn::Add(hn::LoadU(d, node + 48), s_3_0_0);
-          s_3_0_1 = hn::Add(hn::LoadU(d, node + 48 + 1 * lanes), s_3_0_1);
-          s_4_0_0 = hn::Add(hn::LoadU(d, node + 64), s_4_0_0);
-          s_4_0_1 = hn::Add(hn::LoadU(d, node + 64 + 1 * lanes), s_4_0_1);
-        }
-        hn::StoreU(s_0_0_0, d, node + 0);
-        hn::StoreU(s_0_0_1, d, node + 0 + 1 * lanes);
-        hn::StoreU(s_1_0_0, d, node + 16);
-        hn::StoreU(s_1_0_1, d, node + 16 + 1 * lanes);
-        hn::StoreU(s_2_0_0, d, node + 32);
-        hn::StoreU(s_2_0_1, d, node + 32 + 1 * lanes);
-        hn::StoreU(s_3_0_0, d, node + 48);
-        hn::StoreU(s_3_0_1, d, node + 48 + 1 * lanes);
-        hn::StoreU(s_4_0_0, d, node + 64);
-        hn::StoreU(s_4_0_1, d, node + 64 + 1 * lanes);
+      }
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 80;
+        for (size_t i = 0; i < 5; ++i) FinishRow(a, tile * 5 + i, first, outputs, root + i * 16);
       }
     }
-    const size_t first = panel * INVAR_PANEL;
-    const size_t end = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n);
-    for (size_t i = 0; i < 5; ++i) FinishRow(a, i, first, end - first, node + i * 16);
   }
 }
 
@@ -2384,90 +2458,109 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[kLevels][96];
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 96)];
+  const size_t kept_size = levels * 96;
+  const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 1) {
-    float* node = kept[0];
-    {
-      const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size;
-      const float* HWY_RESTRICT x = a.lhs;
-      size_t k = 0;
-      for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
-        VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d);
-        VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d);
-        VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d);
-        VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
-        VF s_4_0_0 = hn::Zero(d), s_4_0_1 = hn::Zero(d);
-        VF s_5_0_0 = hn::Zero(d), s_5_0_1 = hn::Zero(d);
-        const size_t k_end = HWY_MIN(k + tree.leaf_length, a.k);
-        for (; k < k_end; ++k) {
-          const VF w_0_0 = Storage::Load(d, w_0);
-          const VF w_0_1 = Storage::Load(d, w_0 + 1 * lanes);
-          {
-            const VF x_0 = hn::Set(d, x[0]);
-            s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-            s_0_0_1 = Fma(d, x_0, w_0_1, s_0_0_1);
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      {
+        size_t k = 0;
+        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 6;
+            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            const size_t next_w = 1 * panel_size;
+            const size_t next_x = a.k * 6;
+
+            VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d), s_4_0_1 = hn::Zero(d);
+            VF s_5_0_0 = hn::Zero(d), s_5_0_1 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::Load(d, w_0);
+              const VF w_0_1 = Storage::Load(d, w_0 + 1 * lanes);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                s_0_0_1 = Fma(d, x_0, w_0_1, s_0_0_1);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                s_1_0_1 = Fma(d, x_1, w_0_1, s_1_0_1);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                s_2_0_1 = Fma(d, x_2, w_0_1, s_2_0_1);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                s_3_0_1 = Fma(d, x_3, w_0_1, s_3_0_1);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                s_4_0_1 = Fma(d, x_4, w_0_1, s_4_0_1);
+              }
+              {
+                const VF x_5 = hn::Set(d, x[5]);
+                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                s_5_0_1 = Fma(d, x_5, w_0_1, s_5_0_1);
+              }
+              Prefetch(w_0 + next_w);
+              Prefetch(x + next_x);
+              x += 6;
+              w_0 += INVAR_PANEL;
+            }
+            float* node = kept + (tile - begin) * kept_size;
+            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 96) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
+              s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 16), s_1_0_0);
+              s_1_0_1 = hn::Add(hn::LoadU(d, node + 16 + 1 * lanes), s_1_0_1);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 32), s_2_0_0);
+              s_2_0_1 = hn::Add(hn::LoadU(d, node + 32 + 1 * lanes), s_2_0_1);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 48), s_3_0_0);
+              s_3_0_1 = hn::Add(hn::LoadU(d, node + 48 + 1 * lanes), s_3_0_1);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 64), s_4_0_0);
+              s_4_0_1 = hn::Add(hn::LoadU(d, node + 64 + 1 * lanes), s_4_0_1);
+              s_5_0_0 = hn::Add(hn::LoadU(d, node + 80), s_5_0_0);
+              s_5_0_1 = hn::Add(hn::LoadU(d, node + 80 + 1 * lanes), s_5_0_1);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0);
+            hn::StoreU(s_0_0_1, d, node + 0 + 1 * lanes);
+            hn::StoreU(s_1_0_0, d, node + 16);
+            hn::StoreU(s_1_0_1, d, node + 16 + 1 * lanes);
+            hn::StoreU(s_2_0_0, d, node + 32);
+            hn::StoreU(s_2_0_1, d, node + 32 + 1 * lanes);
+            hn::StoreU(s_3_0_0, d, node + 48);
+            hn::StoreU(s_3_0_1, d, node + 48 + 1 * lanes);
+            hn::StoreU(s_4_0_0, d, node + 64);
+            hn::StoreU(s_4_0_1, d, node + 64 + 1 * lanes);
+            hn::StoreU(s_5_0_0, d, node + 80);
+            hn::StoreU(s_5_0_1, d, node + 80 + 1 * lanes);
           }
-          {
-            const VF x_1 = hn::Set(d, x[1]);
-            s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-            s_1_0_1 = Fma(d, x_1, w_0_1, s_1_0_1);
-          }
-          {
-            const VF x_2 = hn::Set(d, x[2]);
-            s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-            s_2_0_1 = Fma(d, x_2, w_0_1, s_2_0_1);
-          }
-          {
-            const VF x_3 = hn::Set(d, x[3]);
-            s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-            s_3_0_1 = Fma(d, x_3, w_0_1, s_3_0_1);
-          }
-          {
-            const VF x_4 = hn::Set(d, x[4]);
-            s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-            s_4_0_1 = Fma(d, x_4, w_0_1, s_4_0_1);
-          }
-          {
-            const VF x_5 = hn::Set(d, x[5]);
-            s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-            s_5_0_1 = Fma(d, x_5, w_0_1, s_5_0_1);
-          }
-          x += 6;
-          w_0 += INVAR_PANEL;
+          k += terms;
         }
-        node = kept[0];
-        for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 96) {
-          s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
-          s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
-          s_1_0_0 = hn::Add(hn::LoadU(d, node + 16), s_1_0_0);
-          s_1_0_1 = hn::Add(hn::LoadU(d, node + 16 + 1 * lanes), s_1_0_1);
-          s_2_0_0 = hn::Add(hn::LoadU(d, node + 32), s_2_0_0);
-          s_2_0_1 = hn::Add(hn::LoadU(d, node + 32 + 1 * lanes), s_2_0_1);
-          s_3_0_0 = hn::Add(hn::LoadU(d, node + 48), s_3_0_0);
-          s_3_0_1 = hn::Add(hn::LoadU(d, node + 48 + 1 * lanes), s_3_0_1);
-          s_4_0_0 = hn::Add(hn::LoadU(d, node + 64), s_4_0_0);
-          s_4_0_1 = hn::Add(hn::LoadU(d, node + 64 + 1 * lanes), s_4_0_1);
-          s_5_0_0 = hn::Add(hn::LoadU(d, node + 80), s_5_0_0);
-          s_5_0_1 = hn::Add(hn::LoadU(d, node + 80 + 1 * lanes), s_5_0_1);
-        }
-        hn::StoreU(s_0_0_0, d, node + 0);
-        hn::StoreU(s_0_0_1, d, node + 0 + 1 * lanes);
-        hn::StoreU(s_1_0_0, d, node + 16);
-        hn::StoreU(s_1_0_1, d, node + 16 + 1 * lanes);
-        hn::StoreU(s_2_0_0, d, node + 32);
-        hn::StoreU(s_2_0_1, d, node + 32 + 1 * lanes);
-        hn::StoreU(s_3_0_0, d, node + 48);
-        hn::StoreU(s_3_0_1, d, node + 48 + 1 * lanes);
-        hn::StoreU(s_4_0_0, d, node + 64);
-        hn::StoreU(s_4_0_1, d, node + 64 + 1 * lanes);
-        hn::StoreU(s_5_0_0, d, node + 80);
-        hn::StoreU(s_5_0_1, d, node + 80 + 1 * lanes);
+      }
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 96;
+        for (size_t i = 0; i < 6; ++i) FinishRow(a, tile * 6 + i, first, outputs, root + i * 16);
       }
     }
-    const size_t first = panel * INVAR_PANEL;
-    const size_t end = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n);
-    for (size_t i = 0; i < 6; ++i) FinishRow(a, i, first, end - first, node + i * 16);
   }
 }
 
@@ -2478,109 +2571,126 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[kLevels][48];
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 48)];
+  const size_t kept_size = levels * 48;
+  const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 3) {
-    float* node = kept[0];
-    {
-      const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size;
-      // Beyond the last panel the last is computed again, and left out below.
-      const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size;
-      const float* HWY_RESTRICT x = a.lhs;
-      size_t k = 0;
-      for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
-        VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_1_2 = hn::Zero(d), s_0_1_3 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_2_2 = hn::Zero(d), s_0_2_3 = hn::Zero(d);
-        const size_t k_end = HWY_MIN(k + tree.leaf_length, a.k);
-        for (; k < k_end; ++k) {
-          const VF x_0 = hn::Set(d, x[0]);
-          {
-            const VF w = Storage::Load(d, w_0);
-            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      {
+        size_t k = 0;
+        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
+
+            VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_1_2 = hn::Zero(d), s_0_1_3 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_2_2 = hn::Zero(d), s_0_2_3 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF x_0 = hn::Set(d, x[0]);
+              {
+                const VF w = Storage::Load(d, w_0);
+                s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 1 * lanes);
+                s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 2 * lanes);
+                s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 3 * lanes);
+                s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
+              }
+              {
+                const VF w = Storage::Load(d, w_1);
+                s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_1 + 1 * lanes);
+                s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
+              }
+              {
+                const VF w = Storage::Load(d, w_1 + 2 * lanes);
+                s_0_1_2 = Fma(d, x_0, w, s_0_1_2);
+              }
+              {
+                const VF w = Storage::Load(d, w_1 + 3 * lanes);
+                s_0_1_3 = Fma(d, x_0, w, s_0_1_3);
+              }
+              {
+                const VF w = Storage::Load(d, w_2);
+                s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_2 + 1 * lanes);
+                s_0_2_1 = Fma(d, x_0, w, s_0_2_1);
+              }
+              {
+                const VF w = Storage::Load(d, w_2 + 2 * lanes);
+                s_0_2_2 = Fma(d, x_0, w, s_0_2_2);
+              }
+              {
+                const VF w = Storage::Load(d, w_2 + 3 * lanes);
+                s_0_2_3 = Fma(d, x_0, w, s_0_2_3);
+              }
+              Prefetch(w_0 + kAhead);
+              Prefetch(w_1 + kAhead);
+              Prefetch(w_2 + kAhead);
+              x += 1;
+              w_0 += INVAR_PANEL;
+              w_1 += INVAR_PANEL;
+              w_2 += INVAR_PANEL;
+            }
+            float* node = kept + (tile - begin) * kept_size;
+            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 48) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
+              s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
+              s_0_0_2 = hn::Add(hn::LoadU(d, node + 0 + 2 * lanes), s_0_0_2);
+              s_0_0_3 = hn::Add(hn::LoadU(d, node + 0 + 3 * lanes), s_0_0_3);
+              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16), s_0_1_0);
+              s_0_1_1 = hn::Add(hn::LoadU(d, node + 16 + 1 * lanes), s_0_1_1);
+              s_0_1_2 = hn::Add(hn::LoadU(d, node + 16 + 2 * lanes), s_0_1_2);
+              s_0_1_3 = hn::Add(hn::LoadU(d, node + 16 + 3 * lanes), s_0_1_3);
+              s_0_2_0 = hn::Add(hn::LoadU(d, node + 32), s_0_2_0);
+              s_0_2_1 = hn::Add(hn::LoadU(d, node + 32 + 1 * lanes), s_0_2_1);
+              s_0_2_2 = hn::Add(hn::LoadU(d, node + 32 + 2 * lanes), s_0_2_2);
+              s_0_2_3 = hn::Add(hn::LoadU(d, node + 32 + 3 * lanes), s_0_2_3);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0);
+            hn::StoreU(s_0_0_1, d, node + 0 + 1 * lanes);
+            hn::StoreU(s_0_0_2, d, node + 0 + 2 * lanes);
+            hn::StoreU(s_0_0_3, d, node + 0 + 3 * lanes);
+            hn::StoreU(s_0_1_0, d, node + 16);
+            hn::StoreU(s_0_1_1, d, node + 16 + 1 * lanes);
+            hn::StoreU(s_0_1_2, d, node + 16 + 2 * lanes);
+            hn::StoreU(s_0_1_3, d, node + 16 + 3 * lanes);
+            hn::StoreU(s_0_2_0, d, node + 32);
+            hn::StoreU(s_0_2_1, d, node + 32 + 1 * lanes);
+            hn::StoreU(s_0_2_2, d, node + 32 + 2 * lanes);
+            hn::StoreU(s_0_2_3, d, node + 32 + 3 * lanes);
           }
-          {
-            const VF w = Storage::Load(d, w_0 + 1 * lanes);
-            s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 2 * lanes);
-            s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 3 * lanes);
-            s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
-          }
-          {
-            const VF w = Storage::Load(d, w_1);
-            s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
-          }
-          {
-            const VF w = Storage::Load(d, w_1 + 1 * lanes);
-            s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
-          }
-          {
-            const VF w = Storage::Load(d, w_1 + 2 * lanes);
-            s_0_1_2 = Fma(d, x_0, w, s_0_1_2);
-          }
-          {
-            const VF w = Storage::Load(d, w_1 + 3 * lanes);
-            s_0_1_3 = Fma(d, x_0, w, s_0_1_3);
-          }
-          {
-            const VF w = Storage::Load(d, w_2);
-            s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
-          }
-          {
-            const VF w = Storage::Load(d, w_2 + 1 * lanes);
-            s_0_2_1 = Fma(d, x_0, w, s_0_2_1);
-          }
-          {
-            const VF w = Storage::Load(d, w_2 + 2 * lanes);
-            s_0_2_2 = Fma(d, x_0, w, s_0_2_2);
-          }
-          {
-            const VF w = Storage::Load(d, w_2 + 3 * lanes);
-            s_0_2_3 = Fma(d, x_0, w, s_0_2_3);
-          }
-          x += 1;
-          w_0 += INVAR_PANEL;
-          w_1 += INVAR_PANEL;
-          w_2 += INVAR_PANEL;
+          k += terms;
         }
-        node = kept[0];
-        for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 48) {
-          s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
-          s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
-          s_0_0_2 = hn::Add(hn::LoadU(d, node + 0 + 2 * lanes), s_0_0_2);
-          s_0_0_3 = hn::Add(hn::LoadU(d, node + 0 + 3 * lanes), s_0_0_3);
-          s_0_1_0 = hn::Add(hn::LoadU(d, node + 16), s_0_1_0);
-          s_0_1_1 = hn::Add(hn::LoadU(d, node + 16 + 1 * lanes), s_0_1_1);
-          s_0_1_2 = hn::Add(hn::LoadU(d, node + 16 + 2 * lanes), s_0_1_2);
-          s_0_1_3 = hn::Add(hn::LoadU(d, node + 16 + 3 * lanes), s_0_1_3);
-          s_0_2_0 = hn::Add(hn::LoadU(d, node + 32), s_0_2_0);
-          s_0_2_1 = hn::Add(hn::LoadU(d, node + 32 + 1 * lanes), s_0_2_1);
-          s_0_2_2 = hn::Add(hn::LoadU(d, node + 32 + 2 * lanes), s_0_2_2);
-          s_0_2_3 = hn::Add(hn::LoadU(d, node + 32 + 3 * lanes), s_0_2_3);
-        }
-        hn::StoreU(s_0_0_0, d, node + 0);
-        hn::StoreU(s_0_0_1, d, node + 0 + 1 * lanes);
-        hn::StoreU(s_0_0_2, d, node + 0 + 2 * lanes);
-        hn::StoreU(s_0_0_3, d, node + 0 + 3 * lanes);
-        hn::StoreU(s_0_1_0, d, node + 16);
-        hn::StoreU(s_0_1_1, d, node + 16 + 1 * lanes);
-        hn::StoreU(s_0_1_2, d, node + 16 + 2 * lanes);
-        hn::StoreU(s_0_1_3, d, node + 16 + 3 * lanes);
-        hn::StoreU(s_0_2_0, d, node + 32);
-        hn::StoreU(s_0_2_1, d, node + 32 + 1 * lanes);
-        hn::StoreU(s_0_2_2, d, node + 32 + 2 * lanes);
-        hn::StoreU(s_0_2_3, d, node + 32 + 3 * lanes);
+      }
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 3, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 48;
+        for (size_t i = 0; i < 1; ++i) FinishRow(a, tile * 1 + i, first, outputs, root + i * 48);
       }
     }
-    const size_t first = panel * INVAR_PANEL;
-    const size_t end = HWY_MIN(HWY_MIN(panel + 3, a.panel_end) * INVAR_PANEL, a.n);
-    for (size_t i = 0; i < 1; ++i) FinishRow(a, i, first, end - first, node + i * 48);
   }
 }
 
@@ -2589,68 +2699,87 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[kLevels][32];
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 32)];
+  const size_t kept_size = levels * 32;
+  const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 1) {
-    float* node = kept[0];
-    {
-      const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size;
-      const float* HWY_RESTRICT x = a.lhs;
-      size_t k = 0;
-      for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
-        VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
-        VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d);
-        const size_t k_end = HWY_MIN(k + tree.leaf_length, a.k);
-        for (; k < k_end; ++k) {
-          const VF x_0 = hn::Set(d, x[0]);
-          const VF x_1 = hn::Set(d, x[1]);
-          {
-            const VF w = Storage::Load(d, w_0);
-            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
-            s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      {
+        size_t k = 0;
+        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
+            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            const size_t next_w = 1 * panel_size;
+            const size_t next_x = a.k * 2;
+
+            VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF x_0 = hn::Set(d, x[0]);
+              const VF x_1 = hn::Set(d, x[1]);
+              {
+                const VF w = Storage::Load(d, w_0);
+                s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+                s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 1 * lanes);
+                s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+                s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 2 * lanes);
+                s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
+                s_1_0_2 = Fma(d, x_1, w, s_1_0_2);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 3 * lanes);
+                s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
+                s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
+              }
+              Prefetch(w_0 + next_w);
+              Prefetch(x + next_x);
+              x += 2;
+              w_0 += INVAR_PANEL;
+            }
+            float* node = kept + (tile - begin) * kept_size;
+            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 32) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
+              s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
+              s_0_0_2 = hn::Add(hn::LoadU(d, node + 0 + 2 * lanes), s_0_0_2);
+              s_0_0_3 = hn::Add(hn::LoadU(d, node + 0 + 3 * lanes), s_0_0_3);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 16), s_1_0_0);
+              s_1_0_1 = hn::Add(hn::LoadU(d, node + 16 + 1 * lanes), s_1_0_1);
+              s_1_0_2 = hn::Add(hn::LoadU(d, node + 16 + 2 * lanes), s_1_0_2);
+              s_1_0_3 = hn::Add(hn::LoadU(d, node + 16 + 3 * lanes), s_1_0_3);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0);
+            hn::StoreU(s_0_0_1, d, node + 0 + 1 * lanes);
+            hn::StoreU(s_0_0_2, d, node + 0 + 2 * lanes);
+            hn::StoreU(s_0_0_3, d, node + 0 + 3 * lanes);
+            hn::StoreU(s_1_0_0, d, node + 16);
+            hn::StoreU(s_1_0_1, d, node + 16 + 1 * lanes);
+            hn::StoreU(s_1_0_2, d, node + 16 + 2 * lanes);
+            hn::StoreU(s_1_0_3, d, node + 16 + 3 * lanes);
           }
-          {
-            const VF w = Storage::Load(d, w_0 + 1 * lanes);
-            s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
-            s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 2 * lanes);
-            s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
-            s_1_0_2 = Fma(d, x_1, w, s_1_0_2);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 3 * lanes);
-            s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
-            s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
-          }
-          x += 2;
-          w_0 += INVAR_PANEL;
+          k += terms;
         }
-        node = kept[0];
-        for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 32) {
-          s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
-          s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
-          s_0_0_2 = hn::Add(hn::LoadU(d, node + 0 + 2 * lanes), s_0_0_2);
-          s_0_0_3 = hn::Add(hn::LoadU(d, node + 0 + 3 * lanes), s_0_0_3);
-          s_1_0_0 = hn::Add(hn::LoadU(d, node + 16), s_1_0_0);
-          s_1_0_1 = hn::Add(hn::LoadU(d, node + 16 + 1 * lanes), s_1_0_1);
-          s_1_0_2 = hn::Add(hn::LoadU(d, node + 16 + 2 * lanes), s_1_0_2);
-          s_1_0_3 = hn::Add(hn::LoadU(d, node + 16 + 3 * lanes), s_1_0_3);
-        }
-        hn::StoreU(s_0_0_0, d, node + 0);
-        hn::StoreU(s_0_0_1, d, node + 0 + 1 * lanes);
-        hn::StoreU(s_0_0_2, d, node + 0 + 2 * lanes);
-        hn::StoreU(s_0_0_3, d, node + 0 + 3 * lanes);
-        hn::StoreU(s_1_0_0, d, node + 16);
-        hn::StoreU(s_1_0_1, d, node + 16 + 1 * lanes);
-        hn::StoreU(s_1_0_2, d, node + 16 + 2 * lanes);
-        hn::StoreU(s_1_0_3, d, node + 16 + 3 * lanes);
+      }
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 32;
+        for (size_t i = 0; i < 2; ++i) FinishRow(a, tile * 2 + i, first, outputs, root + i * 16);
       }
     }
-    const size_t first = panel * INVAR_PANEL;
-    const size_t end = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n);
-    for (size_t i = 0; i < 2; ++i) FinishRow(a, i, first, end - first, node + i * 16);
   }
 }
 
@@ -2659,82 +2788,101 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[kLevels][48];
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 48)];
+  const size_t kept_size = levels * 48;
+  const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 1) {
-    float* node = kept[0];
-    {
-      const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size;
-      const float* HWY_RESTRICT x = a.lhs;
-      size_t k = 0;
-      for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
-        VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
-        VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d);
-        VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d), s_2_0_2 = hn::Zero(d), s_2_0_3 = hn::Zero(d);
-        const size_t k_end = HWY_MIN(k + tree.leaf_length, a.k);
-        for (; k < k_end; ++k) {
-          const VF x_0 = hn::Set(d, x[0]);
-          const VF x_1 = hn::Set(d, x[1]);
-          const VF x_2 = hn::Set(d, x[2]);
-          {
-            const VF w = Storage::Load(d, w_0);
-            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
-            s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
-            s_2_0_0 = Fma(d, x_2, w, s_2_0_0);
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      {
+        size_t k = 0;
+        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
+            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            const size_t next_w = 1 * panel_size;
+            const size_t next_x = a.k * 3;
+
+            VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d), s_2_0_2 = hn::Zero(d), s_2_0_3 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF x_0 = hn::Set(d, x[0]);
+              const VF x_1 = hn::Set(d, x[1]);
+              const VF x_2 = hn::Set(d, x[2]);
+              {
+                const VF w = Storage::Load(d, w_0);
+                s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+                s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+                s_2_0_0 = Fma(d, x_2, w, s_2_0_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 1 * lanes);
+                s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+                s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
+                s_2_0_1 = Fma(d, x_2, w, s_2_0_1);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 2 * lanes);
+                s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
+                s_1_0_2 = Fma(d, x_1, w, s_1_0_2);
+                s_2_0_2 = Fma(d, x_2, w, s_2_0_2);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 3 * lanes);
+                s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
+                s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
+                s_2_0_3 = Fma(d, x_2, w, s_2_0_3);
+              }
+              Prefetch(w_0 + next_w);
+              Prefetch(x + next_x);
+              x += 3;
+              w_0 += INVAR_PANEL;
+            }
+            float* node = kept + (tile - begin) * kept_size;
+            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 48) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
+              s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
+              s_0_0_2 = hn::Add(hn::LoadU(d, node + 0 + 2 * lanes), s_0_0_2);
+              s_0_0_3 = hn::Add(hn::LoadU(d, node + 0 + 3 * lanes), s_0_0_3);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 16), s_1_0_0);
+              s_1_0_1 = hn::Add(hn::LoadU(d, node + 16 + 1 * lanes), s_1_0_1);
+              s_1_0_2 = hn::Add(hn::LoadU(d, node + 16 + 2 * lanes), s_1_0_2);
+              s_1_0_3 = hn::Add(hn::LoadU(d, node + 16 + 3 * lanes), s_1_0_3);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 32), s_2_0_0);
+              s_2_0_1 = hn::Add(hn::LoadU(d, node + 32 + 1 * lanes), s_2_0_1);
+              s_2_0_2 = hn::Add(hn::LoadU(d, node + 32 + 2 * lanes), s_2_0_2);
+              s_2_0_3 = hn::Add(hn::LoadU(d, node + 32 + 3 * lanes), s_2_0_3);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0);
+            hn::StoreU(s_0_0_1, d, node + 0 + 1 * lanes);
+            hn::StoreU(s_0_0_2, d, node + 0 + 2 * lanes);
+            hn::StoreU(s_0_0_3, d, node + 0 + 3 * lanes);
+            hn::StoreU(s_1_0_0, d, node + 16);
+            hn::StoreU(s_1_0_1, d, node + 16 + 1 * lanes);
+            hn::StoreU(s_1_0_2, d, node + 16 + 2 * lanes);
+            hn::StoreU(s_1_0_3, d, node + 16 + 3 * lanes);
+            hn::StoreU(s_2_0_0, d, node + 32);
+            hn::StoreU(s_2_0_1, d, node + 32 + 1 * lanes);
+            hn::StoreU(s_2_0_2, d, node + 32 + 2 * lanes);
+            hn::StoreU(s_2_0_3, d, node + 32 + 3 * lanes);
           }
-          {
-            const VF w = Storage::Load(d, w_0 + 1 * lanes);
-            s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
-            s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
-            s_2_0_1 = Fma(d, x_2, w, s_2_0_1);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 2 * lanes);
-            s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
-            s_1_0_2 = Fma(d, x_1, w, s_1_0_2);
-            s_2_0_2 = Fma(d, x_2, w, s_2_0_2);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 3 * lanes);
-            s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
-            s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
-            s_2_0_3 = Fma(d, x_2, w, s_2_0_3);
-          }
-          x += 3;
-          w_0 += INVAR_PANEL;
+          k += terms;
         }
-        node = kept[0];
-        for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 48) {
-          s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
-          s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
-          s_0_0_2 = hn::Add(hn::LoadU(d, node + 0 + 2 * lanes), s_0_0_2);
-          s_0_0_3 = hn::Add(hn::LoadU(d, node + 0 + 3 * lanes), s_0_0_3);
-          s_1_0_0 = hn::Add(hn::LoadU(d, node + 16), s_1_0_0);
-          s_1_0_1 = hn::Add(hn::LoadU(d, node + 16 + 1 * lanes), s_1_0_1);
-          s_1_0_2 = hn::Add(hn::LoadU(d, node + 16 + 2 * lanes), s_1_0_2);
-          s_1_0_3 = hn::Add(hn::LoadU(d, node + 16 + 3 * lanes), s_1_0_3);
-          s_2_0_0 = hn::Add(hn::LoadU(d, node + 32), s_2_0_0);
-          s_2_0_1 = hn::Add(hn::LoadU(d, node + 32 + 1 * lanes), s_2_0_1);
-          s_2_0_2 = hn::Add(hn::LoadU(d, node + 32 + 2 * lanes), s_2_0_2);
-          s_2_0_3 = hn::Add(hn::LoadU(d, node + 32 + 3 * lanes), s_2_0_3);
-        }
-        hn::StoreU(s_0_0_0, d, node + 0);
-        hn::StoreU(s_0_0_1, d, node + 0 + 1 * lanes);
-        hn::StoreU(s_0_0_2, d, node + 0 + 2 * lanes);
-        hn::StoreU(s_0_0_3, d, node + 0 + 3 * lanes);
-        hn::StoreU(s_1_0_0, d, node + 16);
-        hn::StoreU(s_1_0_1, d, node + 16 + 1 * lanes);
-        hn::StoreU(s_1_0_2, d, node + 16 + 2 * lanes);
-        hn::StoreU(s_1_0_3, d, node + 16 + 3 * lanes);
-        hn::StoreU(s_2_0_0, d, node + 32);
-        hn::StoreU(s_2_0_1, d, node + 32 + 1 * lanes);
-        hn::StoreU(s_2_0_2, d, node + 32 + 2 * lanes);
-        hn::StoreU(s_2_0_3, d, node + 32 + 3 * lanes);
+      }
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 48;
+        for (size_t i = 0; i < 3; ++i) FinishRow(a, tile * 3 + i, first, outputs, root + i * 16);
       }
     }
-    const size_t first = panel * INVAR_PANEL;
-    const size_t end = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n);
-    for (size_t i = 0; i < 3; ++i) FinishRow(a, i, first, end - first, node + i * 16);
   }
 }
 
@@ -2745,126 +2893,141 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[kLevels][16];
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 16)];
+  const size_t kept_size = levels * 16;
+  const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 1) {
-    float* node = kept[0];
-    {
-      const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size;
-      const float* HWY_RESTRICT x = a.lhs;
-      size_t k = 0;
-      for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
-        VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
-        const size_t k_end = HWY_MIN(k + tree.leaf_length, a.k);
-        for (; k < k_end; ++k) {
-          const VF x_0 = hn::Set(d, x[0]);
-          {
-            const VF w = Storage::Load(d, w_0);
-            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      {
+        size_t k = 0;
+        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
+
+            VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF x_0 = hn::Set(d, x[0]);
+              {
+                const VF w = Storage::Load(d, w_0);
+                s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 1 * lanes);
+                s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 2 * lanes);
+                s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 3 * lanes);
+                s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 4 * lanes);
+                s_0_0_4 = Fma(d, x_0, w, s_0_0_4);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 5 * lanes);
+                s_0_0_5 = Fma(d, x_0, w, s_0_0_5);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 6 * lanes);
+                s_0_0_6 = Fma(d, x_0, w, s_0_0_6);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 7 * lanes);
+                s_0_0_7 = Fma(d, x_0, w, s_0_0_7);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 8 * lanes);
+                s_0_0_8 = Fma(d, x_0, w, s_0_0_8);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 9 * lanes);
+                s_0_0_9 = Fma(d, x_0, w, s_0_0_9);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 10 * lanes);
+                s_0_0_10 = Fma(d, x_0, w, s_0_0_10);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 11 * lanes);
+                s_0_0_11 = Fma(d, x_0, w, s_0_0_11);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 12 * lanes);
+                s_0_0_12 = Fma(d, x_0, w, s_0_0_12);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 13 * lanes);
+                s_0_0_13 = Fma(d, x_0, w, s_0_0_13);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 14 * lanes);
+                s_0_0_14 = Fma(d, x_0, w, s_0_0_14);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 15 * lanes);
+                s_0_0_15 = Fma(d, x_0, w, s_0_0_15);
+              }
+              Prefetch(w_0 + kAhead);
+              x += 1;
+              w_0 += INVAR_PANEL;
+            }
+            float* node = kept + (tile - begin) * kept_size;
+            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 16) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
+              s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
+              s_0_0_2 = hn::Add(hn::LoadU(d, node + 0 + 2 * lanes), s_0_0_2);
+              s_0_0_3 = hn::Add(hn::LoadU(d, node + 0 + 3 * lanes), s_0_0_3);
+              s_0_0_4 = hn::Add(hn::LoadU(d, node + 0 + 4 * lanes), s_0_0_4);
+              s_0_0_5 = hn::Add(hn::LoadU(d, node + 0 + 5 * lanes), s_0_0_5);
+              s_0_0_6 = hn::Add(hn::LoadU(d, node + 0 + 6 * lanes), s_0_0_6);
+              s_0_0_7 = hn::Add(hn::LoadU(d, node + 0 + 7 * lanes), s_0_0_7);
+              s_0_0_8 = hn::Add(hn::LoadU(d, node + 0 + 8 * lanes), s_0_0_8);
+              s_0_0_9 = hn::Add(hn::LoadU(d, node + 0 + 9 * lanes), s_0_0_9);
+              s_0_0_10 = hn::Add(hn::LoadU(d, node + 0 + 10 * lanes), s_0_0_10);
+              s_0_0_11 = hn::Add(hn::LoadU(d, node + 0 + 11 * lanes), s_0_0_11);
+              s_0_0_12 = hn::Add(hn::LoadU(d, node + 0 + 12 * lanes), s_0_0_12);
+              s_0_0_13 = hn::Add(hn::LoadU(d, node + 0 + 13 * lanes), s_0_0_13);
+              s_0_0_14 = hn::Add(hn::LoadU(d, node + 0 + 14 * lanes), s_0_0_14);
+              s_0_0_15 = hn::Add(hn::LoadU(d, node + 0 + 15 * lanes), s_0_0_15);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0);
+            hn::StoreU(s_0_0_1, d, node + 0 + 1 * lanes);
+            hn::StoreU(s_0_0_2, d, node + 0 + 2 * lanes);
+            hn::StoreU(s_0_0_3, d, node + 0 + 3 * lanes);
+            hn::StoreU(s_0_0_4, d, node + 0 + 4 * lanes);
+            hn::StoreU(s_0_0_5, d, node + 0 + 5 * lanes);
+            hn::StoreU(s_0_0_6, d, node + 0 + 6 * lanes);
+            hn::StoreU(s_0_0_7, d, node + 0 + 7 * lanes);
+            hn::StoreU(s_0_0_8, d, node + 0 + 8 * lanes);
+            hn::StoreU(s_0_0_9, d, node + 0 + 9 * lanes);
+            hn::StoreU(s_0_0_10, d, node + 0 + 10 * lanes);
+            hn::StoreU(s_0_0_11, d, node + 0 + 11 * lanes);
+            hn::StoreU(s_0_0_12, d, node + 0 + 12 * lanes);
+            hn::StoreU(s_0_0_13, d, node + 0 + 13 * lanes);
+            hn::StoreU(s_0_0_14, d, node + 0 + 14 * lanes);
+            hn::StoreU(s_0_0_15, d, node + 0 + 15 * lanes);
           }
-          {
-            const VF w = Storage::Load(d, w_0 + 1 * lanes);
-            s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 2 * lanes);
-            s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 3 * lanes);
-            s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 4 * lanes);
-            s_0_0_4 = Fma(d, x_0, w, s_0_0_4);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 5 * lanes);
-            s_0_0_5 = Fma(d, x_0, w, s_0_0_5);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 6 * lanes);
-            s_0_0_6 = Fma(d, x_0, w, s_0_0_6);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 7 * lanes);
-            s_0_0_7 = Fma(d, x_0, w, s_0_0_7);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 8 * lanes);
-            s_0_0_8 = Fma(d, x_0, w, s_0_0_8);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 9 * lanes);
-            s_0_0_9 = Fma(d, x_0, w, s_0_0_9);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 10 * lanes);
-            s_0_0_10 = Fma(d, x_0, w, s_0_0_10);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 11 * lanes);
-            s_0_0_11 = Fma(d, x_0, w, s_0_0_11);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 12 * lanes);
-            s_0_0_12 = Fma(d, x_0, w, s_0_0_12);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 13 * lanes);
-            s_0_0_13 = Fma(d, x_0, w, s_0_0_13);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 14 * lanes);
-            s_0_0_14 = Fma(d, x_0, w, s_0_0_14);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 15 * lanes);
-            s_0_0_15 = Fma(d, x_0, w, s_0_0_15);
-          }
-          x += 1;
-          w_0 += INVAR_PANEL;
+          k += terms;
         }
-        node = kept[0];
-        for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 16) {
-          s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
-          s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
-          s_0_0_2 = hn::Add(hn::LoadU(d, node + 0 + 2 * lanes), s_0_0_2);
-          s_0_0_3 = hn::Add(hn::LoadU(d, node + 0 + 3 * lanes), s_0_0_3);
-          s_0_0_4 = hn::Add(hn::LoadU(d, node + 0 + 4 * lanes), s_0_0_4);
-          s_0_0_5 = hn::Add(hn::LoadU(d, node + 0 + 5 * lanes), s_0_0_5);
-          s_0_0_6 = hn::Add(hn::LoadU(d, node + 0 + 6 * lanes), s_0_0_6);
-          s_0_0_7 = hn::Add(hn::LoadU(d, node + 0 + 7 * lanes), s_0_0_7);
-          s_0_0_8 = hn::Add(hn::LoadU(d, node + 0 + 8 * lanes), s_0_0_8);
-          s_0_0_9 = hn::Add(hn::LoadU(d, node + 0 + 9 * lanes), s_0_0_9);
-          s_0_0_10 = hn::Add(hn::LoadU(d, node + 0 + 10 * lanes), s_0_0_10);
-          s_0_0_11 = hn::Add(hn::LoadU(d, node + 0 + 11 * lanes), s_0_0_11);
-          s_0_0_12 = hn::Add(hn::LoadU(d, node + 0 + 12 * lanes), s_0_0_12);
-          s_0_0_13 = hn::Add(hn::LoadU(d, node + 0 + 13 * lanes), s_0_0_13);
-          s_0_0_14 = hn::Add(hn::LoadU(d, node + 0 + 14 * lanes), s_0_0_14);
-          s_0_0_15 = hn::Add(hn::LoadU(d, node + 0 + 15 * lanes), s_0_0_15);
-        }
-        hn::StoreU(s_0_0_0, d, node + 0);
-        hn::StoreU(s_0_0_1, d, node + 0 + 1 * lanes);
-        hn::StoreU(s_0_0_2, d, node + 0 + 2 * lanes);
-        hn::StoreU(s_0_0_3, d, node + 0 + 3 * lanes);
-        hn::StoreU(s_0_0_4, d, node + 0 + 4 * lanes);
-        hn::StoreU(s_0_0_5, d, node + 0 + 5 * lanes);
-        hn::StoreU(s_0_0_6, d, node + 0 + 6 * lanes);
-        hn::StoreU(s_0_0_7, d, node + 0 + 7 * lanes);
-        hn::StoreU(s_0_0_8, d, node + 0 + 8 * lanes);
-        hn::StoreU(s_0_0_9, d, node + 0 + 9 * lanes);
-        hn::StoreU(s_0_0_10, d, node + 0 + 10 * lanes);
-        hn::StoreU(s_0_0_11, d, node + 0 + 11 * lanes);
-        hn::StoreU(s_0_0_12, d, node + 0 + 12 * lanes);
-        hn::StoreU(s_0_0_13, d, node + 0 + 13 * lanes);
-        hn::StoreU(s_0_0_14, d, node + 0 + 14 * lanes);
-        hn::StoreU(s_0_0_15, d, node + 0 + 15 * lanes);
+      }
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 16;
+        for (size_t i = 0; i < 1; ++i) FinishRow(a, tile * 1 + i, first, outputs, root + i * 16);
       }
     }
-    const size_t first = panel * INVAR_PANEL;
-    const size_t end = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n);
-    for (size_t i = 0; i < 1; ++i) FinishRow(a, i, first, end - first, node + i * 16);
   }
 }
 
@@ -2873,176 +3036,195 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[kLevels][32];
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 32)];
+  const size_t kept_size = levels * 32;
+  const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 1) {
-    float* node = kept[0];
-    {
-      const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size;
-      const float* HWY_RESTRICT x = a.lhs;
-      size_t k = 0;
-      for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
-        VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
-        VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d), s_1_0_4 = hn::Zero(d), s_1_0_5 = hn::Zero(d), s_1_0_6 = hn::Zero(d), s_1_0_7 = hn::Zero(d), s_1_0_8 = hn::Zero(d), s_1_0_9 = hn::Zero(d), s_1_0_10 = hn::Zero(d), s_1_0_11 = hn::Zero(d), s_1_0_12 = hn::Zero(d), s_1_0_13 = hn::Zero(d), s_1_0_14 = hn::Zero(d), s_1_0_15 = hn::Zero(d);
-        const size_t k_end = HWY_MIN(k + tree.leaf_length, a.k);
-        for (; k < k_end; ++k) {
-          const VF x_0 = hn::Set(d, x[0]);
-          const VF x_1 = hn::Set(d, x[1]);
-          {
-            const VF w = Storage::Load(d, w_0);
-            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
-            s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      {
+        size_t k = 0;
+        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
+            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            const size_t next_w = 1 * panel_size;
+            const size_t next_x = a.k * 2;
+
+            VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d), s_1_0_4 = hn::Zero(d), s_1_0_5 = hn::Zero(d), s_1_0_6 = hn::Zero(d), s_1_0_7 = hn::Zero(d), s_1_0_8 = hn::Zero(d), s_1_0_9 = hn::Zero(d), s_1_0_10 = hn::Zero(d), s_1_0_11 = hn::Zero(d), s_1_0_12 = hn::Zero(d), s_1_0_13 = hn::Zero(d), s_1_0_14 = hn::Zero(d), s_1_0_15 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF x_0 = hn::Set(d, x[0]);
+              const VF x_1 = hn::Set(d, x[1]);
+              {
+                const VF w = Storage::Load(d, w_0);
+                s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+                s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 1 * lanes);
+                s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+                s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 2 * lanes);
+                s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
+                s_1_0_2 = Fma(d, x_1, w, s_1_0_2);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 3 * lanes);
+                s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
+                s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 4 * lanes);
+                s_0_0_4 = Fma(d, x_0, w, s_0_0_4);
+                s_1_0_4 = Fma(d, x_1, w, s_1_0_4);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 5 * lanes);
+                s_0_0_5 = Fma(d, x_0, w, s_0_0_5);
+                s_1_0_5 = Fma(d, x_1, w, s_1_0_5);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 6 * lanes);
+                s_0_0_6 = Fma(d, x_0, w, s_0_0_6);
+                s_1_0_6 = Fma(d, x_1, w, s_1_0_6);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 7 * lanes);
+                s_0_0_7 = Fma(d, x_0, w, s_0_0_7);
+                s_1_0_7 = Fma(d, x_1, w, s_1_0_7);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 8 * lanes);
+                s_0_0_8 = Fma(d, x_0, w, s_0_0_8);
+                s_1_0_8 = Fma(d, x_1, w, s_1_0_8);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 9 * lanes);
+                s_0_0_9 = Fma(d, x_0, w, s_0_0_9);
+                s_1_0_9 = Fma(d, x_1, w, s_1_0_9);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 10 * lanes);
+                s_0_0_10 = Fma(d, x_0, w, s_0_0_10);
+                s_1_0_10 = Fma(d, x_1, w, s_1_0_10);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 11 * lanes);
+                s_0_0_11 = Fma(d, x_0, w, s_0_0_11);
+                s_1_0_11 = Fma(d, x_1, w, s_1_0_11);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 12 * lanes);
+                s_0_0_12 = Fma(d, x_0, w, s_0_0_12);
+                s_1_0_12 = Fma(d, x_1, w, s_1_0_12);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 13 * lanes);
+                s_0_0_13 = Fma(d, x_0, w, s_0_0_13);
+                s_1_0_13 = Fma(d, x_1, w, s_1_0_13);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 14 * lanes);
+                s_0_0_14 = Fma(d, x_0, w, s_0_0_14);
+                s_1_0_14 = Fma(d, x_1, w, s_1_0_14);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 15 * lanes);
+                s_0_0_15 = Fma(d, x_0, w, s_0_0_15);
+                s_1_0_15 = Fma(d, x_1, w, s_1_0_15);
+              }
+              Prefetch(w_0 + next_w);
+              Prefetch(x + next_x);
+              x += 2;
+              w_0 += INVAR_PANEL;
+            }
+            float* node = kept + (tile - begin) * kept_size;
+            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 32) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
+              s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
+              s_0_0_2 = hn::Add(hn::LoadU(d, node + 0 + 2 * lanes), s_0_0_2);
+              s_0_0_3 = hn::Add(hn::LoadU(d, node + 0 + 3 * lanes), s_0_0_3);
+              s_0_0_4 = hn::Add(hn::LoadU(d, node + 0 + 4 * lanes), s_0_0_4);
+              s_0_0_5 = hn::Add(hn::LoadU(d, node + 0 + 5 * lanes), s_0_0_5);
+              s_0_0_6 = hn::Add(hn::LoadU(d, node + 0 + 6 * lanes), s_0_0_6);
+              s_0_0_7 = hn::Add(hn::LoadU(d, node + 0 + 7 * lanes), s_0_0_7);
+              s_0_0_8 = hn::Add(hn::LoadU(d, node + 0 + 8 * lanes), s_0_0_8);
+              s_0_0_9 = hn::Add(hn::LoadU(d, node + 0 + 9 * lanes), s_0_0_9);
+              s_0_0_10 = hn::Add(hn::LoadU(d, node + 0 + 10 * lanes), s_0_0_10);
+              s_0_0_11 = hn::Add(hn::LoadU(d, node + 0 + 11 * lanes), s_0_0_11);
+              s_0_0_12 = hn::Add(hn::LoadU(d, node + 0 + 12 * lanes), s_0_0_12);
+              s_0_0_13 = hn::Add(hn::LoadU(d, node + 0 + 13 * lanes), s_0_0_13);
+              s_0_0_14 = hn::Add(hn::LoadU(d, node + 0 + 14 * lanes), s_0_0_14);
+              s_0_0_15 = hn::Add(hn::LoadU(d, node + 0 + 15 * lanes), s_0_0_15);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 16), s_1_0_0);
+              s_1_0_1 = hn::Add(hn::LoadU(d, node + 16 + 1 * lanes), s_1_0_1);
+              s_1_0_2 = hn::Add(hn::LoadU(d, node + 16 + 2 * lanes), s_1_0_2);
+              s_1_0_3 = hn::Add(hn::LoadU(d, node + 16 + 3 * lanes), s_1_0_3);
+              s_1_0_4 = hn::Add(hn::LoadU(d, node + 16 + 4 * lanes), s_1_0_4);
+              s_1_0_5 = hn::Add(hn::LoadU(d, node + 16 + 5 * lanes), s_1_0_5);
+              s_1_0_6 = hn::Add(hn::LoadU(d, node + 16 + 6 * lanes), s_1_0_6);
+              s_1_0_7 = hn::Add(hn::LoadU(d, node + 16 + 7 * lanes), s_1_0_7);
+              s_1_0_8 = hn::Add(hn::LoadU(d, node + 16 + 8 * lanes), s_1_0_8);
+              s_1_0_9 = hn::Add(hn::LoadU(d, node + 16 + 9 * lanes), s_1_0_9);
+              s_1_0_10 = hn::Add(hn::LoadU(d, node + 16 + 10 * lanes), s_1_0_10);
+              s_1_0_11 = hn::Add(hn::LoadU(d, node + 16 + 11 * lanes), s_1_0_11);
+              s_1_0_12 = hn::Add(hn::LoadU(d, node + 16 + 12 * lanes), s_1_0_12);
+              s_1_0_13 = hn::Add(hn::LoadU(d, node + 16 + 13 * lanes), s_1_0_13);
+              s_1_0_14 = hn::Add(hn::LoadU(d, node + 16 + 14 * lanes), s_1_0_14);
+              s_1_0_15 = hn::Add(hn::LoadU(d, node + 16 + 15 * lanes), s_1_0_15);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0);
+            hn::StoreU(s_0_0_1, d, node + 0 + 1 * lanes);
+            hn::StoreU(s_0_0_2, d, node + 0 + 2 * lanes);
+            hn::StoreU(s_0_0_3, d, node + 0 + 3 * lanes);
+            hn::StoreU(s_0_0_4, d, node + 0 + 4 * lanes);
+            hn::StoreU(s_0_0_5, d, node + 0 + 5 * lanes);
+            hn::StoreU(s_0_0_6, d, node + 0 + 6 * lanes);
+            hn::StoreU(s_0_0_7, d, node + 0 + 7 * lanes);
+            hn::StoreU(s_0_0_8, d, node + 0 + 8 * lanes);
+            hn::StoreU(s_0_0_9, d, node + 0 + 9 * lanes);
+            hn::StoreU(s_0_0_10, d, node + 0 + 10 * lanes);
+            hn::StoreU(s_0_0_11, d, node + 0 + 11 * lanes);
+            hn::StoreU(s_0_0_12, d, node + 0 + 12 * lanes);
+            hn::StoreU(s_0_0_13, d, node + 0 + 13 * lanes);
+            hn::StoreU(s_0_0_14, d, node + 0 + 14 * lanes);
+            hn::StoreU(s_0_0_15, d, node + 0 + 15 * lanes);
+            hn::StoreU(s_1_0_0, d, node + 16);
+            hn::StoreU(s_1_0_1, d, node + 16 + 1 * lanes);
+            hn::StoreU(s_1_0_2, d, node + 16 + 2 * lanes);
+            hn::StoreU(s_1_0_3, d, node + 16 + 3 * lanes);
+            hn::StoreU(s_1_0_4, d, node + 16 + 4 * lanes);
+            hn::StoreU(s_1_0_5, d, node + 16 + 5 * lanes);
+            hn::StoreU(s_1_0_6, d, node + 16 + 6 * lanes);
+            hn::StoreU(s_1_0_7, d, node + 16 + 7 * lanes);
+            hn::StoreU(s_1_0_8, d, node + 16 + 8 * lanes);
+            hn::StoreU(s_1_0_9, d, node + 16 + 9 * lanes);
+            hn::StoreU(s_1_0_10, d, node + 16 + 10 * lanes);
+            hn::StoreU(s_1_0_11, d, node + 16 + 11 * lanes);
+            hn::StoreU(s_1_0_12, d, node + 16 + 12 * lanes);
+            hn::StoreU(s_1_0_13, d, node + 16 + 13 * lanes);
+            hn::StoreU(s_1_0_14, d, node + 16 + 14 * lanes);
+            hn::StoreU(s_1_0_15, d, node + 16 + 15 * lanes);
           }
-          {
-            const VF w = Storage::Load(d, w_0 + 1 * lanes);
-            s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
-            s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 2 * lanes);
-            s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
-            s_1_0_2 = Fma(d, x_1, w, s_1_0_2);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 3 * lanes);
-            s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
-            s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 4 * lanes);
-            s_0_0_4 = Fma(d, x_0, w, s_0_0_4);
-            s_1_0_4 = Fma(d, x_1, w, s_1_0_4);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 5 * lanes);
-            s_0_0_5 = Fma(d, x_0, w, s_0_0_5);
-            s_1_0_5 = Fma(d, x_1, w, s_1_0_5);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 6 * lanes);
-            s_0_0_6 = Fma(d, x_0, w, s_0_0_6);
-            s_1_0_6 = Fma(d, x_1, w, s_1_0_6);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 7 * lanes);
-            s_0_0_7 = Fma(d, x_0, w, s_0_0_7);
-            s_1_0_7 = Fma(d, x_1, w, s_1_0_7);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 8 * lanes);
-            s_0_0_8 = Fma(d, x_0, w, s_0_0_8);
-            s_1_0_8 = Fma(d, x_1, w, s_1_0_8);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 9 * lanes);
-            s_0_0_9 = Fma(d, x_0, w, s_0_0_9);
-            s_1_0_9 = Fma(d, x_1, w, s_1_0_9);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 10 * lanes);
-            s_0_0_10 = Fma(d, x_0, w, s_0_0_10);
-            s_1_0_10 = Fma(d, x_1, w, s_1_0_10);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 11 * lanes);
-            s_0_0_11 = Fma(d, x_0, w, s_0_0_11);
-            s_1_0_11 = Fma(d, x_1, w, s_1_0_11);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 12 * lanes);
-            s_0_0_12 = Fma(d, x_0, w, s_0_0_12);
-            s_1_0_12 = Fma(d, x_1, w, s_1_0_12);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 13 * lanes);
-            s_0_0_13 = Fma(d, x_0, w, s_0_0_13);
-            s_1_0_13 = Fma(d, x_1, w, s_1_0_13);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 14 * lanes);
-            s_0_0_14 = Fma(d, x_0, w, s_0_0_14);
-            s_1_0_14 = Fma(d, x_1, w, s_1_0_14);
-          }
-          {
-            const VF w = Storage::Load(d, w_0 + 15 * lanes);
-            s_0_0_15 = Fma(d, x_0, w, s_0_0_15);
-            s_1_0_15 = Fma(d, x_1, w, s_1_0_15);
-          }
-          x += 2;
-          w_0 += INVAR_PANEL;
+          k += terms;
         }
-        node = kept[0];
-        for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 32) {
-          s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
-          s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
-          s_0_0_2 = hn::Add(hn::LoadU(d, node + 0 + 2 * lanes), s_0_0_2);
-          s_0_0_3 = hn::Add(hn::LoadU(d, node + 0 + 3 * lanes), s_0_0_3);
-          s_0_0_4 = hn::Add(hn::LoadU(d, node + 0 + 4 * lanes), s_0_0_4);
-          s_0_0_5 = hn::Add(hn::LoadU(d, node + 0 + 5 * lanes), s_0_0_5);
-          s_0_0_6 = hn::Add(hn::LoadU(d, node + 0 + 6 * lanes), s_0_0_6);
-          s_0_0_7 = hn::Add(hn::LoadU(d, node + 0 + 7 * lanes), s_0_0_7);
-          s_0_0_8 = hn::Add(hn::LoadU(d, node + 0 + 8 * lanes), s_0_0_8);
-          s_0_0_9 = hn::Add(hn::LoadU(d, node + 0 + 9 * lanes), s_0_0_9);
-          s_0_0_10 = hn::Add(hn::LoadU(d, node + 0 + 10 * lanes), s_0_0_10);
-          s_0_0_11 = hn::Add(hn::LoadU(d, node + 0 + 11 * lanes), s_0_0_11);
-          s_0_0_12 = hn::Add(hn::LoadU(d, node + 0 + 12 * lanes), s_0_0_12);
-          s_0_0_13 = hn::Add(hn::LoadU(d, node + 0 + 13 * lanes), s_0_0_13);
-          s_0_0_14 = hn::Add(hn::LoadU(d, node + 0 + 14 * lanes), s_0_0_14);
-          s_0_0_15 = hn::Add(hn::LoadU(d, node + 0 + 15 * lanes), s_0_0_15);
-          s_1_0_0 = hn::Add(hn::LoadU(d, node + 16), s_1_0_0);
-          s_1_0_1 = hn::Add(hn::LoadU(d, node + 16 + 1 * lanes), s_1_0_1);
-          s_1_0_2 = hn::Add(hn::LoadU(d, node + 16 + 2 * lanes), s_1_0_2);
-          s_1_0_3 = hn::Add(hn::LoadU(d, node + 16 + 3 * lanes), s_1_0_3);
-          s_1_0_4 = hn::Add(hn::LoadU(d, node + 16 + 4 * lanes), s_1_0_4);
-          s_1_0_5 = hn::Add(hn::LoadU(d, node + 16 + 5 * lanes), s_1_0_5);
-          s_1_0_6 = hn::Add(hn::LoadU(d, node + 16 + 6 * lanes), s_1_0_6);
-          s_1_0_7 = hn::Add(hn::LoadU(d, node + 16 + 7 * lanes), s_1_0_7);
-          s_1_0_8 = hn::Add(hn::LoadU(d, node + 16 + 8 * lanes), s_1_0_8);
-          s_1_0_9 = hn::Add(hn::LoadU(d, node + 16 + 9 * lanes), s_1_0_9);
-          s_1_0_10 = hn::Add(hn::LoadU(d, node + 16 + 10 * lanes), s_1_0_10);
-          s_1_0_11 = hn::Add(hn::LoadU(d, node + 16 + 11 * lanes), s_1_0_11);
-          s_1_0_12 = hn::Add(hn::LoadU(d, node + 16 + 12 * lanes), s_1_0_12);
-          s_1_0_13 = hn::Add(hn::LoadU(d, node + 16 + 13 * lanes), s_1_0_13);
-          s_1_0_14 = hn::Add(hn::LoadU(d, node + 16 + 14 * lanes), s_1_0_14);
-          s_1_0_15 = hn::Add(hn::LoadU(d, node + 16 + 15 * lanes), s_1_0_15);
-        }
-        hn::StoreU(s_0_0_0, d, node + 0);
-        hn::StoreU(s_0_0_1, d, node + 0 + 1 * lanes);
-        hn::StoreU(s_0_0_2, d, node + 0 + 2 * lanes);
-        hn::StoreU(s_0_0_3, d, node + 0 + 3 * lanes);
-        hn::StoreU(s_0_0_4, d, node + 0 + 4 * lanes);
-        hn::StoreU(s_0_0_5, d, node + 0 + 5 * lanes);
-        hn::StoreU(s_0_0_6, d, node + 0 + 6 * lanes);
-        hn::StoreU(s_0_0_7, d, node + 0 + 7 * lanes);
-        hn::StoreU(s_0_0_8, d, node + 0 + 8 * lanes);
-        hn::StoreU(s_0_0_9, d, node + 0 + 9 * lanes);
-        hn::StoreU(s_0_0_10, d, node + 0 + 10 * lanes);
-        hn::StoreU(s_0_0_11, d, node + 0 + 11 * lanes);
-        hn::StoreU(s_0_0_12, d, node + 0 + 12 * lanes);
-        hn::StoreU(s_0_0_13, d, node + 0 + 13 * lanes);
-        hn::StoreU(s_0_0_14, d, node + 0 + 14 * lanes);
-        hn::StoreU(s_0_0_15, d, node + 0 + 15 * lanes);
-        hn::StoreU(s_1_0_0, d, node + 16);
-        hn::StoreU(s_1_0_1, d, node + 16 + 1 * lanes);
-        hn::StoreU(s_1_0_2, d, node + 16 + 2 * lanes);
-        hn::StoreU(s_1_0_3, d, node + 16 + 3 * lanes);
-        hn::StoreU(s_1_0_4, d, node + 16 + 4 * lanes);
-        hn::StoreU(s_1_0_5, d, node + 16 + 5 * lanes);
-        hn::StoreU(s_1_0_6, d, node + 16 + 6 * lanes);
-        hn::StoreU(s_1_0_7, d, node + 16 + 7 * lanes);
-        hn::StoreU(s_1_0_8, d, node + 16 + 8 * lanes);
-        hn::StoreU(s_1_0_9, d, node + 16 + 9 * lanes);
-        hn::StoreU(s_1_0_10, d, node + 16 + 10 * lanes);
-        hn::StoreU(s_1_0_11, d, node + 16 + 11 * lanes);
-        hn::StoreU(s_1_0_12, d, node + 16 + 12 * lanes);
-        hn::StoreU(s_1_0_13, d, node + 16 + 13 * lanes);
-        hn::StoreU(s_1_0_14, d, node + 16 + 14 * lanes);
-        hn::StoreU(s_1_0_15, d, node + 16 + 15 * lanes);
+      }
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 32;
+        for (size_t i = 0; i < 2; ++i) FinishRow(a, tile * 2 + i, first, outputs, root + i * 16);
       }
     }
-    const size_t first = panel * INVAR_PANEL;
-    const size_t end = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n);
-    for (size_t i = 0; i < 2; ++i) FinishRow(a, i, first, end - first, node + i * 16);
   }
 }
 
@@ -3056,14 +3238,14 @@ void Entry(const invar_matmul_args* a) {
 
 constexpr invar_kernel kKernels[] = {
 #if INVAR_GROUP_VECTORS == 1
-  {"matmul", "f16", "1x128", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 1, 8, {.matmul = &Entry<Tile_1x128_1>}},
-  {"matmul", "f16", "2x96", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 2, 6, {.matmul = &Entry<Tile_2x96_1>}},
-  {"matmul", "f16", "3x80", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 3, 5, {.matmul = &Entry<Tile_3x80_1>}},
-  {"matmul", "f16", "4x64", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 4, 4, {.matmul = &Entry<Tile_4x64_1>}},
-  {"matmul", "f16", "5x64", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 5, 4, {.matmul = &Entry<Tile_5x64_1>}},
-  {"matmul", "f16", "6x64", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 6, 4, {.matmul = &Entry<Tile_6x64_1>}},
-  {"matmul", "f16", "7x48", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 7, 3, {.matmul = &Entry<Tile_7x48_1>}},
-  {"matmul", "f16", "8x48", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 8, 3, {.matmul = &Entry<Tile_8x48_1>}},
+  {"matmul", "f16", "1x64", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 1, 4, {.matmul = &Entry<Tile_1x64_1>}},
+  {"matmul", "f16", "2x64", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 2, 4, {.matmul = &Entry<Tile_2x64_1>}},
+  {"matmul", "f16", "3x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 3, 2, {.matmul = &Entry<Tile_3x32_1>}},
+  {"matmul", "f16", "4x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 4, 2, {.matmul = &Entry<Tile_4x32_1>}},
+  {"matmul", "f16", "5x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 5, 2, {.matmul = &Entry<Tile_5x32_1>}},
+  {"matmul", "f16", "6x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 6, 2, {.matmul = &Entry<Tile_6x32_1>}},
+  {"matmul", "f16", "7x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 7, 2, {.matmul = &Entry<Tile_7x32_1>}},
+  {"matmul", "f16", "8x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 8, 2, {.matmul = &Entry<Tile_8x32_1>}},
   {"matmul", "f16", "9x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 9, 2, {.matmul = &Entry<Tile_9x32_1>}},
   {"matmul", "f16", "10x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 10, 2, {.matmul = &Entry<Tile_10x32_1>}},
   {"matmul", "f16", "11x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 11, 2, {.matmul = &Entry<Tile_11x32_1>}},
@@ -3072,8 +3254,8 @@ constexpr invar_kernel kKernels[] = {
   {"matmul", "f16", "14x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 14, 2, {.matmul = &Entry<Tile_14x32_1>}},
 #endif
 #if INVAR_GROUP_VECTORS == 2
-  {"matmul", "f16", "1x96", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 1, 6, {.matmul = &Entry<Tile_1x96_2>}},
-  {"matmul", "f16", "2x48", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 2, 3, {.matmul = &Entry<Tile_2x48_2>}},
+  {"matmul", "f16", "1x64", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 1, 4, {.matmul = &Entry<Tile_1x64_2>}},
+  {"matmul", "f16", "2x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 2, 2, {.matmul = &Entry<Tile_2x32_2>}},
   {"matmul", "f16", "3x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 3, 2, {.matmul = &Entry<Tile_3x32_2>}},
   {"matmul", "f16", "4x16", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 4, 1, {.matmul = &Entry<Tile_4x16_2>}},
   {"matmul", "f16", "5x16", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 5, 1, {.matmul = &Entry<Tile_5x16_2>}},

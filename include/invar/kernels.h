@@ -47,25 +47,27 @@ typedef enum invar_activation {
  * (contract, section 3, "matmul"; activation and residual are the separate operations of the same section, in the order
  * and with the roundings they would have as separate calls).
  *
- * One call computes the tile of all `rows` rows of the kernel (invar_kernel.rows: fixed for each kernel) and the panels
- * [panel_begin, panel_end). Panels are independent: split them among threads in any way; a multiple of
- * invar_kernel.panels wastes nothing.
+ * One call computes tiles of `rows` rows each (invar_kernel.rows: fixed for each kernel), as many as `tiles` says, and the
+ * panels [panel_begin, panel_end). Panels and tiles are independent: split them among threads in any way; a multiple of
+ * invar_kernel.panels wastes nothing, and tiles of one call share what they read of the weights.
  *
  * rhs is packed: panel p holds outputs [16p, 16p + 16) as [k][16] of the kernel's storage type, outputs beyond n zero
- * (invar_pack_panels). lhs is packed as [k][rows] (invar_pack_rows); for a kernel of one row that is the row itself. */
+ * (invar_pack_panels). Each tile of lhs is packed as [k][rows] (invar_pack_rows); for a kernel of one row that is the row
+ * itself. Tile t holds the rows [t * rows, (t + 1) * rows) of dst and residual. */
 typedef struct invar_matmul_args {
   uint64_t k;              /* terms of each sum, at most 2^25 */
   uint64_t n;              /* outputs; ceil(n / 16) panels exist */
   uint64_t panel_begin;    /* panels to compute: [panel_begin, panel_end) */
   uint64_t panel_end;
-  const float* lhs;        /* [k][rows] */
+  const float* lhs;        /* [tiles][k][rows] */
   const void* rhs;         /* [ceil(n / 16)][k][16] */
   const float* bias;       /* [n], or null: none */
-  const float* residual;   /* [rows][n], stride residual_stride, or null: none; may be dst itself */
+  const float* residual;   /* [tiles * rows][n], stride residual_stride, or null: none; may be dst itself */
   int64_t residual_stride;
-  float* dst;              /* [rows][n], stride dst_stride */
+  float* dst;              /* [tiles * rows][n], stride dst_stride */
   int64_t dst_stride;
   invar_activation activation;
+  uint64_t tiles;          /* of rows; 0 counts as 1 */
 } invar_matmul_args;
 
 /* map: y[i] = f(x[i]) or f(x[i], z[i]), elementwise. y may be x or z itself. */

@@ -42,13 +42,18 @@ static inline void TransposeRows(size_t rows, size_t k, const float* x, ptrdiff_
   size_t done = 0;  // columns
 #ifdef INVAR_VECTOR_SHUFFLES
   if (rows >= 4) {
-    for (; done + 4 <= k; done += 4) {
-      for (size_t r = 0; r + 4 <= rows; r += 4) {
-        TransposeFour(x + static_cast<ptrdiff_t>(r) * stride + done, stride, rows, dst + done * rows + r);
-      }
-      // The last rows again together with some before them: the same values to the same places.
-      if (rows % 4 != 0) {
-        TransposeFour(x + static_cast<ptrdiff_t>(rows - 4) * stride + done, stride, rows, dst + done * rows + rows - 4);
+    // A line of cache of each row at a time: rows a power of two apart fall into the same set of the cache, and would be
+    // gone when their next columns are wanted.
+    constexpr size_t kLine = 16, kAhead = 8 * kLine;
+    for (size_t end; done + 4 <= k; done = end) {
+      end = done + (k - done < kLine ? (k - done) / 4 * 4 : kLine);
+      for (size_t r = 0; r < rows; r += 4) {
+        // The last rows again together with some before them: the same values to the same places.
+        const size_t first = r + 4 <= rows ? r : rows - 4;
+        for (size_t i = 0; i < 4; ++i) __builtin_prefetch(x + static_cast<ptrdiff_t>(first + i) * stride + done + kAhead);
+        for (size_t column = done; column < end; column += 4) {
+          TransposeFour(x + static_cast<ptrdiff_t>(first) * stride + column, stride, rows, dst + column * rows + first);
+        }
       }
     }
   }

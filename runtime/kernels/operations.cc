@@ -6,6 +6,8 @@
 #include <new>
 #include <string>
 
+#include <unistd.h>
+
 #include "runtime/base/error.h"
 
 namespace invar {
@@ -19,6 +21,8 @@ struct RowTiles {
   RowTiles(size_t rows_, size_t most) : rows(rows_), tiles(CeilDiv(rows_, most)) {}
   size_t Begin(size_t tile) const { return tile * (rows / tiles) + std::min(tile, rows % tiles); }
   size_t Height(size_t tile) const { return Begin(tile + 1) - Begin(tile); }
+  // Tiles of one height from this one on, before `end`.
+  size_t EqualFrom(size_t tile, size_t end) const { return (tile < rows % tiles ? std::min(end, rows % tiles) : end) - tile; }
 };
 
 // Whether two blocks of rows share a float. Rows of one stride may lie side by side in one buffer.
@@ -49,8 +53,17 @@ void RequireSameOrApart(const char* operation, const Rows& source, const Rows& y
   if (!Same(source, y, rows)) RequireApart(operation, source, width, y, width, rows);
 }
 
-// Bytes of weights that stay in the second-level cache while the tiles of a call's rows pass over them.
-constexpr size_t kWeightBlockBytes = 192 * 1024;
+// Bytes of a core's second-level cache, or a common size where the system does not say.
+size_t CacheBytes() {
+  static const size_t bytes = [] {
+    long said = 0;
+#ifdef _SC_LEVEL2_CACHE_SIZE
+    said = sysconf(_SC_LEVEL2_CACHE_SIZE);
+#endif
+    return std::clamp<size_t>(said > 0 ? static_cast<size_t>(said) : 0, 256 * 1024, 4096 * 1024);
+  }();
+  return bytes;
+}
 
 }  // namespace
 
@@ -94,7 +107,8 @@ void Matmul(const Context& context, const Linear& w, size_t rows, const Rows& x,
   const size_t panel_bytes = std::max<size_t>(1, w.k * INVAR_PANEL * (w.type == INVAR_F32 ? 4 : 2));
   const size_t team = static_cast<size_t>(context.team.threads());
   // Enough tasks to balance; blocks of panels that are whole tiles and stay in cache; for few outputs, rows are cut too.
-  size_t block = std::max<size_t>(1, kWeightBlockBytes / panel_bytes / step) * step;
+  const size_t weight_bytes = CacheBytes() / 2, row_bytes = CacheBytes() / 8;
+  size_t block = std::max<size_t>(1, weight_bytes / panel_bytes / step) * step;
   if (team > 1) block = std::min(block, CeilDiv(CeilDiv(panels, team * 4), step) * step);
   const size_t panel_tasks = CeilDiv(panels, block);
   const size_t row_tasks =
@@ -113,8 +127,9 @@ void Matmul(const Context& context, const Linear& w, size_t rows, const Rows& x,
     args.bias = w.bias;
     args.activation = activation;
     args.dst_stride = y.stride;
-    for (size_t tile = tile_begin; tile < tile_end; ++tile) {
+    for (size_t tile = tile_begin; tile < tile_end; tile += args.tiles) {
       const size_t row = tiles.Begin(tile);
+      args.tiles = std::min(tiles.EqualFrom(tile, tile_end), std::max<size_t>(1, row_bytes / (tiles.Height(tile) * w.k * sizeof(float) + 1)));
       args.lhs = packed + row * w.k;
       args.dst = y.row(row);
       if (residual != nullptr) {

@@ -150,8 +150,10 @@ class MatmulCase {
   bool RunKernel(const invar_kernel& kernel, Random& layout) {
     Memory& memory = c_.memory;
     const auto [m, k, n] = shape_;
-    const size_t rows = kernel.rows, panels = (n + INVAR_PANEL - 1) / INVAR_PANEL;
+    const size_t panels = (n + INVAR_PANEL - 1) / INVAR_PANEL;
     invar_matmul_args args = {};
+    args.tiles = layout.Below(4);
+    const size_t rows = kernel.rows * std::max<size_t>(1, args.tiles);
     args.k = k;
     args.n = n;
     args.rhs = Pack(layout);
@@ -167,7 +169,10 @@ class MatmulCase {
       // The last rows again where a tile does not fit; rows that are nobody's where it is higher than the matrix.
       const size_t first = begin + rows <= m ? begin : m > rows ? m - rows : 0;
       float* lhs = memory.x.Place<float>(rows * k, layout);
-      invar_pack_rows(rows, k, x_.data() + first * k, static_cast<int64_t>(k), lhs);
+      for (size_t row = 0; row < rows; row += kernel.rows) {
+        const size_t from = std::min(first + row, m + INVAR_PANEL - kernel.rows);  // beyond the matrix: any rows
+        invar_pack_rows(kernel.rows, k, x_.data() + from * k, static_cast<int64_t>(k), lhs + row * k);
+      }
       args.lhs = lhs;
       const size_t dst_stride = n + layout.Below(2) * layout.Below(20);
       float* dst = memory.y.Place<float>((rows - 1) * dst_stride + n, layout);

@@ -97,12 +97,13 @@ uint16_t Narrow(float x, bool bf16, Random& random) {
 void TestMatmul(const invar_kernel& kernel) {
   const std::string type = kernel.type;
   Random random(11 + kernel.rows);
-  const size_t rows = kernel.rows;
   std::vector<size_t> depths = {0, 1, 15, 16, 17, 192, 255, 256, 257, 511, 513, 768, 1000, 3072};
   if (Slow(kernel) || Scale() == 1) depths = {0, 1, 17, 256, 257, 513, 1000};
   size_t round = 0;
   for (const size_t k : depths) {
     for (const Values values : kAllValues) {
+      // At the greatest depth more tiles than share a leaf.
+      const size_t tiles = k == 3072 ? 10 : 1 + round % 3, rows = tiles * kernel.rows;
       const size_t n = std::vector<size_t>{1, 15, 16, 17, 33, 16 * kernel.panels, 16 * kernel.panels + 5}[round++ % 7];
       const size_t panels = (n + 15) / 16;
       // Weights as [n][k], then packed against the end of memory.
@@ -130,7 +131,9 @@ void TestMatmul(const invar_kernel& kernel) {
       std::vector<float> x(rows * k);
       random.Fill(x.data(), x.size(), values);
       Guarded<float> lhs(rows * k);
-      invar_pack_rows(rows, k, x.data(), static_cast<int64_t>(k), lhs.data());
+      for (size_t row = 0; row < rows; row += kernel.rows) {
+        invar_pack_rows(kernel.rows, k, x.data() + row * k, static_cast<int64_t>(k), lhs.data() + row * k);
+      }
       Guarded<float> bias(n);
       random.Fill(bias.data(), n, values);
       const size_t stride = n + random.Below(5);
@@ -144,6 +147,7 @@ void TestMatmul(const invar_kernel& kernel) {
       args.panel_begin = begin;
       args.panel_end = end;
       args.lhs = lhs.data();
+      args.tiles = tiles == 1 ? round % 2 : tiles;
       args.bias = with_bias ? bias.data() : nullptr;
       args.activation = static_cast<invar_activation>(round % 7);
       args.residual = with_residual ? residual.data() : nullptr;
@@ -162,8 +166,8 @@ void TestMatmul(const invar_kernel& kernel) {
       args.dst = y.data();
       args.dst_stride = static_cast<int64_t>(stride);
       Call(kernel.call.matmul, args);
-      const std::string how = Describe("matmul", k, values) + ", n " + std::to_string(n) + ", activation " +
-                              std::to_string(args.activation);
+      const std::string how = Describe("matmul", k, values) + ", n " + std::to_string(n) + ", tiles " +
+                              std::to_string(args.tiles) + ", activation " + std::to_string(args.activation);
       ExpectSame(expected.data(), y.data(), rows * stride, how);
       y.Check(how);
     }

@@ -39,15 +39,24 @@ static HWY_NOINLINE void Activate(invar_activation activation, float* y, size_t 
 HWY_INLINE void FinishRow(const invar_matmul_args& a, size_t row, size_t first, size_t count, float* HWY_RESTRICT y) {
   const DF d;
   const size_t step = hn::Lanes(d);
+  float* dst = a.dst + static_cast<ptrdiff_t>(row) * a.dst_stride + first;
+  const float* residual =
+      a.residual == nullptr ? nullptr : a.residual + static_cast<ptrdiff_t>(row) * a.residual_stride + first;
+  if (a.activation == INVAR_ACTIVATION_NONE && count % step == 0) {  // whole vectors
+    for (size_t j = 0; j < count; j += step) {
+      VF v = hn::LoadU(d, y + j);
+      if (a.bias != nullptr) v = hn::Add(v, hn::LoadU(d, a.bias + first + j));
+      if (residual != nullptr) v = hn::Add(hn::LoadU(d, residual + j), v);
+      hn::StoreU(Canonical(d, v), d, dst + j);
+    }
+    return;
+  }
   if (a.bias != nullptr) {
     for (size_t j = 0; j < count; j += step) {
       hn::StoreU(hn::Add(hn::LoadU(d, y + j), LoadFirst(d, a.bias + first + j, count - j)), d, y + j);
     }
   }
   if (a.activation != INVAR_ACTIVATION_NONE) Activate(a.activation, y, count);
-  float* dst = a.dst + static_cast<ptrdiff_t>(row) * a.dst_stride + first;
-  const float* residual =
-      a.residual == nullptr ? nullptr : a.residual + static_cast<ptrdiff_t>(row) * a.residual_stride + first;
   for (size_t j = 0; j < count; j += step) {
     VF v = hn::LoadU(d, y + j);
     if (residual != nullptr) v = hn::Add(LoadFirst(d, residual + j, count - j), v);
