@@ -72,6 +72,14 @@ else()
   target_compile_definitions(invar_hwy PUBLIC HWY_STATIC_DEFINE)
   target_link_libraries(invar_dep_hwy INTERFACE invar_hwy)
 endif()
+# Everything that includes Highway says it alike: 1.0.3 refuses a baseline that has these instructions where nobody wants
+# them (-march=native on a recent processor).
+if(INVAR_AVX3_DL)
+  target_compile_definitions(invar_dep_hwy INTERFACE HWY_WANT_AVX3_DL)
+  if(TARGET invar_hwy)
+    target_compile_definitions(invar_hwy PRIVATE HWY_WANT_AVX3_DL)
+  endif()
+endif()
 
 # Eigen: layouts and the pool of threads.
 invar_interface(eigen)

@@ -2,7 +2,7 @@
 # to run (prove_functions --help), not a test of every build.
 if(TARGET invar_deps::mpfr)
   add_executable(prove_functions functions/prove_functions.cc functions/harness.cc)
-  target_compile_definitions(prove_functions PRIVATE HWY_COMPILE_ALL_ATTAINABLE $<$<BOOL:${INVAR_AVX3_DL}>:HWY_WANT_AVX3_DL>)
+  target_compile_definitions(prove_functions PRIVATE HWY_COMPILE_ALL_ATTAINABLE)
   target_include_directories(prove_functions PRIVATE "${PROJECT_SOURCE_DIR}")
   target_link_libraries(prove_functions PRIVATE invar_runtime invar_oracle invar_options)
   set_target_properties(prove_functions PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
