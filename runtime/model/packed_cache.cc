@@ -15,8 +15,8 @@
 #include "runtime/base/interrupt.h"
 #include "runtime/base/json.h"
 #include "runtime/base/sha256.h"
-#include "runtime/model/checkpoint_files.h"
 #include "runtime/weights/gguf.h"
+#include "runtime/weights/safetensors.h"
 
 namespace invar {
 namespace {
@@ -75,18 +75,16 @@ std::string Readable(const fs::path& path) {
 // cannot be told. Waits until a change from now on must bear another stamp.
 std::string Identity(const fs::path& path) {
   std::vector<fs::path> files;
-  std::error_code error;
   std::string text;
   if (const std::optional<fs::path> gguf = GgufPath(path)) {
     files.push_back(*gguf);
   } else {
-    for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
-      const std::string name = at->path().filename().string();
-      if (IsCheckpointWeights(name) || name == "config.json" || name == "model.safetensors.index.json") files.push_back(at->path());
-    }
-    if (error) return "";
-    std::sort(files.begin(), files.end());
-    text += "config " + HashText(ReadWholeFile(path / "config.json", kMaxConfig)) + "\n";
+    const SafetensorsCheckpoint checkpoint = SafetensorsCheckpoint::Open(path);
+    for (const SafetensorsFile& file : checkpoint.files()) files.emplace_back(file.source());
+    const fs::path config = path / "config.json", index = path / "model.safetensors.index.json";
+    text += "config " + HashText(ReadWholeFile(config, kMaxConfig)) + "\n";
+    files.push_back(config);
+    if (NameExists(index)) files.push_back(index);
   }
   int64_t last = 0;
   for (const fs::path& file : files) {
@@ -171,7 +169,7 @@ std::string PackedCache::Head(const std::string& table, uint64_t bytes) const {
 
 std::optional<MappedFile> PackedCache::Map(const std::string& table, uint64_t bytes, ThreadPool& pool) const {
   std::error_code error;
-  if (key_.empty() || bytes == 0 || (!fs::exists(fs::symlink_status(file_, error)))) return std::nullopt;
+  if (key_.empty() || bytes == 0 || bytes > SIZE_MAX || !fs::exists(fs::symlink_status(file_, error))) return std::nullopt;
   const auto refuse = [&](const std::string& why) {
     Note("the packed weights in " + file_.string() + " " + why + ", so the checkpoint is read and packed anew");
     return std::nullopt;

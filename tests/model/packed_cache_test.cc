@@ -7,6 +7,7 @@
 #include <csignal>
 #include <thread>
 
+#include "runtime/base/interrupt.h"
 #include "tests/model/checkpoint.h"
 #include "tests/support/refusal.h"
 
@@ -164,6 +165,31 @@ TEST(PackedCache, AChangedCheckpointIsPackedAnew) {
   Comparisons::Report("logits of checkpoints that changed after their weights were packed");
 }
 
+// In shards, whatever their names: each of them counts.
+TEST(PackedCache, AChangedShardIsNoticed) {
+  const Cached cached("gpt2");
+  const Checkpoint whole = Checkpoint::Of("gpt2");
+  nlohmann::json map = nlohmann::json::object();
+  std::vector<NamedTensor> parts[2];
+  for (const auto& [name, t] : whole.tensors) {
+    const size_t part = map.size() % 2;
+    parts[part].push_back({name, t.dtype, t.shape, t.data});
+    map[name] = part == 0 ? "one.part" : "other.part";
+  }
+  const fs::path directory = cached.model_directory();
+  fs::remove(directory / "model.safetensors");
+  WriteSafetensors(directory / "one.part", parts[0]);
+  WriteSafetensors(directory / "other.part", parts[1]);
+  WriteText(directory / "model.safetensors.index.json", nlohmann::json{{"weight_map", map}}.dump());
+  Comparisons::Expect(Logits(EngineOf("gpt2"), RandomIds(EngineOf("gpt2"), 21), {}), cached.Load().logits, "shards");
+  EXPECT_TRUE(cached.Load().mapped);
+  for (const char* part : {"one.part", "other.part"}) {
+    FlipBit(directory / part, fs::file_size(directory / part) - 2);
+    cached.ExpectRebuilt("as it was before it changed", part);
+  }
+  Comparisons::Report("logits of a checkpoint in shards of which each changed");
+}
+
 TEST(PackedCache, TruncatedAndDamagedFilesAreNeverUsed) {
   size_t damaged = 0, truncated = 0;
   for (const std::string& model : ModelNames()) {
@@ -279,7 +305,8 @@ TEST(PackedCache, AChangeWhileLoadingKeepsNothing) {
   const std::string image(100'000, 'w');
   ThreadPool pool(2);
   const PackedCache early(cached.model_directory(), options);
-  FlipBit(cached.model_directory() / "model.safetensors", 3000);
+  const fs::path weights = cached.model_directory() / "model.safetensors";
+  FlipBit(weights, fs::file_size(weights) - 2);
   early.Write("table\n", image.data(), image.size(), pool);
   ASSERT_EQ(notes.size(), 1u);
   EXPECT_NE(notes[0].find("changed while it was loaded"), std::string::npos) << notes[0];
@@ -308,6 +335,20 @@ TEST(PackedCache, ARefusedCheckpointIsNotKept) {
   checkpoint.Write(cached.model_directory());
   ExpectRefusal([&] { cached.Load(); }, {"c_fc.weight", "NaN"});
   EXPECT_FALSE(fs::exists(cached.cache()));
+}
+
+// A program that catches signals while it loads (runtime/cli/common.cc) is ended by them all the same.
+TEST(PackedCache, AnInterruptEndsTheLoadAndLeavesNothing) {
+  const Cached cached("qwen3");
+  NoteInterrupt(SIGINT);
+  EXPECT_THROW(cached.Load(), Interrupted);
+  EXPECT_TRUE(fs::is_empty(cached.cache())) << "something half written is left";
+  NoteInterrupt(0);
+  EXPECT_TRUE(cached.Load().notes.empty());
+  NoteInterrupt(SIGINT);
+  EXPECT_THROW(cached.Load(), Interrupted) << "nothing is written where weights are mapped, and the signal is lost";
+  NoteInterrupt(0);
+  EXPECT_TRUE(cached.Load().mapped);
 }
 
 TEST(PackedCache, ProcessesThatWriteAtOnceLeaveOneWholeFile) {
