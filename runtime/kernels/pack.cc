@@ -1,7 +1,6 @@
 // Packed layouts: moves elements, never computes with them. Rows and columns that lie one after the other are turned by
-// vectors; Eigen maps sources of other strides. The element types are integers of the storage's width, so that not even a
-// NaN's bits can change on the way.
-#include <Eigen/Core>
+// vectors. The element types are integers of the storage's width, so that not even a NaN's bits can change on the way, and are
+// copied as bytes, which lie at any address.
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -10,10 +9,6 @@
 #include "invar/transpose.h"
 
 namespace {
-
-template <class Element>
-using Matrix = Eigen::Matrix<Element, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-using Strides = Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>;
 
 #ifdef INVAR_VECTOR_SHUFFLES
 typedef uint16_t EightHalves __attribute__((vector_size(16)));
@@ -82,21 +77,16 @@ void PackWholeColumns(uint64_t k, const Element* w, int64_t stride, Element* dst
 template <class Element>
 void PackPanel(uint64_t n, uint64_t k, const Element* w, int64_t row_stride, int64_t column_stride, uint64_t panel,
                Element* dst) {
-  const uint64_t first = panel * INVAR_PANEL;
-  const Eigen::Index count = static_cast<Eigen::Index>(std::min<uint64_t>(INVAR_PANEL, n - first));
-  const Eigen::Index depth = static_cast<Eigen::Index>(k);
-  const Element* const rows_begin = w + static_cast<int64_t>(first) * row_stride;
-  if (count == INVAR_PANEL && column_stride == 1) return PackWholeRows(k, rows_begin, row_stride, dst);
-  if (count == INVAR_PANEL && row_stride == 1) return PackWholeColumns(k, rows_begin, column_stride, dst);
-  const Eigen::Map<const Matrix<Element>, Eigen::Unaligned, Strides> source(
-      rows_begin, count, depth, Strides(row_stride, column_stride));
-  Eigen::Map<Matrix<Element>> packed(dst, depth, INVAR_PANEL);
-  // Blocks of depth keep sixteen source rows within the first-level cache.
-  constexpr Eigen::Index kBlock = 128;
-  for (Eigen::Index begin = 0; begin < depth; begin += kBlock) {
-    const Eigen::Index rows = std::min(kBlock, depth - begin);
-    packed.block(begin, 0, rows, count) = source.middleCols(begin, rows).transpose();
-    if (count < INVAR_PANEL) packed.block(begin, count, rows, INVAR_PANEL - count).setZero();
+  const uint64_t first = panel * INVAR_PANEL, count = std::min<uint64_t>(INVAR_PANEL, n - first);
+  const Element* const rows = w + static_cast<int64_t>(first) * row_stride;
+  if (count == INVAR_PANEL && column_stride == 1) return PackWholeRows(k, rows, row_stride, dst);
+  if (count == INVAR_PANEL && row_stride == 1) return PackWholeColumns(k, rows, column_stride, dst);
+  for (uint64_t i = 0; i < k; ++i, dst += INVAR_PANEL) {
+    const Element* const column = rows + static_cast<int64_t>(i) * column_stride;
+    for (uint64_t row = 0; row < count; ++row) {
+      std::memcpy(dst + row, column + static_cast<int64_t>(row) * row_stride, sizeof(Element));
+    }
+    std::memset(dst + count, 0, (INVAR_PANEL - count) * sizeof(Element));
   }
 }
 
