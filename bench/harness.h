@@ -101,5 +101,6 @@ void RegisterMatmul();
 void RegisterAttention();
 void RegisterModels();
 void RegisterTokenizers();
+void RegisterLoads();
 
 }  // namespace invar::bench

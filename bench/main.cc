@@ -139,6 +139,7 @@ int Main(int argc, char** argv) {
   RegisterAttention();
   RegisterModels();
   RegisterTokenizers();
+  RegisterLoads();
   RegisterFunctions();
   RegisterKernels();
 

@@ -125,9 +125,9 @@ void AtomicFile::Write(const void* data, size_t size) {
   }
 }
 
-void AtomicFile::Commit() {
+void AtomicFile::Commit(bool durable) {
   if (descriptor_ < 0) throw Error("cannot write " + path_.string() + ": it was already committed");
-  if (Sync(descriptor_) != 0) Fail(path_);
+  if (durable && Sync(descriptor_) != 0) Fail(path_);
   CheckInterrupt();
   // The descriptor is gone even where close reports a delayed error (a network file system).
   const int descriptor = descriptor_;
@@ -137,7 +137,7 @@ void AtomicFile::Commit() {
   std::filesystem::rename(temporary_, path_, error);
   if (error) Fail(path_, error);
   temporary_.clear();
-  SyncDirectory(path_.has_parent_path() ? path_.parent_path() : std::filesystem::path("."));
+  if (durable) SyncDirectory(path_.has_parent_path() ? path_.parent_path() : std::filesystem::path("."));
 }
 
 }  // namespace invar

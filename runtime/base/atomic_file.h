@@ -19,8 +19,9 @@ class AtomicFile {
 
   void Write(const void* data, size_t size);
   void Write(std::string_view text) { Write(text.data(), text.size()); }
-  // Once, last.
-  void Commit();
+  // Once, last. Where it is not to be durable, a power cut may leave a file of other bytes: for what carries checksums and can be
+  // made again.
+  void Commit(bool durable = true);
 
  private:
   std::filesystem::path path_;

@@ -77,6 +77,8 @@ void FileReader::ReadAt(uint64_t offset, size_t bytes, void* to) const {
   FailShortened(source_);
 }
 
+int FileReader::descriptor() const { return -1; }
+
 #else
 
 struct FileReader::Handle {
@@ -101,6 +103,8 @@ std::shared_ptr<const FileReader> FileReader::Open(const fs::path& path) {
   return std::shared_ptr<const FileReader>(
       new FileReader(path.string(), std::move(handle), static_cast<uint64_t>(status.st_size)));
 }
+
+int FileReader::descriptor() const { return handle_->descriptor; }
 
 void FileReader::ReadAt(uint64_t offset, size_t bytes, void* to) const {
   char* at = static_cast<char*>(to);

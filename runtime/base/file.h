@@ -25,6 +25,8 @@ class FileReader {
   // Bytes when it was opened.
   uint64_t size() const { return size_; }
   const std::string& source() const { return source_; }
+  // The system's number of the open file; -1 where it has none.
+  int descriptor() const;
 
   // Throws Error where the file does not hold that many bytes there, any more.
   void ReadAt(uint64_t offset, size_t bytes, void* to) const;

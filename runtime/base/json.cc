@@ -117,8 +117,9 @@ class UniqueKeys {
   std::vector<std::set<std::string>> open_;  // objects that have begun
 };
 
-template <class Json>
-Json Parse(std::string_view text, const std::string& source, const typename Json::parser_callback_t& see = nullptr) {
+// `parse` is given the text once it may be parsed.
+template <class F>
+auto Checked(std::string_view text, const std::string& source, const F& parse) {
   // The parser takes a NUL for the end of its input, and would accept whatever follows.
   if (const size_t zero = text.find('\0'); zero != text.npos) {
     throw Error(source + " holds a zero byte (" + Place(text, zero) + "), so it is not JSON; restore it from where it came");
@@ -133,7 +134,7 @@ Json Parse(std::string_view text, const std::string& source, const typename Json
   }
   const RoundToNearest rounding;
   try {
-    return Json::parse(text.begin(), text.end(), see);
+    return parse();
   } catch (const nlohmann::json::parse_error& e) {
     // "[json.exception.parse_error.101] parse error at line 1, column 0: syntax error ...": its bytes are right, but a
     // column after a number at the end of a line is not.
@@ -145,6 +146,11 @@ Json Parse(std::string_view text, const std::string& source, const typename Json
     if (const size_t end = what.find("] "); what.starts_with('[') && end != what.npos) what.remove_prefix(end + 2);
     FailNotJson(source, Printable(what, 240));
   }
+}
+
+template <class Json>
+Json Parse(std::string_view text, const std::string& source, const typename Json::parser_callback_t& see = nullptr) {
+  return Checked(text, source, [&] { return Json::parse(text.begin(), text.end(), see); });
 }
 
 }  // namespace
@@ -162,6 +168,15 @@ nlohmann::json ParseUniqueJson(std::string_view text, const std::string& source)
   return Parse<nlohmann::json>(text, source, [&](int, nlohmann::json::parse_event_t event, nlohmann::json& value) {
     return keys.See(event, value);
   });
+}
+
+bool JsonEvents::parse_error(size_t, const std::string&, const nlohmann::json::exception& e) {
+  if (const auto* error = dynamic_cast<const nlohmann::json::parse_error*>(&e)) throw *error;
+  throw e;
+}
+
+void ParseJsonEvents(std::string_view text, const std::string& source, JsonEvents* events) {
+  Checked(text, source, [&] { nlohmann::json::sax_parse(text.begin(), text.end(), events); });
 }
 
 nlohmann::json ParseJsonFile(const std::filesystem::path& path, size_t size_limit) {

@@ -26,6 +26,14 @@ nlohmann::json ParseJson(std::string_view text, const std::string& source);
 nlohmann::ordered_json ParseOrderedJson(std::string_view text, const std::string& source);
 // As ParseJson, but an object with two equal keys is an Error: what an eye reads and what a program reads must be the same.
 nlohmann::json ParseUniqueJson(std::string_view text, const std::string& source);
+// What a text holds, told piece by piece: for what is too large to be kept as a tree. See nlohmann::json_sax.
+class JsonEvents : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  bool binary(binary_t&) override { return true; }  // not of text
+  bool parse_error(size_t, const std::string&, const nlohmann::json::exception& e) final;
+};
+// The same checks and failures as ParseJson; events before a failure are told.
+void ParseJsonEvents(std::string_view text, const std::string& source, JsonEvents* events);
 nlohmann::json ParseJsonFile(const std::filesystem::path& path, size_t size_limit);
 
 // The fields of one JSON object. Every getter gives nothing for an absent field and throws Error for a value of another

@@ -67,7 +67,7 @@ std::vector<int32_t> ParseIdText(const std::string& text, const std::string& sou
 
 }  // namespace
 
-void EngineFlags::Add(CLI::App& app, bool isa_flag, bool threads_flag) {
+void EngineFlags::Add(CLI::App& app, bool isa_flag, bool threads_flag, bool loads) {
   app.add_option("-m,--model", model, "Hugging Face checkpoint directory, or GGUF file")->envname("INVAR_MODEL")->required();
   if (threads_flag) {
     app.add_option("-t,--threads", threads, "threads; 0: one for each processor")->envname("INVAR_THREADS");
@@ -75,6 +75,10 @@ void EngineFlags::Add(CLI::App& app, bool isa_flag, bool threads_flag) {
   if (isa_flag) {
     app.add_option("--isa", isa, "instruction set to use; the best supported one otherwise (see invar info)")
         ->envname("INVAR_ISA");
+  }
+  if (loads) {
+    app.add_option("--packed-cache", packed_cache, "directory to keep packed weights in, which the next start maps")
+        ->envname("INVAR_PACKED_CACHE");
   }
 }
 
@@ -85,7 +89,14 @@ std::filesystem::path EngineFlags::path() const {
   return model;
 }
 
-Engine EngineFlags::Load() const { return Engine(path(), EngineOptions{isa, threads}); }
+Engine EngineFlags::Load() const {
+  EngineOptions options = {isa, threads};
+  if (packed_cache.empty()) return Engine(path(), options);
+  options.load.packed_cache = packed_cache;
+  options.load.note = [](const std::string& text) { std::cerr << "invar: " << text << "\n"; };
+  const CatchInterrupts caught;  // a file may be half written
+  return Engine(path(), options);
+}
 
 void PromptFlags::Add(CLI::App& app) {
   app.add_option("-p,--prompt", prompts, "prompt text; may be given several times")->allow_extra_args(false);

@@ -14,13 +14,15 @@
 
 namespace invar::cli {
 
-// -m, -t and --isa, each with its environment twin.
+// -m, -t, --isa and --packed-cache, each with its environment twin.
 struct EngineFlags {
   std::string model;
   int threads = 0;
   std::string isa;
+  std::string packed_cache;
 
-  void Add(CLI::App& app, bool isa_flag = true, bool threads_flag = true);
+  // loads: of a command that calls Load.
+  void Add(CLI::App& app, bool isa_flag = true, bool threads_flag = true, bool loads = true);
   // The model's directory or file, checked to be there.
   std::filesystem::path path() const;
   Engine Load() const;

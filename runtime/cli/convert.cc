@@ -67,7 +67,7 @@ void AddConvert(CLI::App& app, Action& action) {
                   "tokenizer.model, vocab.json, merges.txt, added_tokens.json, special_tokens_map.json, chat_template.json, "
                   "chat_template.jinja and additional_chat_templates/*.jinja. No other file is copied.");
   auto flags = std::make_shared<Flags>();
-  flags->model.Add(*convert, false, false);
+  flags->model.Add(*convert, false, false, false);
   convert->add_option("-o,--output", flags->output, "directory to write; it appears whole or not at all")->required();
   convert->add_option("--type", flags->type, "type of the weights: f32, bf16, f16 (to nearest even), or keep");
   convert->add_option("--shard", flags->shard, "bytes of weights in one file at most, such as 5GB; otherwise one file");

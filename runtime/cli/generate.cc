@@ -142,7 +142,7 @@ class GenerateCommand {
     generation_ = GenerationConfig::Load(path_);
     ReadPrompts();
     const SamplingParameters sampling = Sampling();
-    engine_ = std::make_unique<Engine>(path_, EngineOptions{flags_.engine.isa, flags_.engine.threads});
+    engine_.reset(new Engine(flags_.engine.Load()));
 
     std::vector<GenerateRequest> requests;
     for (const Prompt& prompt : prompts_) {

@@ -21,7 +21,7 @@ constexpr size_t kMostSpare = 64;
 }  // namespace
 
 Engine::Engine(const std::filesystem::path& model_directory, const EngineOptions& options)
-    : pool_(ThreadsFor(options)), kernels_(&Kernels::Of(options.isa)), model_(Model::Load(model_directory, pool_)) {}
+    : pool_(ThreadsFor(options)), kernels_(&Kernels::Of(options.isa)), model_(Model::Load(model_directory, pool_, options.load)) {}
 
 std::unique_ptr<ForwardBuffers> Engine::Borrow() const {
   {

@@ -17,6 +17,7 @@ namespace invar {
 struct EngineOptions {
   std::string isa;  // empty: the best this processor supports
   int threads = 0;  // 0: as many as this process may use
+  LoadOptions load = {};
 };
 
 class Engine {

@@ -14,15 +14,16 @@ namespace {
 
 class Decoder final : public Model {
  public:
-  Decoder(ModelConfig config, const WeightSource& weights, ThreadPool& pool, bool plan)
+  Decoder(ModelConfig config, const WeightSource& weights, ThreadPool& pool, bool plan, const PackedCache* cache)
       : Model(std::move(config)) {
-    WeightLoader load(weights, "model.", pool, arena_);
+    WeightLoader load(weights, "model.", pool, arena_, cache);
     LoadWeights(load);
     if (plan) {
       tensor_names_ = load.names();
     } else {
       load.Begin();
       LoadWeights(load);
+      load.End();
     }
     epsilon_ = static_cast<float>(config_.norm_epsilon);
     scale_ = AttentionScale(static_cast<uint32_t>(config_.head_dim));
@@ -162,8 +163,9 @@ class Decoder final : public Model {
 
 }  // namespace
 
-std::unique_ptr<Model> LoadDecoder(ModelConfig config, const WeightSource& weights, ThreadPool& pool, bool plan) {
-  return std::make_unique<Decoder>(std::move(config), weights, pool, plan);
+std::unique_ptr<Model> LoadDecoder(ModelConfig config, const WeightSource& weights, ThreadPool& pool, bool plan,
+                                   const PackedCache* cache) {
+  return std::make_unique<Decoder>(std::move(config), weights, pool, plan, cache);
 }
 
 }  // namespace invar

@@ -10,15 +10,16 @@ namespace {
 
 class Gpt2 final : public Model {
  public:
-  Gpt2(ModelConfig config, const WeightSource& weights, ThreadPool& pool, bool plan)
+  Gpt2(ModelConfig config, const WeightSource& weights, ThreadPool& pool, bool plan, const PackedCache* cache)
       : Model(std::move(config)) {
-    WeightLoader load(weights, "transformer.", pool, arena_);
+    WeightLoader load(weights, "transformer.", pool, arena_, cache);
     LoadWeights(load);
     if (plan) {
       tensor_names_ = load.names();
     } else {
       load.Begin();
       LoadWeights(load);
+      load.End();
     }
     epsilon_ = static_cast<float>(config_.norm_epsilon);
     activation_ = KernelActivation(config_.activation);
@@ -116,8 +117,9 @@ class Gpt2 final : public Model {
 
 }  // namespace
 
-std::unique_ptr<Model> LoadGpt2(ModelConfig config, const WeightSource& weights, ThreadPool& pool, bool plan) {
-  return std::make_unique<Gpt2>(std::move(config), weights, pool, plan);
+std::unique_ptr<Model> LoadGpt2(ModelConfig config, const WeightSource& weights, ThreadPool& pool, bool plan,
+                                const PackedCache* cache) {
+  return std::make_unique<Gpt2>(std::move(config), weights, pool, plan, cache);
 }
 
 }  // namespace invar

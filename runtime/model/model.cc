@@ -1,6 +1,7 @@
 #include "runtime/model/model.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 
 #include "invar/float_env.h"
@@ -15,15 +16,18 @@ namespace invar {
 
 namespace {
 
-std::unique_ptr<Model> Make(const std::filesystem::path& path, ThreadPool& pool, bool plan) {
+std::unique_ptr<Model> Make(const std::filesystem::path& path, ThreadPool& pool, bool plan, const LoadOptions& options) {
   const ScopedFloatEnv env;
+  std::optional<PackedCache> cache;
+  if (!options.packed_cache.empty()) cache.emplace(path, options);
+  const PackedCache* const packed = cache ? &*cache : nullptr;
   ModelConfig config = ModelConfig::Load(path);
   const std::unique_ptr<WeightSource> weights = OpenWeights(path);
   switch (config.architecture) {
     case Architecture::kGpt2:
-      return LoadGpt2(std::move(config), *weights, pool, plan);
+      return LoadGpt2(std::move(config), *weights, pool, plan, packed);
     case Architecture::kDecoder:
-      return LoadDecoder(std::move(config), *weights, pool, plan);
+      return LoadDecoder(std::move(config), *weights, pool, plan, packed);
   }
   throw Error("the config of " + path.string() + " names an architecture that is not supported");
 }
@@ -35,11 +39,13 @@ std::unique_ptr<WeightSource> OpenWeights(const std::filesystem::path& path) {
   return std::make_unique<SafetensorsCheckpoint>(SafetensorsCheckpoint::Open(path));
 }
 
-std::unique_ptr<Model> Model::Load(const std::filesystem::path& path, ThreadPool& pool) { return Make(path, pool, false); }
+std::unique_ptr<Model> Model::Load(const std::filesystem::path& path, ThreadPool& pool, const LoadOptions& options) {
+  return Make(path, pool, false, options);
+}
 
 Model::Needs Model::Plan(const std::filesystem::path& path) {
   ThreadPool pool(1);
-  const std::unique_ptr<Model> model = Make(path, pool, true);
+  const std::unique_ptr<Model> model = Make(path, pool, true, {});
   KvCache cache = model->NewCache();
   cache.Reserve(1);
   return {model->parameters_, model->weight_bytes_, cache.bytes(), std::move(model->tensor_names_)};

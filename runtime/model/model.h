@@ -14,6 +14,7 @@
 #include "runtime/kernels/thread_pool.h"
 #include "runtime/model/config.h"
 #include "runtime/model/kv_cache.h"
+#include "runtime/model/packed_cache.h"
 #include "runtime/weights/tensor.h"
 
 namespace invar {
@@ -52,7 +53,7 @@ class Model {
 
   // Reads config and weights of a Hugging Face checkpoint directory or a GGUF file and packs the weights, on `pool`.
   // Throws Error with what is wrong and where.
-  static std::unique_ptr<Model> Load(const std::filesystem::path& path, ThreadPool& pool);
+  static std::unique_ptr<Model> Load(const std::filesystem::path& path, ThreadPool& pool, const LoadOptions& options = {});
 
   // What loading would take. Config and tensors are checked as Load does; weights are not read.
   struct Needs {

@@ -1,11 +1,10 @@
 #include "runtime/model/weights.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
-#include <new>
 
 #include "runtime/base/error.h"
+#include "runtime/base/interrupt.h"
 #include "runtime/base/memory.h"
 #include "runtime/kernels/selection.h"
 
@@ -13,8 +12,7 @@ namespace invar {
 namespace {
 
 // Of a file, read at once by one thread: larger than what a call costs, smaller than the second-level cache.
-constexpr size_t kPieceBytes = size_t{1} << 20;
-constexpr size_t kCacheLine = 64;
+constexpr size_t kPieceBytes = size_t{1} << 18;
 
 size_t CeilDiv(size_t a, size_t b) { return (a + b - 1) / b; }
 size_t ElementSize(invar_type type) { return type == INVAR_F32 ? 4 : 2; }
@@ -99,25 +97,15 @@ invar_type StorageType(const TensorView& tensor) {
 
 }  // namespace
 
-void Arena::Free::operator()(void* p) const { std::free(p); }
-
-void* Arena::Allocate(size_t bytes) {
-  const size_t rounded = std::max(kCacheLine, CeilDiv(bytes, kCacheLine) * kCacheLine);
-  std::unique_ptr<void, Free> block(std::aligned_alloc(64, rounded));
-  if (block == nullptr) throw std::bad_alloc();
-  bytes_ += rounded;
-  blocks_.push_back(std::move(block));
-  return blocks_.back().get();
-}
-
 const void* EmbeddingTable::row(size_t id) const {
   const char* base = static_cast<const char*>(data);
   if (!packed) return base + id * width * ElementSize(type);
   return base + (id / INVAR_PANEL * width * INVAR_PANEL + id % INVAR_PANEL) * ElementSize(type);
 }
 
-WeightLoader::WeightLoader(const WeightSource& source, std::string prefix, ThreadPool& pool, Arena& arena)
-    : source_(source), prefix_(std::move(prefix)), pool_(pool), arena_(arena) {}
+WeightLoader::WeightLoader(const WeightSource& source, std::string prefix, ThreadPool& pool, Arena& arena,
+                           const PackedCache* cache)
+    : source_(source), prefix_(std::move(prefix)), pool_(pool), arena_(arena), cache_(cache) {}
 
 bool WeightLoader::Has(const std::string& name) const {
   return source_.Find(prefix_ + name) != nullptr || source_.Find(name) != nullptr;
@@ -153,19 +141,35 @@ const TensorView& WeightLoader::Tensor(const std::string& name, const std::vecto
 }
 
 void WeightLoader::Begin() {
-  RequireMemory(counted_, "the weights of " + source_.where() + " need",
-                "use a smaller model or one stored as BF16 or F16, or give it more memory");
   loading_ = true;
   parameters_ = 0;
+  if (cache_ != nullptr) {
+    if (std::optional<MappedFile> file = cache_->Map(table_, counted_, pool_)) {
+      arena_.Lend(std::move(*file));
+      mapped_ = true;
+      return;
+    }
+  }
+  RequireMemory(counted_, "the weights of " + source_.where() + " need",
+                "use a smaller model or one stored as BF16 or F16, or give it more memory");
+  arena_.Reserve(static_cast<size_t>(counted_));
 }
 
-void* WeightLoader::Allocate(uint64_t elements, size_t element) {
+void WeightLoader::End() {
+  if (cache_ != nullptr && !mapped_) cache_->Write(table_, arena_.block(), counted_, pool_);
+  CheckInterrupt();  // noted meanwhile by a program that waits for files to be whole
+}
+
+void* WeightLoader::Allocate(const TensorView& tensor, const std::string& form, uint64_t elements, size_t element) {
   const uint64_t bytes = SaturatingMultiply(elements, element);
-  if (!loading_) {  // as the arena rounds
-    const uint64_t lines = std::max<uint64_t>(1, SaturatingAdd(bytes, kCacheLine - 1) / kCacheLine);
-    counted_ = SaturatingAdd(counted_, lines * kCacheLine);
+  if (loading_) return arena_.Allocate(static_cast<size_t>(bytes));
+  const uint64_t begin = Arena::Begin(counted_, bytes);
+  counted_ = SaturatingAdd(begin, Arena::Rounded(bytes));
+  if (cache_ != nullptr) {
+    table_ += std::to_string(begin) + " " + std::to_string(bytes) + " " + form + " of " + DTypeName(tensor.dtype) + " " +
+              ShapeText(tensor.shape) + " " + tensor.name + "\n";
   }
-  return loading_ ? arena_.Allocate(static_cast<size_t>(bytes)) : nullptr;
+  return nullptr;
 }
 
 void WeightLoader::Read(const TensorView& tensor, uint64_t first, size_t count, void* to) const {
@@ -217,11 +221,11 @@ Linear WeightLoader::LoadLinear(const std::string& weight, const std::string& bi
   linear.type = StorageType(tensor);
   linear.n = n;
   linear.k = k;
-  void* packed = Allocate(invar_packed_size(n, k), ElementSize(linear.type));
+  void* packed = Allocate(tensor, transposed ? "columns in panels" : "rows in panels", invar_packed_size(n, k), ElementSize(linear.type));
   const bool by_columns = transposed != (tensor.layout == TensorView::Layout::kTransposed);
-  if (loading_ && by_columns) {
+  if (reads() && by_columns) {
     PackTransposed(tensor, n, k, static_cast<char*>(packed));
-  } else if (loading_) {
+  } else if (reads()) {
     Pack(tensor, n, k, static_cast<char*>(packed));
   }
   linear.packed = packed;
@@ -232,8 +236,8 @@ Linear WeightLoader::LoadLinear(const std::string& weight, const std::string& bi
 const float* WeightLoader::Widen(const TensorView& tensor, size_t count) {
   const invar_type type = StorageType(tensor);
   if (tensor.layout == TensorView::Layout::kTransposed) throw Error("tensor " + tensor.name + " does not lie row by row");
-  float* values = static_cast<float*>(Allocate(count, sizeof(float)));
-  if (!loading_) return nullptr;
+  float* values = static_cast<float*>(Allocate(tensor, "binary32", count, sizeof(float)));
+  if (!reads()) return values;
   const Piece piece(std::min(count * ElementSize(type), kPieceBytes));
   const size_t step = kPieceBytes / ElementSize(type);
   for (size_t begin = 0; begin < count; begin += step) {
@@ -256,8 +260,8 @@ EmbeddingTable WeightLoader::LoadTable(const std::string& name, size_t rows, siz
   if (tensor.layout == TensorView::Layout::kTransposed) throw Error("tensor " + tensor.name + " does not lie row by row");
   const invar_type type = StorageType(tensor);
   const size_t element = ElementSize(type), count = rows * width, step = kPieceBytes / element;
-  char* table = static_cast<char*>(Allocate(count, element));
-  if (loading_) {
+  char* table = static_cast<char*>(Allocate(tensor, "as stored", count, element));
+  if (reads()) {
     Team team(pool_, pool_.threads());
     team.For(CeilDiv(count, step), [&](size_t task) {
       const size_t begin = task * step;

@@ -12,23 +12,11 @@
 
 #include "runtime/kernels/operations.h"
 #include "runtime/kernels/thread_pool.h"
+#include "runtime/model/arena.h"
+#include "runtime/model/packed_cache.h"
 #include "runtime/weights/tensor.h"
 
 namespace invar {
-
-// Memory that a model owns, aligned to cache lines.
-class Arena {
- public:
-  void* Allocate(size_t bytes);
-  size_t bytes() const { return bytes_; }
-
- private:
-  struct Free {
-    void operator()(void* p) const;
-  };
-  std::vector<std::unique_ptr<void, Free>> blocks_;
-  size_t bytes_ = 0;
-};
 
 // Rows to look up by id: of a table, or columns of packed panels where the head is tied.
 struct EmbeddingTable {
@@ -46,15 +34,18 @@ struct EmbeddingTable {
 //
 // A model asks for all its tensors twice. The first time they are only looked for and counted, and what is returned has
 // null for its data: a tensor that is missing or misshapen, and memory that is not there, are told before anything is
-// read. After Begin they are loaded. A NaN or an infinity in a tensor is an Error that names it: nothing that the tensor
+// read. After Begin they are loaded, or lie in a file of packed weights already; End keeps such a file. A NaN or an infinity in a tensor is an Error that names it: nothing that the tensor
 // takes part in would mean anything.
 class WeightLoader {
  public:
   // Names are looked up as prefix + name, then as name alone.
-  WeightLoader(const WeightSource& source, std::string prefix, ThreadPool& pool, Arena& arena);
+  // cache: null, or where packed weights are kept.
+  WeightLoader(const WeightSource& source, std::string prefix, ThreadPool& pool, Arena& arena, const PackedCache* cache);
 
   // Throws Error where there is too little memory for what has been asked for; from now on tensors are loaded.
   void Begin();
+  // Once all tensors are loaded.
+  void End();
 
   bool Has(const std::string& name) const;
   // The tensor that the head multiplies by. Tied, it is the embedding, under whichever of its two names the checkpoint has
@@ -85,7 +76,9 @@ class WeightLoader {
   const TensorView& Tensor(const std::string& name) const;
   const TensorView& Tensor(const std::string& name, const std::vector<uint64_t>& shape);
   const float* Widen(const TensorView& tensor, size_t count);
-  void* Allocate(uint64_t elements, size_t element);
+  // `form`: how the elements lie.
+  void* Allocate(const TensorView& tensor, const std::string& form, uint64_t elements, size_t element);
+  bool reads() const { return loading_ && !mapped_; }
   // Reads elements [first, first + count) and checks them.
   void Read(const TensorView& tensor, uint64_t first, size_t count, void* to) const;
   void Pack(const TensorView& tensor, size_t n, size_t k, char* packed) const;
@@ -95,7 +88,10 @@ class WeightLoader {
   std::string prefix_;
   ThreadPool& pool_;
   Arena& arena_;
+  const PackedCache* cache_;
   bool loading_ = false;
+  bool mapped_ = false;   // what is allocated is there already
+  std::string table_;     // what is allocated where, a line each
   uint64_t counted_ = 0;  // bytes asked for
   size_t parameters_ = 0;
   std::map<std::string, std::string> names_;

@@ -14,16 +14,25 @@ void Bpe::Insert(const Slot& slot) {
   slots_[at] = slot;
 }
 
-void Bpe::AddMerge(int32_t left, int32_t right, int32_t merged) {
-  if (used_ * 5 >= slots_.size() * 3) {
-    std::vector<Slot> old(slots_.size() * 2);
-    old.swap(slots_);
-    --shift_;
-    used_ = 0;
-    for (const Slot& slot : old) {
-      if (slot.rank != kNone) Insert(slot);
-    }
+void Bpe::Resize(size_t size) {
+  std::vector<Slot> old(size);
+  old.swap(slots_);
+  for (shift_ = 64; size > 1; size /= 2) --shift_;
+  used_ = 0;
+  for (const Slot& slot : old) {
+    if (slot.rank != kNone) Insert(slot);
   }
+}
+
+void Bpe::Reserve(size_t merges) {
+  merged_.reserve(merges);
+  size_t size = slots_.size();
+  while (merges * 5 >= size * 3) size *= 2;
+  if (size > slots_.size()) Resize(size);
+}
+
+void Bpe::AddMerge(int32_t left, int32_t right, int32_t merged) {
+  if (used_ * 5 >= slots_.size() * 3) Resize(slots_.size() * 2);
   Insert({left, right, static_cast<uint32_t>(merged_.size())});
   merged_.push_back(merged);
 }

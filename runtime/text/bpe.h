@@ -26,6 +26,8 @@ class Bpe {
   }
   // Merges are given in order of rank. A pair given again keeps its last rank, as in the reference.
   void AddMerge(int32_t left, int32_t right, int32_t merged);
+  // Room for as many merges, so that adding them moves none.
+  void Reserve(size_t merges);
 
   // Appends the tokens of a piece of bytes.
   void Encode(std::string_view piece, Scratch* scratch, std::vector<int32_t>* ids) const;
@@ -50,6 +52,7 @@ class Bpe {
       if (slot.rank == kNone) return kNone;
     }
   }
+  void Resize(size_t slots);
   void Insert(const Slot& slot);
   void MergeShort(Scratch* scratch, std::vector<int32_t>* ids) const;
   void MergeLong(Scratch* scratch, std::vector<int32_t>* ids) const;

@@ -36,6 +36,14 @@ uint64_t Hash(std::string_view key, uint64_t head) {
 
 }  // namespace
 
+void TokenTable::Prefetch(std::string_view key) const {
+#if defined(__GNUC__)
+  __builtin_prefetch(&slots_[static_cast<size_t>(Hash(key, Head(key)) >> shift_)]);
+#else
+  (void)key;
+#endif
+}
+
 int32_t TokenTable::Find(std::string_view key) const { return slots_[Search(key)].id; }
 
 // The slot that holds the key, or the free one where it belongs.
@@ -56,19 +64,27 @@ void TokenTable::Put(size_t slot, std::string_view key, int32_t id, size_t begin
   begins_[slot] = static_cast<uint32_t>(begin);
 }
 
-void TokenTable::Add(std::string_view key, int32_t id) {
-  if (used_ * 5 >= slots_.size() * 3) {
-    std::vector<Slot> slots(slots_.size() * 2);
-    std::vector<uint32_t> begins(slots.size());
-    slots.swap(slots_);
-    begins.swap(begins_);
-    --shift_;
-    for (size_t i = 0; i < slots.size(); ++i) {
-      if (slots[i].id < 0) continue;
-      const std::string_view old = std::string_view(keys_).substr(begins[i], slots[i].length);
-      Put(Search(old), old, slots[i].id, begins[i]);
-    }
+void TokenTable::Resize(size_t size) {
+  std::vector<Slot> slots(size);
+  std::vector<uint32_t> begins(size);
+  slots.swap(slots_);
+  begins.swap(begins_);
+  for (shift_ = 64; size > 1; size /= 2) --shift_;
+  for (size_t i = 0; i < slots.size(); ++i) {
+    if (slots[i].id < 0) continue;
+    const std::string_view old = std::string_view(keys_).substr(begins[i], slots[i].length);
+    Put(Search(old), old, slots[i].id, begins[i]);
   }
+}
+
+void TokenTable::Reserve(size_t keys) {
+  size_t size = slots_.size();
+  while (keys * 5 >= size * 3) size *= 2;
+  if (size > slots_.size()) Resize(size);
+}
+
+void TokenTable::Add(std::string_view key, int32_t id) {
+  if (used_ * 5 >= slots_.size() * 3) Resize(slots_.size() * 2);
   const size_t slot = Search(key);
   if (slots_[slot].id >= 0) return;
   Put(slot, key, id, keys_.size());

@@ -11,8 +11,13 @@ namespace invar {
 
 class TokenTable {
  public:
+  // Room for as many keys, so that adding them moves none.
+  void Reserve(size_t keys);
+  size_t size() const { return used_; }
   // A key given again keeps its first id.
   void Add(std::string_view key, int32_t id);
+  // Has the memory that Find looks at first on its way: many keys looked up one after the other need not wait for each.
+  void Prefetch(std::string_view key) const;
   // -1 where there is none.
   int32_t Find(std::string_view key) const;
 
@@ -23,6 +28,7 @@ class TokenTable {
     int32_t id = -1;  // free
   };
 
+  void Resize(size_t slots);
   size_t Search(std::string_view key) const;
   void Put(size_t slot, std::string_view key, int32_t id, size_t begin);
 

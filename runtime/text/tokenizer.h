@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "runtime/base/json.h"
@@ -18,6 +19,7 @@
 #include "runtime/text/bpe.h"
 #include "runtime/text/splitter.h"
 #include "runtime/text/token_table.h"
+#include "runtime/text/tokenizer_document.h"
 
 namespace invar {
 
@@ -55,16 +57,20 @@ class Tokenizer {
   static constexpr uint8_t kSpecial = 1, kFallbackByte = 2;
   struct Work;  // what one call of Encode uses again and again
 
-  void ReadJson(const nlohmann::json& json, const std::string& where);
+  void ReadDocument(TokenizerDocument document, const std::string& where);
   void ReadVocabAndMerges(const std::filesystem::path& vocab, const std::filesystem::path& merges);
-  void ReadModel(const JsonFields& model);
+  void ReadModel(const JsonFields& model, TokenizerDocument* document);
   void ReadNormalizer(const nlohmann::json& normalizer, const std::string& where);
   void ReadPreTokenizer(const nlohmann::json& pre_tokenizer, const std::string& where);
   void ReadDecoder(const nlohmann::json& decoder, const std::string& where);
   void ReadPostProcessor(const nlohmann::json& post_processor, const std::string& where);
   void ReadAddedTokens(const nlohmann::json& tokens, const std::string& where);
-  void SetVocabulary(const nlohmann::json& vocabulary, const std::string& where);
-  void AddMerge(const std::string& left, const std::string& right, const std::string& where);
+  using Vocabulary = std::vector<std::pair<std::string, nlohmann::json>>;
+  void SetVocabulary(Vocabulary vocabulary, const std::string& where);
+  // False, having added some of them, where two tokens have one name or one id, or an id is not below the limit.
+  bool AddVocabulary(const Vocabulary& vocabulary, int64_t limit);
+  using Merges = std::vector<std::pair<std::string, std::string>>;
+  void AddMerges(const Merges& merges, const std::string& where);
   // Once all merges are there.
   void FindWholeTokens();
   // How decoding shows the token that is written so.

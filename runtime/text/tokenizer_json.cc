@@ -1,9 +1,9 @@
 // Reading a tokenizer's files. Anything whose meaning is not known is refused by name: a wrong id is worse than none.
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdio>
 #include <map>
-#include <unordered_map>
 
 #include "invar/float_env.h"
 #include "runtime/base/error.h"
@@ -19,26 +19,30 @@ constexpr size_t kLargestFile = size_t{256} << 20;
 
 // Byte-level BPE writes each byte as a printable character: itself where it has one, otherwise U+0100 and on, in order
 // of the byte (GPT-2's bytes_to_unicode).
-const std::unordered_map<uint32_t, uint8_t>& ByteOfCharacter() {
-  static const std::unordered_map<uint32_t, uint8_t> map = [] {
-    std::unordered_map<uint32_t, uint8_t> m;
+// A character's byte, or -1.
+const std::array<int16_t, 0x144>& ByteOfCharacter() {
+  static const std::array<int16_t, 0x144> bytes = [] {
+    std::array<int16_t, 0x144> m;
+    m.fill(-1);
     uint32_t next = 0x100;
     for (uint32_t b = 0; b < 256; ++b) {
       const bool printable = (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b <= 0xAC) || (b >= 0xAE && b <= 0xFF);
-      m[printable ? b : next++] = static_cast<uint8_t>(b);
+      m[printable ? b : next++] = static_cast<int16_t>(b);
     }
     return m;
   }();
-  return map;
+  return bytes;
 }
 
 // The bytes that a vocabulary's entry stands for; nothing where it is not written in those characters.
 std::optional<std::string> BytesOf(const std::string& entry) {
+  const std::array<int16_t, 0x144>& byte_of = ByteOfCharacter();
   std::string bytes;
+  bytes.reserve(entry.size());
   for (size_t at = 0; at < entry.size();) {
-    const auto found = ByteOfCharacter().find(NextPoint(entry, &at));
-    if (found == ByteOfCharacter().end()) return std::nullopt;
-    bytes.push_back(static_cast<char>(found->second));
+    const uint32_t character = NextPoint(entry, &at);
+    if (character >= byte_of.size() || byte_of[character] < 0) return std::nullopt;
+    bytes.push_back(static_cast<char>(byte_of[character]));
   }
   return bytes;
 }
@@ -132,7 +136,7 @@ std::string ClassOf(const std::filesystem::path& directory) {
 Tokenizer Tokenizer::FromJson(const nlohmann::json& json, const std::string& where) {
   const ScopedFloatEnv env;
   Tokenizer tokenizer;
-  tokenizer.ReadJson(json, where);
+  tokenizer.ReadDocument(TokenizerDocument::Of(json), where);
   return tokenizer;
 }
 
@@ -145,7 +149,7 @@ Tokenizer Tokenizer::Load(const std::filesystem::path& directory) {
   const std::filesystem::path json = directory / "tokenizer.json", vocab = directory / "vocab.json",
                               merges = directory / "merges.txt";
   if (NameExists(json)) {
-    tokenizer.ReadJson(ParseJson(ReadWholeFile(json, kLargestFile), json.string()), json.string());
+    tokenizer.ReadDocument(TokenizerDocument::Parse(ReadWholeFile(json, kLargestFile), json.string()), json.string());
   } else if (NameExists(vocab) && NameExists(merges)) {
     tokenizer.ReadVocabAndMerges(vocab, merges);
   } else {
@@ -156,7 +160,9 @@ Tokenizer Tokenizer::Load(const std::filesystem::path& directory) {
 
 Tokenizer Tokenizer::Parse(std::string_view text, const std::string& source) {
   const ScopedFloatEnv env;
-  return FromJson(ParseJson(text, source), source);
+  Tokenizer tokenizer;
+  tokenizer.ReadDocument(TokenizerDocument::Parse(text, source), source);
+  return tokenizer;
 }
 
 void Tokenizer::SetToken(int32_t id, const std::string& entry) {
@@ -174,18 +180,44 @@ void Tokenizer::SetToken(int32_t id, const std::string& entry) {
   }
 }
 
-void Tokenizer::SetVocabulary(const nlohmann::json& vocabulary, const std::string& where) {
+bool Tokenizer::AddVocabulary(const Vocabulary& vocabulary, int64_t limit) {
+  entries_.Reserve(vocabulary.size());
+  bytes_.reserve(vocabulary.size());
+  flags_.reserve(vocabulary.size());
+  std::vector<bool> seen(vocabulary.size());
+  for (const auto& [entry, id] : vocabulary) {
+    if (!id.is_number_integer() || id < 0 || id >= limit) return false;
+    const size_t at = id.get<size_t>();
+    if (at >= seen.size()) seen.resize(at + 1);
+    if (seen[at]) return false;
+    seen[at] = true;
+    entries_.Add(entry, static_cast<int32_t>(at));
+    SetToken(static_cast<int32_t>(at), entry);
+  }
+  return entries_.size() == vocabulary.size();
+}
+
+void Tokenizer::SetVocabulary(Vocabulary vocabulary, const std::string& where) {
   if (vocabulary.empty()) throw Error(where + ": the vocabulary is empty");
   // Memory is taken for every id up to the greatest; published vocabularies have hardly a gap.
-  const int64_t limit = static_cast<int64_t>(std::min(vocabulary.size() * 4 + 65536, size_t{INT32_MAX}));
-  bytes_.reserve(vocabulary.size());
-  for (const auto& [entry, id] : vocabulary.items()) {
-    if (!id.is_number_integer() || id < 0 || id >= limit) {
-      throw Error(where + ": the id of " + Quoted(entry) + " is not a whole number below " + std::to_string(limit) +
-                  ", the most for a vocabulary of " + std::to_string(vocabulary.size()) + " tokens");
+  const auto limit_of = [](const Vocabulary& v) { return static_cast<int64_t>(std::min(v.size() * 4 + 65536, size_t{INT32_MAX})); };
+  if (!AddVocabulary(vocabulary, limit_of(vocabulary))) {
+    // Of equal names the last counts; of equal ids the last name, in the names' order.
+    entries_ = TokenTable();
+    bytes_.clear();
+    flags_.clear();
+    std::map<std::string, nlohmann::json> unique;
+    for (auto& [entry, id] : vocabulary) unique[entry] = std::move(id);
+    vocabulary.assign(unique.begin(), unique.end());
+    const int64_t limit = limit_of(vocabulary);
+    for (const auto& [entry, id] : vocabulary) {
+      if (!id.is_number_integer() || id < 0 || id >= limit) {
+        throw Error(where + ": the id of " + Quoted(entry) + " is not a whole number below " + std::to_string(limit) +
+                    ", the most for a vocabulary of " + std::to_string(vocabulary.size()) + " tokens");
+      }
+      entries_.Add(entry, id.get<int32_t>());
+      SetToken(id.get<int32_t>(), entry);
     }
-    entries_.Add(entry, id.get<int32_t>());
-    SetToken(id.get<int32_t>(), entry);
   }
   vocabulary_size_ = vocabulary.size();
   if (characters_) {
@@ -196,24 +228,43 @@ void Tokenizer::SetVocabulary(const nlohmann::json& vocabulary, const std::strin
     }
     return;
   }
-  for (const auto& [character, byte] : ByteOfCharacter()) {
+  for (uint32_t character = 0; character < ByteOfCharacter().size(); ++character) {
+    if (ByteOfCharacter()[character] < 0) continue;
     std::string entry;
     AppendUtf8(character, &entry);
-    bpe_.SetByte(byte, entries_.Find(entry));
+    bpe_.SetByte(static_cast<uint8_t>(ByteOfCharacter()[character]), entries_.Find(entry));
   }
 }
 
-void Tokenizer::AddMerge(const std::string& left, const std::string& right, const std::string& where) {
+void Tokenizer::AddMerges(const Merges& merges, const std::string& where) {
+  bpe_.Reserve(merges.size());
   const auto id_of = [&](const std::string& entry) {
     const int32_t id = entries_.Find(entry);
     if (id < 0) throw Error(where + ": a merge uses the token " + Quoted(entry) + ", which the vocabulary lacks");
     return id;
   };
-  bpe_.AddMerge(id_of(left), id_of(right), id_of(left + right));
+  constexpr size_t kAhead = 32;  // merges whose places in the table are asked for before the first is needed
+  std::vector<std::string> whole(kAhead);
+  for (size_t begin = 0; begin < merges.size(); begin += kAhead) {
+    const size_t count = std::min(kAhead, merges.size() - begin);
+    for (size_t i = 0; i < count; ++i) {
+      const auto& [left, right] = merges[begin + i];
+      whole[i].assign(left).append(right);
+      entries_.Prefetch(left);
+      entries_.Prefetch(right);
+      entries_.Prefetch(whole[i]);
+    }
+    for (size_t i = 0; i < count; ++i) {
+      const auto& [left, right] = merges[begin + i];
+      const int32_t left_id = id_of(left), right_id = id_of(right);
+      bpe_.AddMerge(left_id, right_id, id_of(whole[i]));
+    }
+  }
 }
 
 void Tokenizer::FindWholeTokens() {
   if (characters_) return;
+  whole_.Reserve(bytes_.size());
   Bpe::Scratch scratch;
   std::vector<int32_t> ids;
   for (size_t id = 0; id < bytes_.size(); ++id) {
@@ -230,18 +281,21 @@ void Tokenizer::FindWholeTokens() {
 void Tokenizer::ReadVocabAndMerges(const std::filesystem::path& vocab, const std::filesystem::path& merges) {
   const nlohmann::json json = ParseJsonFile(vocab, kLargestFile);
   if (!json.is_object()) throw Error(vocab.string() + " must hold a JSON object of tokens and ids");
-  SetVocabulary(json, vocab.string());
+  Vocabulary vocabulary;
+  for (const auto& [entry, id] : json.items()) vocabulary.emplace_back(entry, id);
+  SetVocabulary(std::move(vocabulary), vocab.string());
   const std::string text = ReadWholeFile(merges, kLargestFile);
+  Merges pairs;
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());
-    std::string line = text.substr(begin, end - begin);
+    std::string_view line = std::string_view(text).substr(begin, end - begin);
     begin = end + 1;
-    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
     if (line.empty() || line.starts_with("#version")) continue;
-    const size_t space = line.find(' ');
-    if (space == std::string::npos) throw Error(merges.string() + ": " + Quoted(line) + " is not a pair of tokens");
-    AddMerge(line.substr(0, space), line.substr(space + 1), merges.string());
+    pairs.emplace_back();
+    if (!SplitMerge(line, &pairs.back())) throw Error(merges.string() + ": " + Quoted(line) + " is not a pair of tokens");
   }
+  AddMerges(pairs, merges.string());
   FindWholeTokens();
 
   const std::filesystem::path directory = vocab.parent_path(), beside = directory / "tokenizer_config.json";
@@ -275,12 +329,12 @@ void Tokenizer::ReadVocabAndMerges(const std::filesystem::path& vocab, const std
   ReadAddedTokens(added, beside.string() + ": added_tokens_decoder");
 }
 
-void Tokenizer::ReadJson(const nlohmann::json& json, const std::string& where) {
-  const JsonFields fields(json, where);
+void Tokenizer::ReadDocument(TokenizerDocument document, const std::string& where) {
+  const JsonFields fields(document.tree, where);
   if (fields.IsNull("model")) fields.Reject("model", "an object");
   if (fields.IsNull("decoder")) fields.Reject("decoder", "an object");
   ReadDecoder(*fields.Find("decoder"), where + ": decoder");  // says whether tokens are of bytes or of characters
-  ReadModel(JsonFields(*fields.Find("model"), where + ": model"));
+  ReadModel(JsonFields(*fields.Find("model"), where + ": model"), &document);
   if (!fields.IsNull("normalizer")) ReadNormalizer(*fields.Find("normalizer"), where + ": normalizer");
   ReadPreTokenizer(fields.IsNull("pre_tokenizer") ? nlohmann::json() : *fields.Find("pre_tokenizer"), where + ": pre_tokenizer");
   if (!fields.IsNull("added_tokens")) ReadAddedTokens(*fields.Find("added_tokens"), where + ": added_tokens");
@@ -322,7 +376,7 @@ void Tokenizer::ReadDecoder(const nlohmann::json& decoder, const std::string& wh
   }
 }
 
-void Tokenizer::ReadModel(const JsonFields& model) {
+void Tokenizer::ReadModel(const JsonFields& model, TokenizerDocument* document) {
   if (!model.IsNull("type") && model.String("type") != "BPE") Unsupported(model.where(), "a model other than BPE");
   if (!model.IsNull("dropout") && model.Number("dropout", 0, 1) != 0.0) Unsupported(model.where(), "dropout");
   byte_fallback_ = FlagOf(model, "byte_fallback", false);
@@ -334,7 +388,7 @@ void Tokenizer::ReadModel(const JsonFields& model) {
   ignore_merges_ = FlagOf(model, "ignore_merges", false);
   const nlohmann::json* vocab = model.Find("vocab");
   if (vocab == nullptr || !vocab->is_object()) model.Reject("vocab", "an object of tokens and ids");
-  SetVocabulary(*vocab, model.where());
+  SetVocabulary(std::move(document->vocabulary), model.where());
   if (!model.IsNull("unk_token")) {
     const std::string unknown = model.String("unk_token").value();
     unknown_ = entries_.Find(unknown);
@@ -344,20 +398,9 @@ void Tokenizer::ReadModel(const JsonFields& model) {
     bpe_.SetUnknown(unknown_, fuse_unknown_);
   }
   const nlohmann::json* merges = model.Find("merges");
-  if (merges == nullptr || !merges->is_array()) model.Reject("merges", "a list of pairs");
-  for (const nlohmann::json& merge : *merges) {
-    // "a b", or in newer files ["a", "b"].
-    if (merge.is_string()) {
-      const std::string& pair = merge.get_ref<const std::string&>();
-      const size_t space = pair.find(' ');
-      if (space == std::string::npos) model.Reject("merges", "a list of pairs");
-      AddMerge(pair.substr(0, space), pair.substr(space + 1), model.where());
-    } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
-      AddMerge(merge[0].get_ref<const std::string&>(), merge[1].get_ref<const std::string&>(), model.where());
-    } else {
-      model.Reject("merges", "a list of pairs");
-    }
-  }
+  // "a b", or in newer files ["a", "b"].
+  if (merges == nullptr || !merges->is_array() || !merges->empty()) model.Reject("merges", "a list of pairs");
+  AddMerges(document->merges, model.where());
   FindWholeTokens();
 }
 

@@ -152,7 +152,7 @@ TEST(HostileWeights, AFileShortenedBeforeItsTensorsAreReadIsAnError) {
       fs::resize_file(checkpoint.weights(), left);
       ThreadPool pool(4);
       const auto load = model == "gpt2" ? LoadGpt2 : LoadDecoder;
-      ExpectRefusal([&] { load(config, opened, pool, false); }, {checkpoint.weights().string(), "became shorter"});
+      ExpectRefusal([&] { load(config, opened, pool, false, nullptr); }, {checkpoint.weights().string(), "became shorter"});
     }
   }
 }

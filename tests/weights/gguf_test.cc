@@ -272,6 +272,26 @@ TEST(Gguf, AFileIsAModel) {
   EXPECT_THROW(ModelConfig::Load(folder.path()), Error);
 }
 
+TEST(Gguf, PackedWeightsAreKeptOfAFileToo) {
+  const TemporaryDirectory folder;
+  const std::string before = SmallLlama().File();
+  std::string after = before;
+  after[after.size() - 1] = static_cast<char>(after.back() ^ 0x01);  // a weight
+  std::vector<std::vector<float>> logits;
+  size_t notes = 0;
+  for (const bool changed : {false, false, true, true}) {
+    const std::string& bytes = changed ? after : before;
+    if (FileText(folder / "model.gguf") != bytes) WriteText(folder / "model.gguf", bytes);
+    EngineOptions options{"", 1};
+    options.load = {folder / "packed", [&](const std::string&) { ++notes; }};
+    logits.push_back(Logits(Engine(folder / "model.gguf", options), {1, 4, 5}, Feeding()));
+    Comparisons::Expect(Logits(Engine(folder / "model.gguf", EngineOptions{"", 1}), {1, 4, 5}, Feeding()), logits.back(), "GGUF");
+  }
+  EXPECT_EQ(notes, 1u);  // of the file that changed
+  EXPECT_NE(logits[0], logits[3]) << "the changed weight changes nothing, so the test shows nothing";
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder / "packed"), std::filesystem::directory_iterator()), 1);
+}
+
 // A small GPT-2, whose matrices lie transposed to Hugging Face's.
 Parts SmallGpt2() {
   Parts parts;
