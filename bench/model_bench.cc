@@ -1,7 +1,8 @@
-// Whole models: prefill of a prompt and single decode steps, on the bundled checkpoints and on those given with --model.
+// Whole models: prefill of a prompt and single decode steps, of GPT-2 124M's and Qwen3-0.6B's dimensions with random
+// weights (random_model.h), of the bundled checkpoints, and of those given with --model.
 //
 // A bundled checkpoint is tiny and lives in the caches, so its figures show the overhead around the kernels and have no
-// share of memory's bandwidth; make_checkpoint.py writes checkpoints of real dimensions.
+// share of memory's bandwidth.
 #include <cmath>
 #include <filesystem>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "bench/harness.h"
+#include "bench/random_model.h"
 #include "runtime/kernels/selection.h"
 #include "runtime/model/config.h"
 #include "runtime/model/model.h"
@@ -36,14 +38,21 @@ double AttentionFlops(const ModelConfig& c, size_t from, size_t to) {
   return 4.0 * static_cast<double>(c.layers * c.heads * c.head_dim) * pairs;
 }
 
+// A model to measure: its config is known before it is loaded.
+struct Subject {
+  std::string name;
+  ModelConfig config;
+  std::function<std::unique_ptr<Model>()> load;
+};
+
 // The model that was asked for last: benchmarks of one model follow one another, and two might not fit in memory.
-const Model& LoadedModel(const std::filesystem::path& directory) {
-  static std::filesystem::path held;
+const Model& LoadedModel(const Subject& subject) {
+  static std::string held;
   static std::unique_ptr<Model> model;
-  if (model == nullptr || held != directory) {
+  if (model == nullptr || held != subject.name) {
     model.reset();
-    model = Model::Load(directory, PoolOf(AvailableThreads()));
-    held = directory;
+    model = subject.load();
+    held = subject.name;
   }
   return *model;
 }
@@ -59,9 +68,9 @@ std::string NameOf(const std::filesystem::path& directory) {
 }
 
 // Feeds `count` tokens after `position` that are already in the cache, and asks for the logits of the last.
-void RunModel(benchmark::State& state, const std::filesystem::path& directory, const std::string& isa, int threads,
+void RunModel(benchmark::State& state, const Subject& subject, const std::string& isa, int threads,
               size_t position, size_t count) {
-  const Model& model = LoadedModel(directory);
+  const Model& model = LoadedModel(subject);
   const Kernels& kernels = Kernels::Of(isa);
   const ModelConfig& config = model.config();
   std::vector<int32_t> ids(std::max(position, count));
@@ -92,7 +101,7 @@ void RunModel(benchmark::State& state, const std::filesystem::path& directory, c
   const Measured measured = Run(state, work);
 
   const std::string row =
-      NameOf(directory) + (count == 1 ? " decode at " + std::to_string(position) : " prefill of " + std::to_string(count));
+      subject.name + (count == 1 ? " decode at " + std::to_string(position) : " prefill of " + std::to_string(count));
   const std::string column = isa + " " + std::to_string(threads) + "t";
   Record({"Models: tokens per second", row, column, work.tokens / measured.seconds});
   const double share = count > 1 ? measured.pct_peak : measured.pct_bandwidth;
@@ -102,39 +111,52 @@ void RunModel(benchmark::State& state, const std::filesystem::path& directory, c
   }
 }
 
-void RegisterModel(const std::filesystem::path& directory) {
-  const std::string name = NameOf(directory);
-  size_t positions = 0;
-  try {
-    positions = ModelConfig::Load(directory).max_positions;
-  } catch (const std::exception& e) {
-    Register("Model/" + name, [message = std::string(e.what())](benchmark::State&) { throw std::runtime_error(message); });
-    return;
-  }
+void RegisterModel(const Subject& subject, bool quick) {
+  const size_t positions = subject.config.max_positions;
   const size_t prompt = positions >= 512 ? 512 : 256;
   const auto add = [&](const std::string& isa, int threads, size_t position, size_t count) {
     if (position + count > positions) return;
     const std::string what = count == 1 ? "/decode_at:" + std::to_string(position) : "/prefill:" + std::to_string(count);
-    Register("Model/" + name + "/" + isa + "/threads:" + std::to_string(threads) + what,
-             [=](benchmark::State& state) { RunModel(state, directory, isa, threads, position, count); });
+    Register("Model/" + subject.name + "/" + isa + "/threads:" + std::to_string(threads) + what,
+             [=](benchmark::State& state) { RunModel(state, subject, isa, threads, position, count); });
   };
   for (const std::string& isa : OperationIsas()) {
     for (const int threads : ThreadCounts()) {
       add(isa, threads, 0, prompt);
-      if (!TheOptions().quick && prompt > 256) add(isa, threads, 0, 256);
+      if (!quick && prompt > 256) add(isa, threads, 0, 256);
       add(isa, threads, 128, 1);
-      if (!TheOptions().quick) add(isa, threads, prompt, 1);
+      if (!quick) add(isa, threads, prompt, 1);
     }
+  }
+}
+
+void RegisterRandom(const std::string& name, const ModelConfig& config, DType dtype) {
+  const std::string type = dtype == DType::kF32 ? "f32" : "bf16";
+  const auto load = [=] { return MakeRandomModel(config, dtype, PoolOf(AvailableThreads())); };
+  RegisterModel({name + "-random/" + type, config, load}, TheOptions().quick);
+}
+
+void RegisterCheckpoint(const std::filesystem::path& directory) {
+  const std::string name = NameOf(directory);
+  try {
+    const auto load = [=] { return Model::Load(directory, PoolOf(AvailableThreads())); };
+    RegisterModel({name, ModelConfig::Load(directory), load}, TheOptions().quick);
+  } catch (const std::exception& e) {
+    Register("Model/" + name, [message = std::string(e.what())](benchmark::State&) { throw std::runtime_error(message); });
   }
 }
 
 }  // namespace
 
 void RegisterModels() {
+  for (const DType dtype : {DType::kF32, DType::kBF16}) {
+    RegisterRandom("gpt2-124m", Gpt2Small(), dtype);
+    RegisterRandom("qwen3-0.6b", Qwen3Small(), dtype);
+  }
   const std::filesystem::path bundled = std::filesystem::path(INVAR_SOURCE_DIR) / "models";
-  RegisterModel(bundled / "gpt2");
-  RegisterModel(bundled / "qwen3");
-  for (const std::filesystem::path& directory : TheOptions().models) RegisterModel(directory);
+  RegisterCheckpoint(bundled / "gpt2");
+  RegisterCheckpoint(bundled / "qwen3");
+  for (const std::filesystem::path& directory : TheOptions().models) RegisterCheckpoint(directory);
 }
 
 }  // namespace invar::bench
