@@ -84,6 +84,11 @@ const invar_kernel& Kernels::Find(std::string_view operation, std::string_view t
 
 Kernels::Kernels(const std::string& isa) : isa_(isa) {
   gelu_tanh = Find("gelu_tanh", "f32").call.map;
+  constexpr std::array<const char*, 7> kActivations = {nullptr,       "gelu_tanh", "gelu_erf", "quick_gelu",
+                                                       "silu", "relu",      "tanh"};
+  for (size_t i = 0; i < kActivations.size(); ++i) {
+    activation[i] = kActivations[i] == nullptr ? nullptr : Find(kActivations[i], "f32").call.map;
+  }
   swiglu = Find("swiglu", "f32").call.map;
   exp = Find("exp", "f32").call.map;
   sin = Find("sin", "f32").call.map;

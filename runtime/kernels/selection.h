@@ -24,6 +24,7 @@ class Kernels {
   const invar_kernel& matmul(invar_type type, uint32_t rows) const { return *matmul_[type][rows]; }
 
   void (*gelu_tanh)(const invar_map_args*);
+  std::array<void (*)(const invar_map_args*), 7> activation;  // by invar_activation; of INVAR_ACTIVATION_NONE null
   void (*swiglu)(const invar_map_args*);
   void (*exp)(const invar_map_args*);
   void (*sin)(const invar_map_args*);
