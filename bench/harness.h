@@ -82,6 +82,14 @@ ThreadPool& PoolOf(int threads);
 
 const char* TypeName(invar_type type);
 
+// The projections of GPT-2 124M and Qwen3-0.6B, each shape once.
+struct Projection {
+  const char* name;
+  size_t n, k;
+  bool head;  // one row at a time: nobody asks for the logits of all positions
+};
+const std::vector<Projection>& Projections();
+
 // Weights of any storage type, more of them than any cache holds. Each call of Next gives `bytes` that have not been
 // touched for longest, so an operation that asks before every call finds its weights in memory, as a model does whose
 // layers follow one another. They lie in the allocator that models' weights lie in.
@@ -102,8 +110,10 @@ void RegisterCeilings();
 void RegisterKernels();
 void RegisterFunctions();
 void RegisterMatmul();
+void RegisterTree();
 void RegisterAttention();
 void RegisterModels();
+void RegisterProfiles();
 void RegisterTokenizers();
 
 }  // namespace invar::bench

@@ -178,8 +178,10 @@ int Main(int argc, char** argv) {
 
   RegisterCeilings();
   RegisterMatmul();
+  RegisterTree();
   RegisterAttention();
   RegisterModels();
+  RegisterProfiles();
   RegisterTokenizers();
   RegisterFunctions();
   RegisterKernels();

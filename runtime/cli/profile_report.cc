@@ -69,6 +69,12 @@ SoftmaxCost MeasureSoftmax(const Kernels& kernels, int threads) {
   return {least * 1000 / static_cast<int64_t>(x.size()), std::max(threads, 1)};
 }
 
+double SmallPercent(int64_t nanoseconds, const Profile& profile, const SoftmaxCost& softmax) {
+  int64_t small = 0;
+  for (const Line& line : LinesOf(nanoseconds, profile, softmax)) small += line.small ? line.nanoseconds : 0;
+  return 100 * static_cast<double>(small) / static_cast<double>(std::max<int64_t>(nanoseconds, 1));
+}
+
 std::string ProfileReport(const std::string& phase, size_t tokens, int64_t nanoseconds, const Profile& profile,
                           const SoftmaxCost& softmax) {
   const std::vector<Line> lines = LinesOf(nanoseconds, profile, softmax);
@@ -83,15 +89,13 @@ std::string ProfileReport(const std::string& phase, size_t tokens, int64_t nanos
   };
   add("profile of %s: %zu tokens in %.6f s\n", phase.c_str(), tokens, 1e-9 * whole);
   add("  %-*s %8s %11s %8s\n", static_cast<int>(width), "operation", "calls", "seconds", "percent");
-  int64_t small = 0;
   for (const Line& line : lines) {
-    if (line.small) small += line.nanoseconds;
     add("  %-*s %8s %11.6f %8.2f\n", static_cast<int>(width), line.name.c_str(),
         line.calls == 0 ? "-" : std::to_string(line.calls).c_str(), 1e-9 * static_cast<double>(line.nanoseconds),
         100 * static_cast<double>(line.nanoseconds) / whole);
   }
   add("  small operations (softmax, norms, activations, rope, embedding, sampling): %.2f %% of %s\n",
-      100 * static_cast<double>(small) / whole, phase.c_str());
+      SmallPercent(nanoseconds, profile, softmax), phase.c_str());
   return text;
 }
 

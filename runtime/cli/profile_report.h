@@ -25,4 +25,7 @@ SoftmaxCost MeasureSoftmax(const Kernels& kernels, int threads);
 std::string ProfileReport(const std::string& phase, size_t tokens, int64_t nanoseconds, const Profile& profile,
                           const SoftmaxCost& softmax);
 
+// The number of that last line.
+double SmallPercent(int64_t nanoseconds, const Profile& profile, const SoftmaxCost& softmax);
+
 }  // namespace invar::cli

@@ -17,6 +17,10 @@ class Kernels {
   // Error where its self-test fails. The result lives as long as the process.
   static const Kernels& Of(std::string_view isa);
 
+  // A copy in which each of these takes the place of the matmul of the same instruction set, type and row count, to measure
+  // one beside the other. `kernels` outlives it.
+  Kernels WithMatmuls(const std::vector<invar_kernel>& kernels) const;
+
   const std::string& isa() const { return isa_; }
 
   // Row counts up to this have a matmul tile of their own.
