@@ -117,9 +117,14 @@ ordered_json JsonOf(const Result& r) {
 ordered_json Document(const std::string& command) {
   ordered_json figures = ordered_json::array();
   for (const Result& r : Results()) figures.push_back(JsonOf(r));
+  ordered_json means = ordered_json::array();
+  for (const Mean& m : Means()) {
+    means.push_back({{"table", m.table}, {"column", m.column}, {"geometric_mean", Rounded(m.value)}, {"figures", m.figures}});
+  }
   return {{"format", kDocumentFormat}, {"version", kVersion},       {"command", command},
           {"date", Now()},             {"compiler", CompilerName()}, {"machine", Machine()},
-          {"processor", Processor()},  {"ceilings", CeilingList()}, {"figures", figures}};
+          {"processor", Processor()},  {"ceilings", CeilingList()}, {"figures", figures},
+          {"means", means}};
 }
 
 std::string Csv(const std::vector<Result>& results) {

@@ -70,6 +70,13 @@ struct Measured {
 Measured Run(benchmark::State& state, const Work& work);
 
 void Record(const Figure& figure);
+// The geometric mean of a column of one of the summary's tables of shares.
+struct Mean {
+  std::string table, column;
+  double value = 0;
+  size_t figures = 0;
+};
+std::vector<Mean> Means();
 void PrintSummary(std::FILE* to);
 
 // Registers a benchmark of that name. What `body` throws becomes the benchmark's error.
@@ -115,5 +122,8 @@ void RegisterAttention();
 void RegisterModels();
 void RegisterProfiles();
 void RegisterTokenizers();
+// In place of all others (--sweep); what they found goes into charts and tables.
+void RegisterSweeps();
+void WriteSweeps(const std::filesystem::path& directory, std::FILE* to);
 
 }  // namespace invar::bench

@@ -24,7 +24,7 @@ namespace invar::bench {
 namespace {
 
 constexpr char kHelp[] =
-    "invar_bench [--quick] [--json [FILE]] [--csv [FILE]] [--compare OLD.json [--with NEW.json]]\n"
+    "invar_bench [--quick] [--json [FILE]] [--csv [FILE]] [--sweep [DIR]] [--compare OLD.json [--with NEW.json]]\n"
     "            [--isa NAME[,NAME]] [--threads N[,N]] [--rounds N] [--model DIR]...\n"
     "\n"
     "Measures every kernel, the whole operations and the models, as shares of what the machine can do.\n"
@@ -35,6 +35,7 @@ constexpr char kHelp[] =
     "  --csv [FILE]    the figures alone, one a line\n"
     "  --compare OLD   when done, the change of every figure since that document, beside the noise of both\n"
     "  --with NEW      nothing is measured: NEW is what --compare compares with\n"
+    "  --sweep [DIR]   only sweeps over batch, context, prompt and model size, as SVG and CSV in DIR (docs/figures)\n"
     "  --isa           only these instruction sets\n"
     "  --threads       only these thread counts; otherwise 1 and all\n"
     "  --rounds        measurements of each benchmark, of which the median counts; otherwise 9 (quick: 5), fewer of long ones\n"
@@ -47,6 +48,7 @@ constexpr char kHelp[] =
 struct Outputs {
   std::string json, csv;
   std::string compare, with;  // documents to read
+  std::string sweep;          // the folder of the charts
 };
 
 // A benchmark here is one iteration that measures in its own way (harness.h); what it found goes into the time columns.
@@ -102,17 +104,19 @@ Outputs TakeFlags(std::vector<std::string>& arguments) {
       if (i + 1 == arguments.size()) throw UsageError(flag + " needs a value; see --help");
       return arguments[++i];
     };
-    // A file, or standard output where another flag follows, or nothing.
-    const auto file = [&]() -> std::string {
+    // A file, or something else where another flag follows, or nothing.
+    const auto file = [&](const std::string& otherwise) -> std::string {
       const bool follows = i + 1 < arguments.size() && arguments[i + 1].rfind("--", 0) != 0;
-      return equals != std::string::npos || follows ? value() : "-";
+      return equals != std::string::npos || follows ? value() : otherwise;
     };
     if (flag == "--quick") {
       options.quick = true;
     } else if (flag == "--json") {
-      outputs.json = file();
+      outputs.json = file("-");
     } else if (flag == "--csv") {
-      outputs.csv = file();
+      outputs.csv = file("-");
+    } else if (flag == "--sweep") {
+      outputs.sweep = file(std::string(INVAR_SOURCE_DIR) + "/docs/figures");
     } else if (flag == "--compare") {
       outputs.compare = value();
     } else if (flag == "--with") {
@@ -176,15 +180,19 @@ int Main(int argc, char** argv) {
   benchmark::Initialize(&count, pointers.data());
   if (benchmark::ReportUnrecognizedArguments(count, pointers.data())) return 2;
 
-  RegisterCeilings();
-  RegisterMatmul();
-  RegisterTree();
-  RegisterAttention();
-  RegisterModels();
-  RegisterProfiles();
-  RegisterTokenizers();
-  RegisterFunctions();
-  RegisterKernels();
+  if (outputs.sweep.empty()) {
+    RegisterCeilings();
+    RegisterMatmul();
+    RegisterTree();
+    RegisterAttention();
+    RegisterModels();
+    RegisterProfiles();
+    RegisterTokenizers();
+    RegisterFunctions();
+    RegisterKernels();
+  } else {
+    RegisterSweeps();
+  }
 
   const std::vector<std::string> supported = SupportedIsas();
   std::string isas;
@@ -215,6 +223,7 @@ int Main(int argc, char** argv) {
   benchmark::Shutdown();
   if (ran == 0) return 1;
   const nlohmann::ordered_json document = Document(command);
+  if (!outputs.sweep.empty()) WriteSweeps(outputs.sweep, Tables(outputs));
   if (!outputs.json.empty()) WriteOutput(outputs.json, document.dump(1) + "\n");
   if (!outputs.csv.empty()) WriteOutput(outputs.csv, Csv(Results()));
   if (!outputs.compare.empty()) PrintComparison(outputs, old_document, document, "this run");

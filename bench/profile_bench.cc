@@ -57,7 +57,7 @@ void RunProfile(benchmark::State& state, const std::string& name, const ModelCon
   Keep(result);
   state.counters["seconds"] = result.seconds.median;
   state.counters["pct_small"] = result.figure.median;
-  Record({"Profile: small operations' part of a prefill of 512 tokens, in its hundredths", name,
+  Record({"Profile: small operations' percent of a prefill of 512 tokens", name,
           isa + " " + std::to_string(threads) + "t", result.figure.median});
   std::fprintf(stderr, "%s, %s, %d thread%s: %s", name.c_str(), isa.c_str(), threads, threads == 1 ? "" : "s", report.c_str());
 }
