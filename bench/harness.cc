@@ -86,66 +86,132 @@ ColdWeights& TheWeights() {
   return weights;
 }
 
-Measured Run(benchmark::State& state, const Work& work) {
-  Ceilings& ceilings = TheCeilings();
-  Team team(PoolOf(work.threads), work.threads);
-  const bool wants_peak = work.flops > 0, wants_read = work.from_memory;
-  Measured result;
-  std::vector<double> seconds, peak_shares, read_shares, bound_shares;
-  for (auto _ : state) {
-    work.call(team);  // grows buffers, touches pages
-    const Stopwatch first(work.threads);
-    work.call(team);
-    const double once = std::max(first.Seconds(), 1e-9);
-    const size_t calls = static_cast<size_t>(std::clamp(std::ceil(kBatchSeconds / once), 1.0, 1e6));
-    const int rounds = TheOptions().rounds > 0 ? TheOptions().rounds : TheOptions().quick ? 3 : 7;
-    double peak = wants_peak ? ceilings.Fma(work.isa, team) : 0;
-    double read = wants_read ? ceilings.Read(team) : 0;
-    for (int round = 0; round < rounds; ++round) {
-      const Stopwatch watch(work.threads);
-      for (size_t i = 0; i < calls; ++i) work.call(team);
-      const double each = watch.Seconds() / static_cast<double>(calls);
-      seconds.push_back(each);
-      double bound = 0;
-      if (wants_peak) {
-        const double next = ceilings.Fma(work.isa, team);
-        peak_shares.push_back(100 * work.flops / each / std::max(peak, next));
-        bound = peak_shares.back();
-        peak = next;
-      }
-      if (wants_read) {
-        const double next = ceilings.Read(team);
-        read_shares.push_back(100 * work.bytes / each / std::max(read, next));
-        bound = std::max(bound, read_shares.back());
-        read = next;
-      }
-      bound_shares.push_back(bound);
-    }
-  }
-  result.seconds = Median(seconds);
-  result.pct_peak = Median(peak_shares);
-  result.pct_bandwidth = Median(read_shares);
-  result.pct_bound = Median(bound_shares);
+namespace {
 
-  auto& counters = state.counters;
-  counters["seconds"] = result.seconds;  // becomes the time column (see main.cc)
-  if (work.tokens > 0) counters["tokens/s"] = work.tokens / result.seconds;
-  if (work.elements > 0) {
-    counters["elements/s"] = work.elements / result.seconds;
-    counters["ns/element"] = 1e9 * result.seconds / work.elements;
-  }
-  if (wants_peak) {
-    counters["GFLOP/s"] = 1e-9 * work.flops / result.seconds;
-    counters["pct_peak"] = result.pct_peak;
-  }
-  if (work.bytes > 0) counters["GB/s"] = 1e-9 * work.bytes / result.seconds;
-  if (wants_read) counters["pct_bandwidth"] = result.pct_bandwidth;
-  if (wants_peak && wants_read) counters["pct_bound"] = result.pct_bound;
-  return result;
+// Of one call of the work, in each round.
+struct Rounds {
+  std::vector<double> seconds;
+  std::vector<double> shares[3];  // in percent: of the multiply-add peak, of memory's read rate, of the first-level cache's
+  std::vector<double> bound;      // of the one that binds
+};
+constexpr const char* kCeilingNames[3] = {"multiply-add", "memory", "cache"};
+constexpr size_t kCacheBytes = size_t{16} << 10;
+
+// How often to measure what takes so long: the median of few is better than a run that nobody waits for.
+int RoundsFor(double seconds) {
+  const Options& options = TheOptions();
+  if (options.rounds > 0) return options.rounds;
+  if (seconds > 0.5) return options.quick ? 3 : 5;
+  return options.quick ? 5 : 9;
 }
 
+Rounds Measure(const Work& work, Team& team) {
+  Ceilings& ceilings = TheCeilings();
+  const bool wanted[3] = {work.flops > 0, work.from_memory,
+                          work.flops == 0 && !work.from_memory && work.bytes > 0 && !work.isa.empty() && work.threads == 1};
+  const double amounts[3] = {work.flops, work.bytes, work.bytes};
+  // Beside a long batch one slice of a millisecond would say little: as many as take a tenth of its time, and their mean
+  // rate, which is what the batch had of a machine that is faster now and slower then.
+  size_t slices = 1;
+  const auto slice = [&](int which) {
+    if (which == 2) return ceilings.ReadCached(work.isa, kCacheBytes);
+    double time = 0;
+    for (size_t i = 0; i < slices; ++i) time += 1 / (which == 0 ? ceilings.Fma(work.isa, team) : ceilings.Read(team));
+    return static_cast<double>(slices) / time;
+  };
+  const auto timed = [&](size_t calls) {
+    const Stopwatch watch(work.threads);
+    for (size_t i = 0; i < calls; ++i) work.call(team);
+    return watch.Seconds() / static_cast<double>(calls);
+  };
+  double once = timed(1);                // grows buffers, touches pages
+  if (once < 0.1) once = timed(1);       // beside a longer call that is little
+  const size_t calls = static_cast<size_t>(std::clamp(std::ceil(kBatchSeconds / std::max(once, 1e-9)), 1.0, 1e6));
+  slices = static_cast<size_t>(std::clamp(100 * once * static_cast<double>(calls), 1.0, 30.0));
+  Rounds rounds;
+  double before[3];
+  for (int which = 0; which < 3; ++which) before[which] = wanted[which] ? slice(which) : 0;
+  for (int round = RoundsFor(once); round > 0; --round) {
+    rounds.seconds.push_back(timed(calls));
+    double bound = 0;
+    for (int which = 0; which < 3; ++which) {
+      if (!wanted[which]) continue;
+      const double after = slice(which);
+      const double ceiling = std::max(before[which], after);
+      before[which] = after;
+      if (ceiling <= 0) continue;
+      rounds.shares[which].push_back(100 * amounts[which] / rounds.seconds.back() / ceiling);
+      bound = std::max(bound, rounds.shares[which].back());
+    }
+    if (bound > 0) rounds.bound.push_back(bound);
+  }
+  return rounds;
+}
+
+}  // namespace
+
+Measured Run(benchmark::State& state, const Work& work) {
+  Team team(PoolOf(work.threads), work.threads);
+  Rounds rounds;
+  for (auto _ : state) rounds = Measure(work, team);
+  Measured measured;
+  measured.seconds = Median(rounds.seconds);
+  measured.pct_peak = Median(rounds.shares[0]);
+  measured.pct_bandwidth = Median(rounds.shares[1]);
+  measured.pct_bound = Median(rounds.bound);
+  const double pct_cache = Median(rounds.shares[2]);
+
+  Result result;
+  result.name = RunningName();
+  result.isa = work.isa;
+  result.threads = work.threads;
+  result.seconds = SpreadOf(rounds.seconds);
+  if (rounds.bound.empty()) {
+    result.unit = "second";
+    result.more_is_better = false;
+    result.figure = result.seconds;
+  } else {
+    result.unit = "percent";
+    result.figure = SpreadOf(rounds.bound);
+    result.ceiling = kCeilingNames[pct_cache > 0 ? 2 : measured.pct_bandwidth > measured.pct_peak ? 1 : 0];
+  }
+  const auto rate = [&](const char* name, double amount) {
+    if (amount > 0) result.rates.emplace_back(name, amount / measured.seconds);
+  };
+  rate("tokens_per_second", work.tokens);
+  rate("elements_per_second", work.elements);
+  rate("operations_per_second", work.flops);
+  rate("bytes_per_second", work.bytes);
+  Keep(result);
+
+  auto& counters = state.counters;
+  counters["seconds"] = measured.seconds;  // becomes the time column (see main.cc)
+  if (work.tokens > 0) counters["tokens/s"] = work.tokens / measured.seconds;
+  if (work.elements > 0) {
+    counters["elements/s"] = work.elements / measured.seconds;
+    counters["ns/element"] = 1e9 * measured.seconds / work.elements;
+  }
+  if (work.flops > 0) counters["GFLOP/s"] = 1e-9 * work.flops / measured.seconds;
+  if (work.bytes > 0) counters["GB/s"] = 1e-9 * work.bytes / measured.seconds;
+  if (measured.pct_peak > 0) counters["pct_peak"] = measured.pct_peak;
+  if (measured.pct_bandwidth > 0) counters["pct_bandwidth"] = measured.pct_bandwidth;
+  if (pct_cache > 0) counters["pct_cache"] = pct_cache;
+  if (measured.pct_peak > 0 && measured.pct_bandwidth > 0) counters["pct_bound"] = measured.pct_bound;
+  return measured;
+}
+
+namespace {
+std::string& Running() {
+  static std::string name;
+  return name;
+}
+}  // namespace
+
+const std::string& RunningName() { return Running(); }
+
 void Register(const std::string& name, std::function<void(benchmark::State&)> body) {
-  benchmark::RegisterBenchmark(name.c_str(), [body = std::move(body)](benchmark::State& state) {
+  benchmark::RegisterBenchmark(name.c_str(), [name, body = std::move(body)](benchmark::State& state) {
+    Running() = name;
     try {
       body(state);
     } catch (const std::exception& e) {

@@ -16,6 +16,7 @@
 
 #include "bench/ceilings.h"
 #include "bench/kernel_calls.h"
+#include "bench/results.h"
 #include "invar/kernels.h"
 #include "runtime/kernels/operations.h"
 #include "runtime/kernels/thread_pool.h"
@@ -24,7 +25,7 @@ namespace invar::bench {
 
 struct Options {
   bool quick = false;
-  int rounds = 0;                             // 0: 7, quick: 3
+  int rounds = 0;                             // 0: as RoundsFor says (harness.cc)
   std::vector<std::string> isas;              // empty: each benchmark's own choice
   std::vector<int> threads;                   // empty: 1 and all
   std::vector<std::filesystem::path> models;  // checkpoints beside the bundled ones
@@ -43,7 +44,8 @@ struct Work {
   int threads = 1;
   double flops = 0;          // a multiply-add counts as two; 0: no share of the peak is given
   double bytes = 0;          // read (or moved, for elementwise kernels)
-  bool from_memory = false;  // the bytes come from memory: their share of read bandwidth is given
+  bool from_memory = false;  // the bytes come from memory: their share of read bandwidth is given; otherwise, where
+                             // there are no flops, their share of the rate of reading the first-level cache
   double elements = 0;
   double tokens = 0;
   std::function<void(Team&)> call;
@@ -64,19 +66,36 @@ struct Measured {
   double pct_bound = 0;      // share of the roofline: the ceiling that binds
 };
 
-// Runs the work and sets the benchmark's counters.
+// Runs the work, keeps its result (results.h) and sets the benchmark's counters.
 Measured Run(benchmark::State& state, const Work& work);
 
 void Record(const Figure& figure);
+// The geometric mean of a column of one of the summary's tables of shares.
+struct Mean {
+  std::string table, column;
+  double value = 0;
+  size_t figures = 0;
+};
+std::vector<Mean> Means();
 void PrintSummary(std::FILE* to);
 
 // Registers a benchmark of that name. What `body` throws becomes the benchmark's error.
 void Register(const std::string& name, std::function<void(benchmark::State&)> body);
+// Of the benchmark that runs.
+const std::string& RunningName();
 
 // The pool of that many threads, made when first asked for.
 ThreadPool& PoolOf(int threads);
 
 const char* TypeName(invar_type type);
+
+// The projections of GPT-2 124M and Qwen3-0.6B, each shape once.
+struct Projection {
+  const char* name;
+  size_t n, k;
+  bool head;  // one row at a time: nobody asks for the logits of all positions
+};
+const std::vector<Projection>& Projections();
 
 // Weights of any storage type, more of them than any cache holds. Each call of Next gives `bytes` that have not been
 // touched for longest, so an operation that asks before every call finds its weights in memory, as a model does whose
@@ -98,9 +117,14 @@ void RegisterCeilings();
 void RegisterKernels();
 void RegisterFunctions();
 void RegisterMatmul();
+void RegisterTree();
 void RegisterAttention();
 void RegisterModels();
+void RegisterProfiles();
 void RegisterTokenizers();
 void RegisterLoads();
+// In place of all others (--sweep); what they found goes into charts and tables.
+void RegisterSweeps();
+void WriteSweeps(const std::filesystem::path& directory, std::FILE* to);
 
 }  // namespace invar::bench

@@ -51,6 +51,7 @@ KernelCall Map(const invar_kernel& kernel, const KernelShape& shape) {
 KernelCall RowWise(const invar_kernel& kernel, const KernelShape& shape) {
   KernelCall made;
   made.elements = static_cast<double>(shape.rows * shape.n);
+  made.bytes = 8.0 * made.elements;
   made.call = [&kernel, shape, x = Values(shape.rows * shape.n, -8, 8), gain = Values(shape.n, 0.5f, 1.5f, 2),
                bias = Values(shape.n, -1, 1, 3), y = std::vector<float>(shape.rows * shape.n)]() mutable {
     const int64_t stride = static_cast<int64_t>(shape.n);
@@ -79,6 +80,7 @@ KernelCall Rope(const invar_kernel& kernel, const KernelShape& shape) {
   const size_t width = kHeads * shape.n;
   KernelCall made;
   made.elements = static_cast<double>(shape.rows * width);
+  made.bytes = 8.0 * made.elements;
   // In place, again and again: the angles are those of a rotation, so that nothing grows.
   made.call = [&kernel, shape, width, x = Values(shape.rows * width, -1, 1),
                cosine = std::vector<float>(shape.rows * shape.n / 2, 0.6f),
@@ -100,6 +102,7 @@ KernelCall Rope(const invar_kernel& kernel, const KernelShape& shape) {
 KernelCall Embedding(const invar_kernel& kernel, const KernelShape& shape, const WeightSource& weight_source) {
   KernelCall made;
   made.elements = static_cast<double>(shape.n);
+  made.bytes = static_cast<double>(8 + TypeSize(TypeOf(kernel))) * made.elements;
   const void* table = weight_source(shape.n * shape.step * TypeSize(TypeOf(kernel)));
   made.call = [&kernel, shape, table, position = Values(shape.n, -1, 1), y = std::vector<float>(shape.n)]() mutable {
     const invar_embedding_args args = {shape.n, table, static_cast<int64_t>(shape.step), position.data(), y.data()};
@@ -141,6 +144,7 @@ KernelCall AttentionLeaf(const invar_kernel& kernel, const KernelShape& shape) {
 KernelCall AttentionMerge(const invar_kernel& kernel, const KernelShape& shape) {
   KernelCall made;
   made.elements = static_cast<double>(shape.rows * shape.n);
+  made.bytes = 12.0 * made.elements;
   // The right child has a weight of almost nothing, so that the left, joined with it again and again, does not grow.
   made.call = [&kernel, shape, m_left = std::vector<float>(shape.rows, 30), l_left = Values(shape.rows, 1, 2),
                o_left = Values(shape.rows * shape.n, -1, 1), m_right = Values(shape.rows, 0, 1),
@@ -157,6 +161,7 @@ KernelCall AttentionMerge(const invar_kernel& kernel, const KernelShape& shape) 
 KernelCall AttentionFinish(const invar_kernel& kernel, const KernelShape& shape) {
   KernelCall made;
   made.elements = static_cast<double>(shape.rows * shape.n);
+  made.bytes = 8.0 * made.elements;
   made.call = [&kernel, shape, l = Values(shape.rows, 1, 2), o = Values(shape.rows * shape.n, -1, 1),
                y = std::vector<float>(shape.rows * shape.n)]() mutable {
     const int64_t stride = static_cast<int64_t>(shape.n);

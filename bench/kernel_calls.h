@@ -21,7 +21,7 @@ struct KernelShape {
 struct KernelCall {
   double flops = 0;     // a multiply-add counts as two; 0: the work is counted in elements
   double elements = 0;  // 0: the work is counted in flops
-  double bytes = 0;     // read, or moved by elementwise kernels; 0: not said
+  double bytes = 0;     // read, or read and written once by elementwise kernels
   std::function<void()> call;
 };
 

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iostream>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -13,6 +14,8 @@
 
 #include <benchmark/benchmark.h>
 
+#include "bench/compare.h"
+#include "bench/document.h"
 #include "bench/harness.h"
 #include "runtime/base/error.h"
 #include "runtime/kernels/selection.h"
@@ -21,19 +24,32 @@ namespace invar::bench {
 namespace {
 
 constexpr char kHelp[] =
-    "invar_bench [--quick] [--json FILE] [--isa NAME[,NAME]] [--threads N[,N]] [--rounds N] [--model DIR]...\n"
+    "invar_bench [--quick] [--json [FILE]] [--csv [FILE]] [--sweep [DIR]] [--compare OLD.json [--with NEW.json]]\n"
+    "            [--isa NAME[,NAME]] [--threads N[,N]] [--rounds N] [--model DIR]...\n"
     "\n"
     "Measures every kernel, the whole operations and the models, as shares of what the machine can do.\n"
     "\n"
-    "  --quick      a small subset, under three minutes\n"
-    "  --json FILE  also write every figure as JSON; - writes it to standard output and the tables to standard error\n"
-    "  --isa        only these instruction sets\n"
-    "  --threads    only these thread counts; otherwise 1 and all\n"
-    "  --rounds     measurements of each benchmark, of which the median counts; otherwise 7 (quick: 3)\n"
-    "  --model      also this checkpoint directory; may be given again. INVAR_BENCH_MODELS: the same, separated by ':'\n"
+    "  --quick         a subset, under five minutes\n"
+    "  --json [FILE]   one document: the machine, its ceilings, every figure as a share of them with its noise. Without FILE\n"
+    "                  it goes to standard output, and the tables to standard error\n"
+    "  --csv [FILE]    the figures alone, one a line\n"
+    "  --compare OLD   when done, the change of every figure since that document, beside the noise of both\n"
+    "  --with NEW      nothing is measured: NEW is what --compare compares with\n"
+    "  --sweep [DIR]   only sweeps over batch, context, prompt and model size, as SVG and CSV in DIR (docs/figures)\n"
+    "  --isa           only these instruction sets\n"
+    "  --threads       only these thread counts; otherwise 1 and all\n"
+    "  --rounds        measurements of each benchmark, of which the median counts; otherwise 9 (quick: 5), fewer of long ones\n"
+    "  --model         also this checkpoint directory; may be given again. INVAR_BENCH_MODELS: the same, separated by ':'\n"
     "\n"
     "Google Benchmark's own flags work too: --benchmark_filter=REGEX, --benchmark_list_tests, --benchmark_repetitions=N,\n"
     "--benchmark_out=FILE with --benchmark_out_format=csv, ...\n";
+
+// Where documents go: empty for nowhere, "-" for standard output.
+struct Outputs {
+  std::string json, csv;
+  std::string compare, with;  // documents to read
+  std::string sweep;          // the folder of the charts
+};
 
 // A benchmark here is one iteration that measures in its own way (harness.h); what it found goes into the time columns.
 template <class Base>
@@ -72,13 +88,13 @@ int Positive(const std::string& flag, const std::string& text) {
   return static_cast<int>(value);
 }
 
-// Takes our own flags out of the arguments; the rest is Google Benchmark's. Returns where JSON goes, empty for nowhere.
-std::string TakeFlags(std::vector<std::string>& arguments) {
+// Takes our own flags out of the arguments; the rest is Google Benchmark's.
+Outputs TakeFlags(std::vector<std::string>& arguments) {
   Options& options = TheOptions();
   if (const char* models = std::getenv("INVAR_BENCH_MODELS")) {
     for (const std::string& model : Split(models, ':')) options.models.emplace_back(model);
   }
-  std::string json;
+  Outputs outputs;
   std::vector<std::string> others = {arguments[0]};
   for (size_t i = 1; i < arguments.size(); ++i) {
     const size_t equals = arguments[i].find('=');
@@ -88,10 +104,23 @@ std::string TakeFlags(std::vector<std::string>& arguments) {
       if (i + 1 == arguments.size()) throw UsageError(flag + " needs a value; see --help");
       return arguments[++i];
     };
+    // A file, or something else where another flag follows, or nothing.
+    const auto file = [&](const std::string& otherwise) -> std::string {
+      const bool follows = i + 1 < arguments.size() && arguments[i + 1].rfind("--", 0) != 0;
+      return equals != std::string::npos || follows ? value() : otherwise;
+    };
     if (flag == "--quick") {
       options.quick = true;
     } else if (flag == "--json") {
-      json = value();
+      outputs.json = file("-");
+    } else if (flag == "--csv") {
+      outputs.csv = file("-");
+    } else if (flag == "--sweep") {
+      outputs.sweep = file(std::string(INVAR_SOURCE_DIR) + "/docs/figures");
+    } else if (flag == "--compare") {
+      outputs.compare = value();
+    } else if (flag == "--with") {
+      outputs.with = value();
     } else if (flag == "--isa") {
       for (const std::string& isa : Split(value(), ',')) options.isas.push_back(Kernels::Of(isa).isa());
     } else if (flag == "--threads") {
@@ -105,7 +134,20 @@ std::string TakeFlags(std::vector<std::string>& arguments) {
     }
   }
   arguments = others;
-  return json;
+  if (outputs.json == "-" && outputs.csv == "-") {
+    throw UsageError("--json and --csv cannot both go to standard output; give one of them a file");
+  }
+  if (!outputs.with.empty() && outputs.compare.empty()) throw UsageError("--with needs --compare OLD.json");
+  return outputs;
+}
+
+// The tables' place: standard output, unless a document goes there.
+std::FILE* Tables(const Outputs& outputs) { return outputs.json == "-" || outputs.csv == "-" ? stderr : stdout; }
+
+void PrintComparison(const Outputs& outputs, const nlohmann::ordered_json& old_document,
+                     const nlohmann::ordered_json& new_document, const std::string& new_name) {
+  const std::string text = TextOf(Compare(old_document, outputs.compare, new_document, new_name));
+  std::fprintf(Tables(outputs), "\n%s", text.c_str());
 }
 
 int Main(int argc, char** argv) {
@@ -114,14 +156,18 @@ int Main(int argc, char** argv) {
     std::fputs(kHelp, stdout);
     return 0;
   }
-  const std::string json = TakeFlags(arguments);
-  const bool json_to_stdout = json == "-";
+  std::string command = "invar_bench";
+  for (size_t i = 1; i < arguments.size(); ++i) command += " " + arguments[i];
+  const Outputs outputs = TakeFlags(arguments);
+  // Read before anything is measured, in case it cannot be.
+  nlohmann::ordered_json old_document;
+  if (!outputs.compare.empty()) old_document = ReadDocument(outputs.compare);
+  if (!outputs.with.empty()) {
+    PrintComparison(outputs, old_document, ReadDocument(outputs.with), outputs.with);
+    return 0;
+  }
   // One iteration is a whole measurement: the least time asked for must not make Google Benchmark want more of them.
   arguments.insert(arguments.begin() + 1, "--benchmark_min_time=0.000000001");
-  if (!json.empty() && !json_to_stdout) {
-    arguments.push_back("--benchmark_out=" + json);
-    arguments.push_back("--benchmark_out_format=json");
-  }
   std::vector<char*> pointers;
   bool has_file = false;
   for (std::string& argument : arguments) {
@@ -134,14 +180,20 @@ int Main(int argc, char** argv) {
   benchmark::Initialize(&count, pointers.data());
   if (benchmark::ReportUnrecognizedArguments(count, pointers.data())) return 2;
 
-  RegisterCeilings();
-  RegisterMatmul();
-  RegisterAttention();
-  RegisterModels();
-  RegisterTokenizers();
-  RegisterLoads();
-  RegisterFunctions();
-  RegisterKernels();
+  if (outputs.sweep.empty()) {
+    RegisterCeilings();
+    RegisterMatmul();
+    RegisterTree();
+    RegisterAttention();
+    RegisterModels();
+    RegisterProfiles();
+    RegisterTokenizers();
+    RegisterLoads();
+    RegisterFunctions();
+    RegisterKernels();
+  } else {
+    RegisterSweeps();
+  }
 
   const std::vector<std::string> supported = SupportedIsas();
   std::string isas;
@@ -152,7 +204,6 @@ int Main(int argc, char** argv) {
   using benchmark::ConsoleReporter;
   const auto style = isatty(1) ? ConsoleReporter::OO_ColorTabular : ConsoleReporter::OO_Tabular;
   WithMeasuredTime<ConsoleReporter> console(style);
-  WithMeasuredTime<benchmark::JSONReporter> json_reporter;
 #if defined(__GNUC__)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"  // the only way to have the times right in a CSV file too
@@ -161,15 +212,23 @@ int Main(int argc, char** argv) {
 #if defined(__GNUC__)
 #pragma GCC diagnostic pop
 #endif
-  benchmark::BenchmarkReporter* display = &console;
-  if (json_to_stdout) display = &json_reporter;
+  if (Tables(outputs) == stderr) {
+    console.SetOutputStream(&std::cerr);
+    console.SetErrorStream(&std::cerr);
+  }
   benchmark::BenchmarkReporter* file = nullptr;
   WithMeasuredTime<benchmark::JSONReporter> json_file;
   if (has_file) file = csv ? static_cast<benchmark::BenchmarkReporter*>(&csv_reporter) : &json_file;
-  const size_t ran = benchmark::RunSpecifiedBenchmarks(display, file);
-  PrintSummary(json_to_stdout ? stderr : stdout);
+  const size_t ran = benchmark::RunSpecifiedBenchmarks(&console, file);
+  PrintSummary(Tables(outputs));
   benchmark::Shutdown();
-  return ran == 0 ? 1 : 0;
+  if (ran == 0) return 1;
+  const nlohmann::ordered_json document = Document(command);
+  if (!outputs.sweep.empty()) WriteSweeps(outputs.sweep, Tables(outputs));
+  if (!outputs.json.empty()) WriteOutput(outputs.json, document.dump(1) + "\n");
+  if (!outputs.csv.empty()) WriteOutput(outputs.csv, Csv(Results()));
+  if (!outputs.compare.empty()) PrintComparison(outputs, old_document, document, "this run");
+  return 0;
 }
 
 }  // namespace

@@ -9,21 +9,6 @@
 namespace invar::bench {
 namespace {
 
-struct Projection {
-  const char* name;
-  size_t n, k;
-  bool head;  // one row at a time: nobody asks for the logits of all positions
-};
-
-constexpr Projection kProjections[] = {
-    {"gpt2.c_attn", 2304, 768, false},        {"gpt2.attn.c_proj", 768, 768, false},
-    {"gpt2.c_fc", 3072, 768, false},          {"gpt2.mlp.c_proj", 768, 3072, false},
-    {"gpt2.head", 50257, 768, true},          {"qwen3.q_proj", 2048, 1024, false},
-    {"qwen3.k_proj,v_proj", 1024, 1024, false}, {"qwen3.o_proj", 1024, 2048, false},
-    {"qwen3.gate_proj,up_proj", 3072, 1024, false}, {"qwen3.down_proj", 1024, 3072, false},
-    {"qwen3.head", 151936, 1024, true},
-};
-
 void RunMatmul(benchmark::State& state, const Projection& projection, invar_type type, const std::string& isa,
                int threads, size_t m) {
   const Kernels& kernels = Kernels::Of(isa);
@@ -56,6 +41,23 @@ void RunMatmul(benchmark::State& state, const Projection& projection, invar_type
 
 }  // namespace
 
+const std::vector<Projection>& Projections() {
+  static const std::vector<Projection> projections = {
+      {"gpt2.c_attn", 2304, 768, false},
+      {"gpt2.attn.c_proj", 768, 768, false},
+      {"gpt2.c_fc", 3072, 768, false},
+      {"gpt2.mlp.c_proj", 768, 3072, false},
+      {"gpt2.head", 50257, 768, true},
+      {"qwen3.q_proj", 2048, 1024, false},
+      {"qwen3.k_proj,v_proj", 1024, 1024, false},
+      {"qwen3.o_proj", 1024, 2048, false},
+      {"qwen3.gate_proj,up_proj", 3072, 1024, false},
+      {"qwen3.down_proj", 1024, 3072, false},
+      {"qwen3.head", 151936, 1024, true},
+  };
+  return projections;
+}
+
 void RegisterMatmul() {
   const std::vector<size_t> all_rows = TheOptions().quick ? std::vector<size_t>{1, 512}
                                                           : std::vector<size_t>{1, 8, 64, 128, 512};
@@ -63,7 +65,7 @@ void RegisterMatmul() {
     for (const invar_type type : {INVAR_F32, INVAR_BF16, INVAR_F16}) {
       for (const int threads : ThreadCounts()) {
         for (const size_t m : all_rows) {
-          for (const Projection& projection : kProjections) {
+          for (const Projection& projection : Projections()) {
             if (projection.head && m != 1) continue;
             const std::string name = std::string("Matmul/") + TypeName(type) + "/" + isa + "/threads:" +
                                      std::to_string(threads) + "/" + projection.name + "/M:" + std::to_string(m) +

@@ -1,7 +1,8 @@
-// Whole models: prefill of a prompt and single decode steps, on the bundled checkpoints and on those given with --model.
+// Whole models: prefill of a prompt and single decode steps, of GPT-2 124M's and Qwen3-0.6B's dimensions with random
+// weights (random_model.h), of the bundled checkpoints, and of those given with --model.
 //
 // A bundled checkpoint is tiny and lives in the caches, so its figures show the overhead around the kernels and have no
-// share of memory's bandwidth; make_checkpoint.py writes checkpoints of real dimensions.
+// share of memory's bandwidth.
 #include <cmath>
 #include <filesystem>
 #include <memory>
@@ -9,6 +10,8 @@
 #include <vector>
 
 #include "bench/harness.h"
+#include "bench/model_work.h"
+#include "bench/random_model.h"
 #include "runtime/kernels/selection.h"
 #include "runtime/model/config.h"
 #include "runtime/model/model.h"
@@ -16,83 +19,20 @@
 namespace invar::bench {
 namespace {
 
-// Multiply-adds of one token outside attention, split where they differ: the head runs for the last token alone.
-struct Parameters {
-  double layers = 0, head = 0;
-};
-
-Parameters ProjectionsOf(const ModelConfig& c) {
-  const double width = static_cast<double>(c.hidden_size), inner = static_cast<double>(c.intermediate_size);
-  const double q = static_cast<double>(c.heads * c.head_dim), kv = static_cast<double>(c.kv_heads * c.head_dim);
-  const double mlp = (c.architecture == Architecture::kGpt2 ? 2 : 3) * width * inner;
-  return {static_cast<double>(c.layers) * (width * (q + 2 * kv) + q * width + mlp),
-          static_cast<double>(c.vocab_size) * width};
-}
-
-// Operations of attention for the positions [from, to).
-double AttentionFlops(const ModelConfig& c, size_t from, size_t to) {
-  const double pairs = (static_cast<double>(to) * (static_cast<double>(to) + 1) -
-                        static_cast<double>(from) * (static_cast<double>(from) + 1)) / 2;
-  return 4.0 * static_cast<double>(c.layers * c.heads * c.head_dim) * pairs;
-}
-
-// The model that was asked for last: benchmarks of one model follow one another, and two might not fit in memory.
-const Model& LoadedModel(const std::filesystem::path& directory) {
-  static std::filesystem::path held;
-  static std::unique_ptr<Model> model;
-  if (model == nullptr || held != directory) {
-    model.reset();
-    model = Model::Load(directory, PoolOf(AvailableThreads()));
-    held = directory;
-  }
-  return *model;
-}
-
-// Bytes of an element of the projections: most of what a model holds.
-double WeightSize(const Model& model) {
-  return static_cast<double>(model.weight_bytes()) < 3.0 * static_cast<double>(model.parameters()) ? 2 : 4;
-}
-
 std::string NameOf(const std::filesystem::path& directory) {
   const std::filesystem::path clean = std::filesystem::absolute(directory).lexically_normal();
   return clean.has_filename() ? clean.filename().string() : clean.parent_path().filename().string();
 }
 
 // Feeds `count` tokens after `position` that are already in the cache, and asks for the logits of the last.
-void RunModel(benchmark::State& state, const std::filesystem::path& directory, const std::string& isa, int threads,
+void RunModel(benchmark::State& state, const Subject& subject, const std::string& isa, int threads,
               size_t position, size_t count) {
-  const Model& model = LoadedModel(directory);
-  const Kernels& kernels = Kernels::Of(isa);
-  const ModelConfig& config = model.config();
-  std::vector<int32_t> ids(std::max(position, count));
-  for (size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<int32_t>(i * 7919 % config.vocab_size);
-  std::vector<float> logits(config.vocab_size);
-  KvCache cache = model.NewCache();
-  ForwardBuffers buffers;
-  if (position > 0) {
-    Team team(PoolOf(AvailableThreads()), AvailableThreads());
-    model.Forward(kernels, team, {{&cache, ids.data(), position, position}}, buffers, logits.data());
-  }
-
-  const Parameters parameters = ProjectionsOf(config);
-  const double kv_bytes = 2.0 * 4 * static_cast<double>(config.layers * config.kv_heads * config.head_dim) *
-                          static_cast<double>(position + count);
-  Work work;
-  work.isa = isa;
-  work.threads = threads;
-  work.tokens = static_cast<double>(count);
-  work.flops = 2 * (parameters.layers * static_cast<double>(count) + parameters.head) +
-               AttentionFlops(config, position, position + count);
-  work.bytes = (parameters.layers + parameters.head) * WeightSize(model) + kv_bytes;
-  work.from_memory = count == 1 && work.bytes > 2.0 * static_cast<double>(LastLevelCache());
-  work.call = [&](Team& team) {
-    model.Forward(kernels, team, {{&cache, ids.data(), count, count - 1}}, buffers, logits.data());
-    cache.SetLength(position);
-  };
+  ModelPass pass(LoadedModel(subject), isa, 1, position, count);
+  const Work work = pass.OnThreads(threads);
   const Measured measured = Run(state, work);
 
   const std::string row =
-      NameOf(directory) + (count == 1 ? " decode at " + std::to_string(position) : " prefill of " + std::to_string(count));
+      subject.name + (count == 1 ? " decode at " + std::to_string(position) : " prefill of " + std::to_string(count));
   const std::string column = isa + " " + std::to_string(threads) + "t";
   Record({"Models: tokens per second", row, column, work.tokens / measured.seconds});
   const double share = count > 1 ? measured.pct_peak : measured.pct_bandwidth;
@@ -102,39 +42,46 @@ void RunModel(benchmark::State& state, const std::filesystem::path& directory, c
   }
 }
 
-void RegisterModel(const std::filesystem::path& directory) {
-  const std::string name = NameOf(directory);
-  size_t positions = 0;
-  try {
-    positions = ModelConfig::Load(directory).max_positions;
-  } catch (const std::exception& e) {
-    Register("Model/" + name, [message = std::string(e.what())](benchmark::State&) { throw std::runtime_error(message); });
-    return;
-  }
+void RegisterModel(const Subject& subject, bool quick) {
+  const size_t positions = subject.config.max_positions;
   const size_t prompt = positions >= 512 ? 512 : 256;
   const auto add = [&](const std::string& isa, int threads, size_t position, size_t count) {
     if (position + count > positions) return;
     const std::string what = count == 1 ? "/decode_at:" + std::to_string(position) : "/prefill:" + std::to_string(count);
-    Register("Model/" + name + "/" + isa + "/threads:" + std::to_string(threads) + what,
-             [=](benchmark::State& state) { RunModel(state, directory, isa, threads, position, count); });
+    Register("Model/" + subject.name + "/" + isa + "/threads:" + std::to_string(threads) + what,
+             [=](benchmark::State& state) { RunModel(state, subject, isa, threads, position, count); });
   };
   for (const std::string& isa : OperationIsas()) {
     for (const int threads : ThreadCounts()) {
       add(isa, threads, 0, prompt);
-      if (!TheOptions().quick && prompt > 256) add(isa, threads, 0, 256);
+      if (!quick && prompt > 256) add(isa, threads, 0, 256);
       add(isa, threads, 128, 1);
-      if (!TheOptions().quick) add(isa, threads, prompt, 1);
+      if (!quick) add(isa, threads, prompt, 1);
     }
+  }
+}
+
+void RegisterCheckpoint(const std::filesystem::path& directory) {
+  const std::string name = NameOf(directory);
+  try {
+    const auto load = [=] { return Model::Load(directory, PoolOf(AvailableThreads())); };
+    RegisterModel({name, ModelConfig::Load(directory), load}, TheOptions().quick);
+  } catch (const std::exception& e) {
+    Register("Model/" + name, [message = std::string(e.what())](benchmark::State&) { throw std::runtime_error(message); });
   }
 }
 
 }  // namespace
 
 void RegisterModels() {
+  for (const DType dtype : {DType::kF32, DType::kBF16}) {
+    RegisterModel(RandomSubject("gpt2-124m", Gpt2Small(), dtype), TheOptions().quick);
+    RegisterModel(RandomSubject("qwen3-0.6b", Qwen3Small(), dtype), TheOptions().quick);
+  }
   const std::filesystem::path bundled = std::filesystem::path(INVAR_SOURCE_DIR) / "models";
-  RegisterModel(bundled / "gpt2");
-  RegisterModel(bundled / "qwen3");
-  for (const std::filesystem::path& directory : TheOptions().models) RegisterModel(directory);
+  RegisterCheckpoint(bundled / "gpt2");
+  RegisterCheckpoint(bundled / "qwen3");
+  for (const std::filesystem::path& directory : TheOptions().models) RegisterCheckpoint(directory);
 }
 
 }  // namespace invar::bench

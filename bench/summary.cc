@@ -26,6 +26,17 @@ std::vector<std::string> Distinct(const std::vector<Figure>& figures, std::strin
   return values;
 }
 
+// Of tables whose figures are shares of something.
+bool HasMean(const std::string& title) {
+  return title.find("percent") != std::string::npos || title.find(" / ") != std::string::npos;
+}
+
+double GeometricMean(const std::vector<double>& values) {
+  double logarithms = 0;
+  for (const double v : values) logarithms += std::log(std::max(v, 1e-9));
+  return std::exp(logarithms / static_cast<double>(std::max<size_t>(1, values.size())));
+}
+
 void PrintTable(std::FILE* to, const std::string& title, const std::vector<Figure>& figures) {
   const std::vector<std::string> rows = Distinct(figures, &Figure::row), columns = Distinct(figures, &Figure::column);
   size_t width = 14;
@@ -55,13 +66,9 @@ void PrintTable(std::FILE* to, const std::string& title, const std::vector<Figur
       }
       std::fprintf(to, "\n");
     }
-    if (rows.size() < 3 || title.find("percent") == std::string::npos) continue;
+    if (rows.size() < 3 || !HasMean(title)) continue;
     std::fprintf(to, "  %-*s", static_cast<int>(width), "geometric mean");
-    for (size_t c = first; c < last; ++c) {
-      double logarithms = 0;
-      for (const double v : seen[c]) logarithms += std::log(std::max(v, 1e-9));
-      std::fprintf(to, " %12.1f", std::exp(logarithms / static_cast<double>(seen[c].size())));
-    }
+    for (size_t c = first; c < last; ++c) std::fprintf(to, " %12.*f", figures.front().decimals, GeometricMean(seen[c]));
     std::fprintf(to, "\n");
   }
 }
@@ -118,6 +125,24 @@ void RegisterCeilings() {
 }
 
 void Record(const Figure& figure) { Figures().push_back(figure); }
+
+std::vector<Mean> Means() {
+  std::vector<Mean> means;
+  for (const std::string& title : Distinct(Figures(), &Figure::table)) {
+    if (!HasMean(title)) continue;
+    std::vector<Figure> figures;
+    std::copy_if(Figures().begin(), Figures().end(), std::back_inserter(figures),
+                 [&](const Figure& f) { return f.table == title; });
+    for (const std::string& column : Distinct(figures, &Figure::column)) {
+      std::vector<double> values;
+      for (const Figure& f : figures) {
+        if (f.column == column) values.push_back(f.value);
+      }
+      if (values.size() >= 3) means.push_back({title, column, GeometricMean(values), values.size()});
+    }
+  }
+  return means;
+}
 
 void PrintSummary(std::FILE* to) {
   for (const std::string& title : Distinct(Figures(), &Figure::table)) {

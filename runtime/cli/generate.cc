@@ -9,6 +9,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
 #include "runtime/cli/common.h"
+#include "runtime/cli/profile_report.h"
 #include "runtime/cli/text_stream.h"
 #include "runtime/engine/generate.h"
 #include "runtime/engine/receipt.h"
@@ -34,6 +35,7 @@ struct Flags {
   std::optional<std::string> date;
   std::vector<std::string> chat_variables;
   std::string receipt;
+  bool profile = false;
 };
 
 struct Prompt {
@@ -165,6 +167,7 @@ class GenerateCommand {
       if (streaming && !flags_.hide_prompt && !flags_.chat) std::cout << prompts_[0].text << std::flush;
     };
     GenerateTimes times;
+    GenerateProfile profile;
     StepRecorder steps(requests.size(), engine_->vocab_size());
     OnStep on_step;
     if (!flags_.receipt.empty()) on_step = [&](const GenerateStep& step) { steps.Add(step); };
@@ -176,7 +179,7 @@ class GenerateCommand {
           if (streaming) std::cout << text << std::flush;
           return !streams_[i].stopped();
         },
-        &times, on_step);
+        &times, on_step, flags_.profile ? &profile : nullptr);
     std::vector<std::string> rests;
     for (TextStream& stream : streams_) rests.push_back(stream.Finish());
     if (!flags_.receipt.empty()) WriteReceipt(requests, results, steps);
@@ -195,6 +198,13 @@ class GenerateCommand {
     }
     FlushOutput();
     if (!flags_.quiet) PrintTimes(times);
+    if (flags_.profile) {
+      const SoftmaxCost softmax = MeasureSoftmax(engine_->kernels(), engine_->threads());
+      std::cerr << ProfileReport("prefill", times.prefill_tokens, times.prefill_nanoseconds, profile.prefill, softmax);
+      if (times.decode_tokens > 0) {
+        std::cerr << ProfileReport("decode", times.decode_tokens, times.decode_nanoseconds, profile.decode, softmax);
+      }
+    }
     return ReportFailures(results);
   }
 
@@ -427,6 +437,7 @@ void AddGenerate(CLI::App& app, Action& action) {
   generate->add_flag("--logprobs", f.log_probabilities, "with --json: the log-probability of each generated token");
   generate->add_option("--receipt", f.receipt, "file to write what invar replay needs to compute this again and compare it")
       ->check(CLI::Validator(CheckOutput, ""));
+  generate->add_flag("--profile", f.profile, "also print, on standard error, how long each operation took, in prefill and in decode");
   generate->add_flag("-q,--quiet", f.quiet, "nothing on standard error but errors");
   generate->callback([&action, flags] { action = [flags] { return GenerateCommand(*flags).Run(); }; });
 }

@@ -45,7 +45,7 @@ void Engine::Forward(const std::vector<SequenceInput>& batch, float* logits, con
   {
     Team team(pool_, run.threads == 0 ? pool_.threads() : run.threads);
     model_->Forward(run.kernels == nullptr ? *kernels_ : *run.kernels, team, batch, *buffers, logits, run.observer,
-                    run.failures);
+                    run.failures, run.profile);
   }
   GiveBack(std::move(buffers));
 }

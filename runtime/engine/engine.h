@@ -36,6 +36,7 @@ class Engine {
     int threads = 0;                   // 0: the engine's
     Observer* observer = nullptr;
     std::vector<std::string>* failures = nullptr;  // of sequences that fail on their own (Model::Forward)
+    Profile* profile = nullptr;                    // takes the times of the pass's operations
   };
 
   // logits: [wanted rows of all inputs][vocab_size].

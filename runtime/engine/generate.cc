@@ -31,8 +31,8 @@ struct Sequence {
 class Generation {
  public:
   Generation(const Engine& engine, const std::vector<GenerateRequest>& requests, const OnToken& on_token,
-             const OnStep& on_step)
-      : engine_(engine), on_token_(on_token), on_step_(on_step) {
+             const OnStep& on_step, GenerateProfile* profile)
+      : engine_(engine), on_token_(on_token), on_step_(on_step), profile_(profile) {
     const size_t positions = engine.model().config().max_positions;
     for (size_t i = 0; i < requests.size(); ++i) {
       const GenerateRequest& r = requests[i];
@@ -56,6 +56,7 @@ class Generation {
   }
 
   void Prefill() {
+    phase_ = profile_ == nullptr ? nullptr : &profile_->prefill;
     size_t longest = 0;
     for (const Sequence& s : sequences_) longest = std::max(longest, s.request->prompt.size());
     std::vector<Sequence*> ready;
@@ -80,6 +81,7 @@ class Generation {
 
   // One token for each sequence that goes on; false when none does.
   bool Step() {
+    phase_ = profile_ == nullptr ? nullptr : &profile_->decode;
     std::vector<SequenceInput> batch;
     std::vector<Sequence*> active;
     for (Sequence& s : sequences_) {
@@ -122,6 +124,7 @@ class Generation {
     std::vector<std::string> failures;
     Engine::Run run;
     run.failures = &failures;
+    run.profile = phase_;
     engine_.Forward(batch, logits_.data(), run);
     for (size_t i = 0; i < failures.size(); ++i) {
       if (!failures[i].empty()) Fail(*sequences[i], failures[i]);
@@ -137,6 +140,7 @@ class Generation {
       const uint32_t position = static_cast<uint32_t>(s.cache.length());
       int32_t id = -1;
       try {
+        const ProfileSpan span(phase_, ProfiledKind::kSampling, "sampling");
         id = SampleToken(engine_.kernels(), s.request->sampling, row, vocab, s.counts, position);
       } catch (const UsageError&) {
         throw;  // of the request: nothing was generated yet
@@ -154,7 +158,10 @@ class Generation {
       s.last = id;
       s.counts.AddGenerated(id);
       s.result.ids.push_back(id);
-      s.result.log_probabilities.push_back(LogProbability(engine_.kernels(), row, vocab, id));
+      {
+        const ProfileSpan span(phase_, ProfiledKind::kSampling, "log-probability");
+        s.result.log_probabilities.push_back(LogProbability(engine_.kernels(), row, vocab, id));
+      }
       if (on_token_ && !on_token_(s.index, id, s.result.log_probabilities.back())) {
         s.result.reason = FinishReason::kStopped;
         s.done = true;
@@ -167,6 +174,8 @@ class Generation {
   const Engine& engine_;
   const OnToken& on_token_;
   const OnStep& on_step_;
+  GenerateProfile* profile_;
+  Profile* phase_ = nullptr;  // of the phase at work; null: not wanted
   std::vector<Sequence> sequences_;
   std::vector<float> logits_;
 };
@@ -174,8 +183,9 @@ class Generation {
 }  // namespace
 
 std::vector<GenerateResult> Generate(const Engine& engine, const std::vector<GenerateRequest>& requests,
-                                     const OnToken& on_token, GenerateTimes* times, const OnStep& on_step) {
-  Generation generation(engine, requests, on_token, on_step);
+                                     const OnToken& on_token, GenerateTimes* times, const OnStep& on_step,
+                                     GenerateProfile* profile) {
+  Generation generation(engine, requests, on_token, on_step, profile);
   const int64_t start = Nanoseconds();
   generation.Prefill();
   const int64_t prefilled = Nanoseconds();

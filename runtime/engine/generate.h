@@ -33,6 +33,11 @@ struct GenerateTimes {
   size_t prefill_tokens = 0, decode_tokens = 0;
 };
 
+// The times of the operations of either phase.
+struct GenerateProfile {
+  Profile prefill, decode;
+};
+
 // Called for each token as it is chosen, with the request's index; false stops that request, the token kept.
 using OnToken = std::function<bool(size_t request, int32_t id, float log_probability)>;
 
@@ -53,6 +58,6 @@ using OnStep = std::function<void(const GenerateStep& step)>;
 // to a NaN ends with kError; the others go on as they would without it.
 std::vector<GenerateResult> Generate(const Engine& engine, const std::vector<GenerateRequest>& requests,
                                      const OnToken& on_token, GenerateTimes* times = nullptr,
-                                     const OnStep& on_step = nullptr);
+                                     const OnStep& on_step = nullptr, GenerateProfile* profile = nullptr);
 
 }  // namespace invar

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "runtime/kernels/profile.h"
 #include "runtime/kernels/selection.h"
 #include "runtime/kernels/thread_pool.h"
 
@@ -49,6 +50,7 @@ struct Context {
   const Kernels& kernels;
   Team& team;
   Scratch& packed_rows;  // matmul's packed left-hand side
+  Profile* profile = nullptr;  // where a model's spans go (profile.h); null: nowhere
 };
 
 // y[m][n] = (residual +) act(matmul + bias). residual may be y itself.

@@ -72,6 +72,18 @@ const Kernels& Kernels::Of(std::string_view isa) {
   return *kernels;
 }
 
+Kernels Kernels::WithMatmuls(const std::vector<invar_kernel>& kernels) const {
+  Kernels copy = *this;
+  for (const invar_kernel& kernel : kernels) {
+    if (isa_ != kernel.isa || kernel.family != INVAR_FAMILY_MATMUL) continue;
+    for (size_t type = 0; type < kTypes.size(); ++type) {
+      if (std::string_view(kTypes[type]) != kernel.type) continue;
+      if (kernel.rows < copy.matmul_[type].size()) copy.matmul_[type][kernel.rows] = &kernel;
+    }
+  }
+  return copy;
+}
+
 const invar_kernel& Kernels::Find(std::string_view operation, std::string_view type) const {
   size_t count = 0;
   const invar_kernel* all = invar_kernels(&count);
@@ -84,6 +96,11 @@ const invar_kernel& Kernels::Find(std::string_view operation, std::string_view t
 
 Kernels::Kernels(const std::string& isa) : isa_(isa) {
   gelu_tanh = Find("gelu_tanh", "f32").call.map;
+  constexpr std::array<const char*, 7> kActivations = {nullptr,       "gelu_tanh", "gelu_erf", "quick_gelu",
+                                                       "silu", "relu",      "tanh"};
+  for (size_t i = 0; i < kActivations.size(); ++i) {
+    activation[i] = kActivations[i] == nullptr ? nullptr : Find(kActivations[i], "f32").call.map;
+  }
   swiglu = Find("swiglu", "f32").call.map;
   exp = Find("exp", "f32").call.map;
   sin = Find("sin", "f32").call.map;

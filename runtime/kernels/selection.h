@@ -17,6 +17,10 @@ class Kernels {
   // Error where its self-test fails. The result lives as long as the process.
   static const Kernels& Of(std::string_view isa);
 
+  // A copy in which each of these takes the place of the matmul of the same instruction set, type and row count, to measure
+  // one beside the other. `kernels` outlives it.
+  Kernels WithMatmuls(const std::vector<invar_kernel>& kernels) const;
+
   const std::string& isa() const { return isa_; }
 
   // Row counts up to this have a matmul tile of their own.
@@ -24,6 +28,7 @@ class Kernels {
   const invar_kernel& matmul(invar_type type, uint32_t rows) const { return *matmul_[type][rows]; }
 
   void (*gelu_tanh)(const invar_map_args*);
+  std::array<void (*)(const invar_map_args*), 7> activation;  // by invar_activation; of INVAR_ACTIVATION_NONE null
   void (*swiglu)(const invar_map_args*);
   void (*exp)(const invar_map_args*);
   void (*sin)(const invar_map_args*);

@@ -80,15 +80,30 @@ class Decoder final : public Model {
   void NormAndRotate(const Context& context, size_t rows, size_t heads, const float* gain, const Rows& cosine,
                      const Rows& sine, const Rows& x) const {
     const size_t d = config_.head_dim;
-    context.team.For(rows, [&](size_t r) {
-      const int64_t stride = static_cast<int64_t>(d);
-      if (gain != nullptr) {
-        const invar_rows_args norm = {heads, d, x.row(r), stride, gain, nullptr, epsilon_, x.row(r), stride};
-        context.kernels.rms_norm(&norm);
-      }
+    const int64_t stride = static_cast<int64_t>(d);
+    const auto normalize = [&](size_t r) {
+      if (gain == nullptr) return;
+      const invar_rows_args norm = {heads, d, x.row(r), stride, gain, nullptr, epsilon_, x.row(r), stride};
+      context.kernels.rms_norm(&norm);
+    };
+    const auto rotate = [&](size_t r) {
       const invar_rope_args rope = {1, heads, d, x.row(r), 0, stride, cosine.row(r), sine.row(r), 0};
       context.kernels.rope(&rope);
-    });
+    };
+    if (context.profile == nullptr) {
+      context.team.For(rows, [&](size_t r) {
+        normalize(r);
+        rotate(r);
+      });
+      return;
+    }
+    // Apart, so that the time of each can be told.
+    if (gain != nullptr) {
+      const ProfileSpan span(context.profile, ProfiledKind::kNorm, "norm of heads");
+      context.team.For(rows, normalize);
+    }
+    const ProfileSpan span(context.profile, ProfiledKind::kRope, "rope");
+    context.team.For(rows, rotate);
   }
 
   void Run(const Context& context, Batch& batch, ForwardBuffers& buffers, float* logits,
@@ -103,24 +118,30 @@ class Decoder final : public Model {
     const Rows cosine = RowsOf(buffers.cosine, rows, d / 2), sine = RowsOf(buffers.sine, rows, d / 2);
     const RowsKernel rms_norm = context.kernels.rms_norm;
 
-    RotaryTables(context, rows, batch.positions.data(), frequencies_.size(), frequencies_.data(), attention_factor_, cosine,
-                 sine);
-    context.team.For(rows, [&](size_t r) {
-      const invar_embedding_args args = {width, tokens_.row(static_cast<size_t>(batch.ids[r])),
-                                         tokens_.element_stride(), nullptr, h.row(r)};
-      context.kernels.embedding[tokens_.type](&args);
-    });
+    {
+      const ProfileSpan span(context.profile, ProfiledKind::kRope, "rope's tables");
+      RotaryTables(context, rows, batch.positions.data(), frequencies_.size(), frequencies_.data(), attention_factor_,
+                   cosine, sine);
+    }
+    {
+      const ProfileSpan span(context.profile, ProfiledKind::kEmbedding, "embedding");
+      context.team.For(rows, [&](size_t r) {
+        const invar_embedding_args args = {width, tokens_.row(static_cast<size_t>(batch.ids[r])),
+                                           tokens_.element_stride(), nullptr, h.row(r)};
+        context.kernels.embedding[tokens_.type](&args);
+      });
+    }
     trace("embedding", -1, width, h);
 
     for (size_t i = 0; i < layers_.size(); ++i) {
       const Layer& layer = layers_[i];
       const int index = static_cast<int>(i);
       const AttentionShape shape = {config_.heads, config_.kv_heads, d, scale_, config_.windows[i]};
-      ForEachRow(context, rms_norm, rows, width, h, layer.input_norm, nullptr, epsilon_, x);
+      Normalize(context, "input_layernorm", rms_norm, rows, width, h, layer.input_norm, nullptr, epsilon_, x);
       trace("input_layernorm", index, width, x);
-      Matmul(context, layer.q_proj, rows, x, q);
-      Matmul(context, layer.k_proj, rows, x, k);
-      Matmul(context, layer.v_proj, rows, x, v);
+      Project(context, "q_proj", layer.q_proj, rows, x, q);
+      Project(context, "k_proj", layer.k_proj, rows, x, k);
+      Project(context, "v_proj", layer.v_proj, rows, x, v);
       trace("self_attn.v_proj", index, kv_width, v);
       NormAndRotate(context, rows, config_.heads, layer.q_norm, cosine, sine, q);
       NormAndRotate(context, rows, config_.kv_heads, layer.k_norm, cosine, sine, k);
@@ -128,26 +149,29 @@ class Decoder final : public Model {
       trace(config_.qk_norm ? "rope(k_norm(k))" : "rope(k)", index, kv_width, k);
       Attend(context, batch, i, shape, q, k, v, attended);
       trace("attention", index, q_width, attended);
-      Matmul(context, layer.o_proj, rows, attended, h, INVAR_ACTIVATION_NONE, &h);
+      Project(context, "o_proj", layer.o_proj, rows, attended, h, INVAR_ACTIVATION_NONE, &h);
       trace("self_attn.o_proj", index, width, h);
-      ForEachRow(context, rms_norm, rows, width, h, layer.post_norm, nullptr, epsilon_, x);
+      Normalize(context, "post_attention_layernorm", rms_norm, rows, width, h, layer.post_norm, nullptr, epsilon_, x);
       trace("post_attention_layernorm", index, width, x);
       if (layer.experts != nullptr) {
         layer.experts->Add(context, rows, x, buffers, h);
         trace("mlp.experts", index, width, h);
         continue;
       }
-      Matmul(context, layer.gate_proj, rows, x, gate);
-      Matmul(context, layer.up_proj, rows, x, up);
-      MapRows(context, context.kernels.swiglu, rows, inner, gate, up, gate);
+      Project(context, "gate_proj", layer.gate_proj, rows, x, gate);
+      Project(context, "up_proj", layer.up_proj, rows, x, up);
+      {
+        const ProfileSpan span(context.profile, ProfiledKind::kActivation, "swiglu");
+        MapRows(context, context.kernels.swiglu, rows, inner, gate, up, gate);
+      }
       trace("mlp.swiglu", index, inner, gate);
-      Matmul(context, layer.down_proj, rows, gate, h, INVAR_ACTIVATION_NONE, &h);
+      Project(context, "down_proj", layer.down_proj, rows, gate, h, INVAR_ACTIVATION_NONE, &h);
       trace("mlp.down_proj", index, width, h);
     }
 
     const Rows picked = PickRows(buffers.picked, batch.wanted, width, h);
-    ForEachRow(context, rms_norm, batch.wanted.size(), width, picked, norm_, nullptr, epsilon_, picked);
-    Matmul(context, head_, batch.wanted.size(), picked, {logits, static_cast<int64_t>(config_.vocab_size)});
+    Normalize(context, "norm", rms_norm, batch.wanted.size(), width, picked, norm_, nullptr, epsilon_, picked);
+    Project(context, "head", head_, batch.wanted.size(), picked, {logits, static_cast<int64_t>(config_.vocab_size)});
   }
 
   Arena arena_;

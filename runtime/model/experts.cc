@@ -46,8 +46,11 @@ Experts::Choice Experts::Choose(const float* p) const {
 void Experts::Add(const Context& context, size_t rows, const Rows& x, ForwardBuffers& buffers, const Rows& h) const {
   const size_t k = config_.per_token;
   const Rows p = RowsOf(buffers.router, rows, config_.experts);
-  Matmul(context, router_, rows, x, p);
-  ForEachRow(context, context.kernels.softmax, rows, config_.experts, p, nullptr, nullptr, 0.0f, p);
+  Project(context, "router", router_, rows, x, p);
+  {
+    const ProfileSpan span(context.profile, ProfiledKind::kSoftmax, "softmax of router");
+    ForEachRow(context, context.kernels.softmax, rows, config_.experts, p, nullptr, nullptr, 0.0f, p);
+  }
   // On the calling thread, which has the contract's floating-point mode.
   std::vector<Choice> choices;
   std::vector<std::vector<std::pair<size_t, size_t>>> rows_of(config_.experts);  // row, and which of its k this is
@@ -70,10 +73,13 @@ void Experts::Add(const Context& context, size_t rows, const Rows& x, ForwardBuf
     for (size_t i = 0; i < list.size(); ++i) {
       std::memcpy(gathered.row(i), x.row(list[i].first), width_ * sizeof(float));
     }
-    Matmul(context, experts_[e].gate, list.size(), gathered, gate);
-    Matmul(context, experts_[e].up, list.size(), gathered, up);
-    MapRows(context, context.kernels.swiglu, list.size(), config_.intermediate_size, gate, up, gate);
-    Matmul(context, experts_[e].down, list.size(), gate, gathered);
+    Project(context, "experts.gate_proj", experts_[e].gate, list.size(), gathered, gate);
+    Project(context, "experts.up_proj", experts_[e].up, list.size(), gathered, up);
+    {
+      const ProfileSpan span(context.profile, ProfiledKind::kActivation, "swiglu");
+      MapRows(context, context.kernels.swiglu, list.size(), config_.intermediate_size, gate, up, gate);
+    }
+    Project(context, "experts.down_proj", experts_[e].down, list.size(), gate, gathered);
     for (size_t i = 0; i < list.size(); ++i) {
       std::memcpy(out.row(list[i].first * k + list[i].second), gathered.row(i), width_ * sizeof(float));
     }

@@ -23,6 +23,27 @@ inline Rows PickRows(Scratch& scratch, const std::vector<size_t>& wanted, size_t
   return picked;
 }
 
+// A projection under its name in a profile. An activation that the matmul would apply to what it stores is then an
+// operation of its own, so that its time can be told: the bits are the same.
+inline void Project(const Context& context, const char* name, const Linear& w, size_t rows, const Rows& x, const Rows& y,
+                    invar_activation activation = INVAR_ACTIVATION_NONE, const Rows* residual = nullptr) {
+  const bool apart = context.profile != nullptr && activation != INVAR_ACTIVATION_NONE && residual == nullptr;
+  {
+    const ProfileSpan span(context.profile, ProfiledKind::kMatmul, name);
+    Matmul(context, w, rows, x, y, apart ? INVAR_ACTIVATION_NONE : activation, residual);
+  }
+  if (!apart) return;
+  const ProfileSpan span(context.profile, ProfiledKind::kActivation, "activation");
+  MapRows(context, context.kernels.activation[activation], rows, w.n, y, {}, y);
+}
+
+// A norm of rows under its name in a profile.
+inline void Normalize(const Context& context, const char* name, RowsKernel norm, size_t rows, size_t n, const Rows& x,
+                      const float* gain, const float* bias, float epsilon, const Rows& y) {
+  const ProfileSpan span(context.profile, ProfiledKind::kNorm, name);
+  ForEachRow(context, norm, rows, n, x, gain, bias, epsilon, y);
+}
+
 // Hands a tensor to the observer, where there is one.
 class Trace {
  public:

@@ -70,39 +70,44 @@ class Gpt2 final : public Model {
     const Rows fc = RowsOf(buffers.gate, rows, inner);
     const Rows q = qkv, k = {qkv.data + width, qkv.stride}, v = {qkv.data + 2 * width, qkv.stride};
 
-    context.team.For(rows, [&](size_t r) {
-      const size_t id = static_cast<size_t>(batch.ids[r]);
-      const invar_embedding_args args = {width, tokens_.row(id), tokens_.element_stride(),
-                                         positions_ + batch.positions[r] * width, h.row(r)};
-      context.kernels.embedding[tokens_.type](&args);
-    });
+    {
+      const ProfileSpan span(context.profile, ProfiledKind::kEmbedding, "embedding");
+      context.team.For(rows, [&](size_t r) {
+        const size_t id = static_cast<size_t>(batch.ids[r]);
+        const invar_embedding_args args = {width, tokens_.row(id), tokens_.element_stride(),
+                                           positions_ + batch.positions[r] * width, h.row(r)};
+        context.kernels.embedding[tokens_.type](&args);
+      });
+    }
     trace("embedding", -1, width, h);
 
     for (size_t i = 0; i < layers_.size(); ++i) {
       const Layer& layer = layers_[i];
       const int index = static_cast<int>(i);
       const AttentionShape shape = {config_.heads, config_.heads, config_.head_dim, layer.scale, 0};
-      ForEachRow(context, context.kernels.layer_norm, rows, width, h, layer.ln_1.gain, layer.ln_1.bias, epsilon_, x);
+      Normalize(context, "ln_1", context.kernels.layer_norm, rows, width, h, layer.ln_1.gain, layer.ln_1.bias, epsilon_,
+                x);
       trace("ln_1", index, width, x);
-      Matmul(context, layer.c_attn, rows, x, qkv);
+      Project(context, "attn.c_attn", layer.c_attn, rows, x, qkv);
       trace("attn.c_attn", index, 3 * width, qkv);
       Attend(context, batch, i, shape, q, k, v, attended);
       trace("attention", index, width, attended);
-      Matmul(context, layer.attn_c_proj, rows, attended, h, INVAR_ACTIVATION_NONE, &h);
+      Project(context, "attn.c_proj", layer.attn_c_proj, rows, attended, h, INVAR_ACTIVATION_NONE, &h);
       trace("attn.c_proj", index, width, h);
-      ForEachRow(context, context.kernels.layer_norm, rows, width, h, layer.ln_2.gain, layer.ln_2.bias, epsilon_, x);
+      Normalize(context, "ln_2", context.kernels.layer_norm, rows, width, h, layer.ln_2.gain, layer.ln_2.bias, epsilon_,
+                x);
       trace("ln_2", index, width, x);
-      Matmul(context, layer.c_fc, rows, x, fc, activation_);
+      Project(context, "mlp.c_fc", layer.c_fc, rows, x, fc, activation_);
       trace("mlp.c_fc", index, inner, fc);
-      Matmul(context, layer.mlp_c_proj, rows, fc, h, INVAR_ACTIVATION_NONE, &h);
+      Project(context, "mlp.c_proj", layer.mlp_c_proj, rows, fc, h, INVAR_ACTIVATION_NONE, &h);
       trace("mlp.c_proj", index, width, h);
     }
 
     const Rows picked = PickRows(buffers.picked, batch.wanted, width, h);
-    ForEachRow(context, context.kernels.layer_norm, batch.wanted.size(), width, picked, ln_f_.gain, ln_f_.bias,
-               epsilon_, picked);
+    Normalize(context, "ln_f", context.kernels.layer_norm, batch.wanted.size(), width, picked, ln_f_.gain, ln_f_.bias,
+              epsilon_, picked);
     const int64_t vocabulary = static_cast<int64_t>(config_.vocab_size);
-    Matmul(context, head_, batch.wanted.size(), picked, {logits, vocabulary});
+    Project(context, "head", head_, batch.wanted.size(), picked, {logits, vocabulary});
   }
 
   Arena arena_;

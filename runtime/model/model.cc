@@ -32,6 +32,17 @@ std::unique_ptr<Model> Make(const std::filesystem::path& path, ThreadPool& pool,
   throw Error("the config of " + path.string() + " names an architecture that is not supported");
 }
 
+// Pairs of a query of some head and a position that it sees.
+uint64_t AttentionWeights(const AttentionShape& shape, const std::vector<AttentionSequence>& sequences) {
+  uint64_t pairs = 0;
+  for (const AttentionSequence& s : sequences) {
+    for (uint64_t position = s.position; position < s.position + s.rows; ++position) {
+      pairs += shape.window == 0 ? position + 1 : std::min<uint64_t>(position + 1, shape.window);
+    }
+  }
+  return pairs * shape.heads;
+}
+
 }  // namespace
 
 std::unique_ptr<WeightSource> OpenWeights(const std::filesystem::path& path) {
@@ -79,7 +90,7 @@ void Model::RequireBatchMemory(const std::vector<SequenceInput>& inputs, const F
 
 void Model::Forward(const Kernels& kernels, Team& team, const std::vector<SequenceInput>& inputs,
                     ForwardBuffers& buffers, float* logits, Observer* observer,
-                    std::vector<std::string>* failures) const {
+                    std::vector<std::string>* failures, Profile* profile) const {
   if (failures != nullptr) failures->assign(inputs.size(), "");
   for (const SequenceInput& input : inputs) {
     RequirePositions(input.cache->length() + input.count);
@@ -104,7 +115,7 @@ void Model::Forward(const Kernels& kernels, Team& team, const std::vector<Sequen
     batch.sequences.push_back({first, input.count, position, nullptr});
   }
   if (batch.rows() == 0) return;
-  const Context context = {kernels, team, buffers.packed_rows};
+  const Context context = {kernels, team, buffers.packed_rows, profile};
   buffers.failed_rows.clear();
   Run(context, batch, buffers, logits, observer);
   buffers.most_rows = std::max(buffers.most_rows, batch.rows());
@@ -120,13 +131,23 @@ void Model::Forward(const Kernels& kernels, Team& team, const std::vector<Sequen
 
 void Model::Attend(const Context& context, Batch& batch, size_t layer, const AttentionShape& shape, const Rows& q,
                    const Rows& k, const Rows& v, const Rows& y) const {
+  {
+    const ProfileSpan span(context.profile, ProfiledKind::kKvStore, "kv store");
+    StoreBatch(context, batch, layer, shape, k, v);
+  }
+  const ProfileSpan span(context.profile, ProfiledKind::kAttention, "attention");
+  Attention(context, shape, batch.sequences, q, y);
+  if (context.profile != nullptr) context.profile->AddAttentionWeights(AttentionWeights(shape, batch.sequences));
+}
+
+void Model::StoreBatch(const Context& context, Batch& batch, size_t layer, const AttentionShape& shape, const Rows& k,
+                       const Rows& v) const {
   for (size_t i = 0; i < batch.sequences.size(); ++i) {
     AttentionSequence& sequence = batch.sequences[i];
     sequence.blocks = batch.inputs[i].cache->layer(layer);
     StoreKeysAndValues(context, shape, sequence, {k.row(sequence.first_row), k.stride},
                        {v.row(sequence.first_row), v.stride});
   }
-  Attention(context, shape, batch.sequences, q, y);
 }
 
 }  // namespace invar

@@ -83,7 +83,8 @@ class Model {
   // sentence there, which is empty for the others, and theirs are the bits that they have without it; otherwise it is
   // thrown.
   void Forward(const Kernels& kernels, Team& team, const std::vector<SequenceInput>& batch, ForwardBuffers& buffers,
-               float* logits, Observer* observer = nullptr, std::vector<std::string>* failures = nullptr) const;
+               float* logits, Observer* observer = nullptr, std::vector<std::string>* failures = nullptr,
+               Profile* profile = nullptr) const;
 
  protected:
   // One row for each token of the batch.
@@ -112,6 +113,9 @@ class Model {
   size_t weight_bytes_ = 0;
   size_t parameters_ = 0;
   std::map<std::string, std::string> tensor_names_;  // of a plan: Needs::tensors
+
+ private:
+  void StoreBatch(const Context&, Batch&, size_t layer, const AttentionShape&, const Rows& k, const Rows& v) const;
 };
 
 }  // namespace invar
