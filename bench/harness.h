@@ -29,6 +29,7 @@ struct Options {
   std::vector<std::string> isas;              // empty: each benchmark's own choice
   std::vector<int> threads;                   // empty: 1 and all
   std::vector<std::filesystem::path> models;  // checkpoints beside the bundled ones
+  double load_at_start = -1;                  // LoadAverage() (document.h) before anything ran
 };
 Options& TheOptions();
 

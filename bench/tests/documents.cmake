@@ -44,7 +44,7 @@ file(READ "${WORK}/bench-second.csv" csv)
 demand("${csv}" "^name,isa,threads,.*\n\"add/f32/[^\n]*\n$")
 
 run(2 text --json --csv ${flags})
-demand("${err}" "cannot both go to standard output")
+demand("${err}" "cannot share standard output")
 run(2 text --with "${file}")
 demand("${err}" "--with needs --compare")
 run(1 text --compare "${WORK}/there-is-no-such-file.json")
@@ -52,3 +52,7 @@ demand("${err}" "there-is-no-such-file.json")
 file(WRITE "${WORK}/bench-other.json" "{\"format\": \"another\", \"figures\": []}")
 run(1 text --compare "${WORK}/bench-other.json")
 demand("${err}" "no document of these benchmarks")
+
+# Goals are told of a document that has their figures; a page keeps all but what lies between its marks.
+run(1 text --goals --with "${file}")
+demand("${err}" "holds no figure that a goal is about")

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "bench/compare.h"
+#include "bench/goals.h"
 #include "bench/results.h"
 #include "bench/svg.h"
 #include "runtime/base/error.h"
@@ -89,6 +90,39 @@ TEST(Compare, RefusesADocumentWithoutWhatItNeeds) {
   text["figure"]["median"] = "fast";
   EXPECT_NE(message(text).find("median"), std::string::npos) << message(text);
   EXPECT_NE(message(ordered_json("a")).find("new.json"), std::string::npos);
+}
+
+ordered_json Named(const std::string& name, const std::string& isa, int threads, double median) {
+  ordered_json figure = Figure(name, median, median - 1, median + 1);
+  figure["isa"] = isa;
+  figure["threads"] = threads;
+  return figure;
+}
+
+TEST(Goals, AreGeometricMeansOfTheBestInstructionSet) {
+  ordered_json document = DocumentOf({Named("Matmul/f32/B/threads:1/a/M:512/N:1/K:1", "B", 1, 40),
+                                      Named("Matmul/f32/B/threads:1/b/M:512/N:1/K:1", "B", 1, 90),
+                                      Named("Matmul/f32/A/threads:1/b/M:512/N:1/K:1", "A", 1, 7),
+                                      Named("Matmul/f32/B/threads:2/b/M:512/N:1/K:1", "B", 2, 50),
+                                      Named("Profile/gpt2-124m-random/f32/B/threads:1/prefill:512", "B", 1, 9),
+                                      Named("Profile/qwen3-0.6b-random/f32/B/threads:1/prefill:512", "B", 1, 4)});
+  document["processor"] = {{"name", "P"}, {"instruction_sets", {"B", "A"}}};
+  document["date"] = "D";
+  const std::string table = GoalsTable(document, "here");
+  const auto has = [&](const char* what) { return table.find(what) != std::string::npos; };
+  EXPECT_TRUE(has("| 1 thread | 2 threads |")) << table;
+  EXPECT_TRUE(has("| much | 60.0 (40.0 - 90.0), noise 1.5 | 50.0, noise 1.0 |")) << table;
+  EXPECT_TRUE(has("| at most 8 | 9.0, noise 1.0; **missed** | - |")) << table;
+  EXPECT_TRUE(has("| at most 5 | 4.0, noise 1.0; met | - |")) << table;
+  EXPECT_TRUE(has("Measured D on P, B")) << table;
+  EXPECT_THROW(GoalsTable(DocumentOf({Named("other", "B", 1, 1)}), "here"), Error);
+}
+
+TEST(Goals, ReplaceWhatLiesBetweenTheMarks) {
+  const std::string page = std::string("before\n") + kGoalsBegin + "\nold\n" + kGoalsEnd + "\nafter\n";
+  EXPECT_EQ(WithGoals(page, "new\n", "page"), std::string("before\n") + kGoalsBegin + "\nnew\n" + kGoalsEnd + "\nafter\n");
+  EXPECT_EQ(WithGoals(WithGoals(page, "a\n", "page"), "new\n", "page"), WithGoals(page, "new\n", "page"));
+  EXPECT_THROW(WithGoals("before\nafter\n", "new\n", "page"), Error);
 }
 
 size_t Count(const std::string& text, const std::string& what) {
