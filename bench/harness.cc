@@ -110,14 +110,14 @@ Rounds Measure(const Work& work, Team& team) {
   const bool wanted[3] = {work.flops > 0, work.from_memory,
                           work.flops == 0 && !work.from_memory && work.bytes > 0 && !work.isa.empty() && work.threads == 1};
   const double amounts[3] = {work.flops, work.bytes, work.bytes};
-  // A ceiling is the upper quartile of its slices: neither the one that had luck nor those that were disturbed. Beside a
-  // long batch one slice of a millisecond would say little: as many as take a tenth of its time.
+  // A ceiling is the median of its slices. Beside a long batch few slices of a millisecond would say little: as many as
+  // take a tenth of its time.
   size_t slices = 4;
   const auto slice = [&](int which) {
     if (which == 2) return ceilings.ReadCached(work.isa, kCacheBytes);
     std::vector<double> rates;
     for (size_t i = 0; i < slices; ++i) rates.push_back(which == 0 ? ceilings.Fma(work.isa, team) : ceilings.Read(team));
-    return SpreadOf(rates).q3;
+    return Median(rates);
   };
   const auto timed = [&](size_t calls) {
     const Stopwatch watch(work.threads);
