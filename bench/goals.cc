@@ -117,8 +117,8 @@ std::string GoalsTable(const nlohmann::ordered_json& document, const std::string
   text += "\n" + rule + "\n";
   for (const auto& [g, by_threads] : cells) {
     const Goal& goal = kGoals[g];
-    const std::string limit = goal.limit <= 0 ? (goal.at_most ? "little" : "much")
-                                              : std::string(goal.at_most ? "at most " : "at least ") + Number(goal.limit, goal.limit < 2 ? 2 : 0);
+    std::string limit = goal.at_most ? "little" : "much";
+    if (goal.limit > 0) limit = (goal.at_most ? "at most " : "at least ") + Number(goal.limit, goal.limit < 2 ? 2 : 0);
     text += std::string("| ") + goal.what + " | " + goal.unit + " | " + limit + " |";
     for (const int64_t t : threads) {
       const auto cell = by_threads.find(t);

@@ -43,10 +43,12 @@ const Change& Find(const Comparison& c, const std::string& name) {
 
 TEST(Compare, SaysWhichChangesExceedTheNoiseOfBoth) {
   const Comparison c = Compare(
-      DocumentOf({Figure("up", 80, 79, 81), Figure("down", 80, 79, 81), Figure("within", 80, 78, 82), Figure("time", 10, 9.9, 10.1, "less", "second"),
+      DocumentOf({Figure("up", 80, 79, 81), Figure("down", 80, 79, 81), Figure("within", 80, 78, 82),
+                  Figure("time", 10, 9.9, 10.1, "less", "second"),
                   Figure("gone", 1, 1, 1), Figure("unit", 1, 1, 1), Figure("same", 5, 5, 5)}),
       "old",
-      DocumentOf({Figure("up", 90, 89, 91), Figure("down", 70, 69, 71), Figure("within", 83, 81, 85), Figure("time", 8, 7.9, 8.1, "less", "second"),
+      DocumentOf({Figure("up", 90, 89, 91), Figure("down", 70, 69, 71), Figure("within", 83, 81, 85),
+                  Figure("time", 8, 7.9, 8.1, "less", "second"),
                   Figure("unit", 1, 1, 1, "more", "second"), Figure("same", 5, 5, 5), Figure("came", 1, 1, 1)}),
       "new");
   ASSERT_EQ(c.changes.size(), 5u);
