@@ -226,13 +226,18 @@ void Ceilings::PrepareMemory() {
 
 double Ceilings::Read(Team& team) {
   if (memory_ == nullptr) PrepareMemory();
-  const size_t tasks = std::min(24 * static_cast<size_t>(team.threads()), memory_bytes_ / 2 / kChunk);
+  const size_t chunks = memory_bytes_ / kChunk;
+  const size_t tasks = std::min(24 * static_cast<size_t>(team.threads()), chunks / 2);
+  // Chunks from all over the buffer, each the one that was read longest ago: a stretch of memory that is slow for a while
+  // (pages that are moved, a neighbour's) is in no slice alone.
+  const size_t step = (chunks / tasks) | 1;
+  const size_t first = memory_at_ / kChunk;
   const Stopwatch watch(team.threads());
   team.For(tasks, [&](size_t task) {
-    memory_loops_->read(memory_.get() + (memory_at_ + task * kChunk) % memory_bytes_, kChunk, streams_, ahead_);
+    memory_loops_->read(memory_.get() + (first + task * step) % chunks * kChunk, kChunk, streams_, ahead_);
   });
   const double rate = static_cast<double>(tasks * kChunk) / watch.Seconds();
-  memory_at_ = (memory_at_ + tasks * kChunk) % memory_bytes_;
+  memory_at_ = (memory_at_ + kChunk) % memory_bytes_;
   slices_[{"", team.threads()}].push_back(rate);
   return rate;
 }

@@ -65,13 +65,11 @@ std::string Now() {
 ordered_json Machine() {
   utsname system = {};
   ::uname(&system);
-  std::ifstream load("/proc/loadavg");
-  double busy = 0;
   ordered_json machine = {{"system", std::string(system.sysname) + " " + system.release},
                           {"architecture", system.machine},
                           {"threads", AvailableThreads()}};
-  // Of the last minute, this run included: who compares documents sees whether the machine was shared.
-  if (load >> busy) machine["load_average_at_end"] = Rounded(busy);
+  // Of the minute before: who compares documents sees whether the machine was shared.
+  if (TheOptions().load_at_start >= 0) machine["load_average_at_start"] = Rounded(TheOptions().load_at_start);
   return machine;
 }
 
@@ -113,6 +111,12 @@ ordered_json JsonOf(const Result& r) {
 }
 
 }  // namespace
+
+double LoadAverage() {
+  std::ifstream file("/proc/loadavg");
+  double load = 0;
+  return file >> load ? load : -1;
+}
 
 ordered_json Document(const std::string& command) {
   ordered_json figures = ordered_json::array();

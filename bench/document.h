@@ -12,6 +12,9 @@ namespace invar::bench {
 
 inline constexpr char kDocumentFormat[] = "invar-bench-1";
 
+// The system's load average of the last minute; negative where it tells none.
+double LoadAverage();
+
 // `command`: what was typed, for whoever reads the document later.
 nlohmann::ordered_json Document(const std::string& command);
 // One line a figure, in the order in which they were measured, below a line of names.

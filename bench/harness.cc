@@ -110,14 +110,14 @@ Rounds Measure(const Work& work, Team& team) {
   const bool wanted[3] = {work.flops > 0, work.from_memory,
                           work.flops == 0 && !work.from_memory && work.bytes > 0 && !work.isa.empty() && work.threads == 1};
   const double amounts[3] = {work.flops, work.bytes, work.bytes};
-  // Beside a long batch one slice of a millisecond would say little: as many as take a tenth of its time, and their mean
-  // rate, which is what the batch had of a machine that is faster now and slower then.
-  size_t slices = 1;
+  // A ceiling is the median of its slices. Beside a long batch few slices of a millisecond would say little: as many as
+  // take a tenth of its time.
+  size_t slices = 4;
   const auto slice = [&](int which) {
     if (which == 2) return ceilings.ReadCached(work.isa, kCacheBytes);
-    double time = 0;
-    for (size_t i = 0; i < slices; ++i) time += 1 / (which == 0 ? ceilings.Fma(work.isa, team) : ceilings.Read(team));
-    return static_cast<double>(slices) / time;
+    std::vector<double> rates;
+    for (size_t i = 0; i < slices; ++i) rates.push_back(which == 0 ? ceilings.Fma(work.isa, team) : ceilings.Read(team));
+    return Median(rates);
   };
   const auto timed = [&](size_t calls) {
     const Stopwatch watch(work.threads);
@@ -127,7 +127,7 @@ Rounds Measure(const Work& work, Team& team) {
   double once = timed(1);                // grows buffers, touches pages
   if (once < 0.1) once = timed(1);       // beside a longer call that is little
   const size_t calls = static_cast<size_t>(std::clamp(std::ceil(kBatchSeconds / std::max(once, 1e-9)), 1.0, 1e6));
-  slices = static_cast<size_t>(std::clamp(100 * once * static_cast<double>(calls), 1.0, 30.0));
+  slices = static_cast<size_t>(std::clamp(100 * once * static_cast<double>(calls), 4.0, 30.0));
   Rounds rounds;
   double before[3];
   for (int which = 0; which < 3; ++which) before[which] = wanted[which] ? slice(which) : 0;

@@ -1,6 +1,6 @@
-// How every benchmark here is run: in rounds, each a batch of calls between two slices of the ceilings it is compared
-// with. A figure is the median over the rounds; a share is the median of the rounds' own shares, each against the
-// better of its two neighbouring slices (a disturbance only ever lowers a ceiling).
+// How every benchmark here is run: in rounds, each a batch of calls between two measurements (of some slices) of the
+// ceilings it is compared with. A figure is the median over the rounds; a share is the median of the rounds' own shares,
+// each against the better of its two neighbours (a disturbance only ever lowers a ceiling).
 #pragma once
 
 #include <cstddef>
@@ -29,6 +29,7 @@ struct Options {
   std::vector<std::string> isas;              // empty: each benchmark's own choice
   std::vector<int> threads;                   // empty: 1 and all
   std::vector<std::filesystem::path> models;  // checkpoints beside the bundled ones
+  double load_at_start = -1;                  // LoadAverage() (document.h) before anything ran
 };
 Options& TheOptions();
 

@@ -16,15 +16,17 @@
 
 #include "bench/compare.h"
 #include "bench/document.h"
+#include "bench/goals.h"
 #include "bench/harness.h"
 #include "runtime/base/error.h"
+#include "runtime/base/file.h"
 #include "runtime/kernels/selection.h"
 
 namespace invar::bench {
 namespace {
 
 constexpr char kHelp[] =
-    "invar_bench [--quick] [--json [FILE]] [--csv [FILE]] [--sweep [DIR]] [--compare OLD.json [--with NEW.json]]\n"
+    "invar_bench [--quick] [--json [FILE]] [--csv [FILE]] [--goals [FILE]] [--sweep [DIR]] [--compare OLD.json [--with NEW.json]]\n"
     "            [--isa NAME[,NAME]] [--threads N[,N]] [--rounds N] [--model DIR]...\n"
     "\n"
     "Measures every kernel, the whole operations and the models, as shares of what the machine can do.\n"
@@ -33,8 +35,9 @@ constexpr char kHelp[] =
     "  --json [FILE]   one document: the machine, its ceilings, every figure as a share of them with its noise. Without FILE\n"
     "                  it goes to standard output, and the tables to standard error\n"
     "  --csv [FILE]    the figures alone, one a line\n"
+    "  --goals [FILE]  the table of goals, into FILE between its marks (docs/performance.md), or to standard output\n"
     "  --compare OLD   when done, the change of every figure since that document, beside the noise of both\n"
-    "  --with NEW      nothing is measured: NEW is what --compare compares with\n"
+    "  --with NEW      nothing is measured: NEW is what --compare compares with, and --goals tells of\n"
     "  --sweep [DIR]   only sweeps over batch, context, prompt and model size, as SVG and CSV in DIR (docs/figures)\n"
     "  --isa           only these instruction sets\n"
     "  --threads       only these thread counts; otherwise 1 and all\n"
@@ -49,6 +52,7 @@ struct Outputs {
   std::string json, csv;
   std::string compare, with;  // documents to read
   std::string sweep;          // the folder of the charts
+  std::string goals;          // a page to write the table of goals into, or "-"
 };
 
 // A benchmark here is one iteration that measures in its own way (harness.h); what it found goes into the time columns.
@@ -117,6 +121,8 @@ Outputs TakeFlags(std::vector<std::string>& arguments) {
       outputs.csv = file("-");
     } else if (flag == "--sweep") {
       outputs.sweep = file(std::string(INVAR_SOURCE_DIR) + "/docs/figures");
+    } else if (flag == "--goals") {
+      outputs.goals = file("-");
     } else if (flag == "--compare") {
       outputs.compare = value();
     } else if (flag == "--with") {
@@ -134,15 +140,25 @@ Outputs TakeFlags(std::vector<std::string>& arguments) {
     }
   }
   arguments = others;
-  if (outputs.json == "-" && outputs.csv == "-") {
-    throw UsageError("--json and --csv cannot both go to standard output; give one of them a file");
+  if ((outputs.json == "-") + (outputs.csv == "-") + (outputs.goals == "-") > 1) {
+    throw UsageError("--json, --csv and --goals cannot share standard output; give all but one of them a file");
   }
-  if (!outputs.with.empty() && outputs.compare.empty()) throw UsageError("--with needs --compare OLD.json");
+  if (!outputs.with.empty() && outputs.compare.empty() && outputs.goals.empty()) {
+    throw UsageError("--with needs --compare OLD.json or --goals");
+  }
   return outputs;
 }
 
 // The tables' place: standard output, unless a document goes there.
-std::FILE* Tables(const Outputs& outputs) { return outputs.json == "-" || outputs.csv == "-" ? stderr : stdout; }
+std::FILE* Tables(const Outputs& outputs) {
+  return outputs.json == "-" || outputs.csv == "-" || outputs.goals == "-" ? stderr : stdout;
+}
+
+void WriteGoals(const Outputs& outputs, const nlohmann::ordered_json& document, const std::string& source) {
+  const std::string table = GoalsTable(document, source);
+  constexpr size_t kMost = size_t{16} << 20;
+  WriteOutput(outputs.goals, outputs.goals == "-" ? table : WithGoals(ReadWholeFile(outputs.goals, kMost), table, outputs.goals));
+}
 
 void PrintComparison(const Outputs& outputs, const nlohmann::ordered_json& old_document,
                      const nlohmann::ordered_json& new_document, const std::string& new_name) {
@@ -156,14 +172,17 @@ int Main(int argc, char** argv) {
     std::fputs(kHelp, stdout);
     return 0;
   }
-  std::string command = "invar_bench";
+  std::string command = "./run bench";  // what leads here
   for (size_t i = 1; i < arguments.size(); ++i) command += " " + arguments[i];
   const Outputs outputs = TakeFlags(arguments);
+  TheOptions().load_at_start = LoadAverage();
   // Read before anything is measured, in case it cannot be.
   nlohmann::ordered_json old_document;
   if (!outputs.compare.empty()) old_document = ReadDocument(outputs.compare);
   if (!outputs.with.empty()) {
-    PrintComparison(outputs, old_document, ReadDocument(outputs.with), outputs.with);
+    const nlohmann::ordered_json document = ReadDocument(outputs.with);
+    if (!outputs.compare.empty()) PrintComparison(outputs, old_document, document, outputs.with);
+    if (!outputs.goals.empty()) WriteGoals(outputs, document, outputs.with);
     return 0;
   }
   // One iteration is a whole measurement: the least time asked for must not make Google Benchmark want more of them.
@@ -228,6 +247,7 @@ int Main(int argc, char** argv) {
   if (!outputs.json.empty()) WriteOutput(outputs.json, document.dump(1) + "\n");
   if (!outputs.csv.empty()) WriteOutput(outputs.csv, Csv(Results()));
   if (!outputs.compare.empty()) PrintComparison(outputs, old_document, document, "this run");
+  if (!outputs.goals.empty()) WriteGoals(outputs, document, "this run");
   return 0;
 }
 

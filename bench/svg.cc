@@ -112,9 +112,11 @@ std::string Svg(const Chart& chart) {
   line(kLeft, kHeight - kBottom, kWidth - kRight, kHeight - kBottom, "#444444");
   line(kLeft, kTop, kLeft, kHeight - kBottom, "#444444");
 
-  size_t index = 0;
+  size_t index = 0, solid = 0;
   for (const ChartSeries& s : chart.series) {
-    const std::string colour = kColours[index % (sizeof(kColours) / sizeof(kColours[0]))];
+    // A dashed line belongs to the solid one before it.
+    if (!s.dashed) ++solid;
+    const std::string colour = kColours[(std::max<size_t>(solid, 1) - 1) % (sizeof(kColours) / sizeof(kColours[0]))];
     svg += "<polyline fill=\"none\" stroke=\"" + colour + "\" stroke-width=\"1.5\"" +
            (s.dashed ? " stroke-dasharray=\"6 4\"" : "") + " points=\"";
     for (const ChartPoint& p : s.points) svg += Number(x.At(p.x)) + "," + Number(y.At(p.y)) + " ";

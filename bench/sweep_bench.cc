@@ -114,7 +114,7 @@ void RegisterSweeps() {
       if (quick && batch > 8) continue;
       Add(kBatch, subject, subject.name, static_cast<double>(batch), batch, 128, 1);
     }
-    for (const size_t position : {128, 512, 1024, 2048, 4096, 8192}) {
+    for (const size_t position : {128, 256, 512, 960, 2048, 4096, 8192}) {
       if (position >= subject.config.max_positions || (quick && position > 2048)) continue;
       Add(kContext, subject, subject.name, static_cast<double>(position), 1, position, 1);
     }
