@@ -48,6 +48,11 @@ class Bench:
         return Session([str(self.python), str(self.here / "worker.py"), peer.module, "--threads", str(threads)], threads,
                        self.build / "log" / f"peers-{peer.name}.log")
 
+    def prepare(self, peer, folder):
+        if peer.prepares:
+            with self.peer(peer, 1) as session:
+                session.ask(op="prepare", path=str(folder / peer.path))
+
     def speed(self, peer, folder, vocabulary, plan):
         """[sample], or raises WorkerError. A sample is one session: {"invar": ..., "peer": ..., "rounds": [...]}."""
         samples = []

@@ -11,6 +11,7 @@ class Peer:
     against: str      # the storage type of the invar that it is compared with
     packages: tuple   # of requirements.txt
     title: str
+    prepares: bool = False  # has files of its own to make of the model's
 
 
 PEERS = (
@@ -19,9 +20,9 @@ PEERS = (
     Peer("llama-f32", "llama:f32", "f32.gguf", "f32", ("llama-cpp-python",), "llama.cpp, F32"),
     Peer("llama-bf16", "llama:bf16", "bf16.gguf", "bf16", ("llama-cpp-python",), "llama.cpp, BF16"),
     Peer("llama-q8_0", "llama:q8_0", "q8_0.gguf", "bf16", ("llama-cpp-python",), "llama.cpp, Q8_0 (half of BF16's bytes)"),
-    Peer("onnxruntime", "onnxruntime:f32", "f32", "f32", ("onnx", "onnxruntime"), "ONNX Runtime, float32"),
+    Peer("onnxruntime", "onnxruntime:f32", "f32", "f32", ("onnx", "onnxruntime"), "ONNX Runtime, float32", True),
     Peer("openvino", "openvino:f32", "f32", "f32", ("openvino",), "OpenVINO, float32 asked for"),
-    Peer("ctranslate2", "ctranslate2:f32", "f32", "f32", ("ctranslate2", "transformers"), "CTranslate2, float32"),
+    Peer("ctranslate2", "ctranslate2:f32", "f32", "f32", ("ctranslate2", "transformers"), "CTranslate2, float32", True),
 )
 MODELS = {"gpt2-124m": 50257, "qwen3-0.6b": 151936}  # and their vocabularies
 

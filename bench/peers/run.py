@@ -85,6 +85,7 @@ def compare_models(options, installer, bench):
                 result["reason"] = missing[0]
                 continue
             try:
+                bench.prepare(peer, folder)
                 if not options.no_bits:
                     result["bits"] = bench.bits(peer.name, lambda threads: bench.peer(peer, threads), folder / peer.path, vocabulary, folder)
                     result["bits"]["invar"] = against_invar(result["bits"], model["invar"][peer.against])

@@ -4,7 +4,8 @@
 
 A peer's file defines Peer: load(folder, threads) -> vocabulary; start(batch, length) begins empty sequences that will hold
 at most `length` tokens; feed(ids [batch][n]) -> binary32 logits [batch][vocab] of the last tokens. A peer that has no such
-calls answers prefill, decode and logits itself, or raises Unsupported with its reason.
+calls answers prefill, decode and logits itself, or raises Unsupported with its reason. prepare(folder), where there is one, makes
+files of its own of the model's, and does not count as loading.
 """
 import importlib
 import json
@@ -66,6 +67,10 @@ def answer(peer, asked, threads):
         start = time.perf_counter()
         vocabulary = peer.load(asked["path"], threads)
         return {"seconds": time.perf_counter() - start, "vocab": vocabulary}
+    if asked["op"] == "prepare":
+        if hasattr(peer, "prepare"):
+            peer.prepare(asked["path"])
+        return {}
     return {"prefill": prefill, "decode": decode, "logits": logits}[asked["op"]](peer, asked)
 
 
