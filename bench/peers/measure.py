@@ -9,10 +9,10 @@ from session import Session, WorkerError
 PROMPT = 512        # tokens of prefill and of the first token
 CONTEXT = 128       # tokens before decoding
 BATCH = 8
-BIT_PROMPT = 96     # tokens of the compared logits
+BIT_PROMPT = 300    # tokens of the compared logits
 BIT_STEPS = 4       # and tokens fed after it
 BIT_ROW = 3         # the place of the compared sequence in its batch
-CUTS = (1, 31, 50, 14)
+CUTS = (1, 31, 200, 68)
 METRICS = ("prefill", "decode1", "decode8")
 
 

@@ -21,7 +21,7 @@ PEERS = (
     Peer("llama-bf16", "llama:bf16", "bf16.gguf", "bf16", ("llama-cpp-python",), "llama.cpp, BF16"),
     Peer("llama-q8_0", "llama:q8_0", "q8_0.gguf", "bf16", ("llama-cpp-python",), "llama.cpp, Q8_0 (half of BF16's bytes)"),
     Peer("onnxruntime", "onnxruntime:f32", "f32", "f32", ("onnx", "onnxruntime"), "ONNX Runtime, float32", True),
-    Peer("openvino", "openvino:f32", "f32", "f32", ("openvino",), "OpenVINO, float32 asked for"),
+    Peer("openvino", "openvino:f32", "f32", "f32", ("onnx", "openvino"), "OpenVINO, float32 asked for", True),
     Peer("ctranslate2", "ctranslate2:f32", "f32", "f32", ("ctranslate2", "transformers"), "CTranslate2, float32", True),
 )
 MODELS = {"gpt2-124m": 50257, "qwen3-0.6b": 151936}  # and their vocabularies
