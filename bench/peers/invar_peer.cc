@@ -10,9 +10,12 @@
 //       writes row r's logits after the prompt and after each forced token, binary32 [1 + f][vocab]  {"values"}
 //   {"op": "matmul", "m", "n", "k", "type": "f32" | "bf16", "repeats"}  {"seconds": of one, "flops"}
 //   {"op": "ceilings"}                                                 {"fma": FLOP/s, "read": byte/s}
-// Times are the wall clock's.
+// Times of one thread are the process's processor time, which does not count what other programs took of the core; those
+// of more, and of loading, are the wall clock's. The peers' worker.py does the same.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <fstream>
 #include <iostream>
 #include <map>
@@ -36,7 +39,7 @@ namespace {
 using Json = nlohmann::json;
 using Ids = std::vector<int32_t>;
 
-double Now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double WallClock() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // Every sequence's cache, fed side by side as one batch.
 class Sequences {
@@ -70,7 +73,12 @@ class Worker {
     if (op == "matmul") return TimeMatmul(asked);
     if (op == "ceilings") {
       Team team(pool_, pool_.threads());
-      const double fma = TheCeilings().Fma(kernels_.isa(), team), read = TheCeilings().Read(team);
+      // The best of a few slices: on a shared machine a slice of a millisecond is easily cut in two.
+      double fma = 0, read = 0;
+      for (int slice = 0; slice < 8; ++slice) {
+        fma = std::max(fma, TheCeilings().Fma(kernels_.isa(), team));
+        read = std::max(read, TheCeilings().Read(team));
+      }
       return {{"fma", fma}, {"read", read}, {"isa", kernels_.isa()}};
     }
     if (model_ == nullptr) throw UsageError("'" + op + "' was asked before 'load'");
@@ -82,9 +90,9 @@ class Worker {
 
  private:
   Json Load(const Json& asked) {
-    const double start = Now();
+    const double start = WallClock();
     model_ = Model::Load(asked.at("path").get<std::string>(), pool_);
-    return {{"seconds", Now() - start}, {"vocab", model_->config().vocab_size}};
+    return {{"seconds", WallClock() - start}, {"vocab", model_->config().vocab_size}};
   }
 
   Json Prefill(const Json& asked) {
@@ -181,6 +189,13 @@ class Worker {
       if (i > 0) times.push_back(Now() - start);
     }
     return {{"seconds", Median(times)}, {"flops", 2.0 * static_cast<double>(m) * static_cast<double>(n * k)}};
+  }
+
+  double Now() const {
+    if (pool_.threads() > 1) return WallClock();
+    timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
   }
 
   ThreadPool pool_;

@@ -5,7 +5,8 @@ import ctypes
 import llama_cpp
 import numpy
 
-llama_cpp.llama_log_set(llama_cpp.llama_log_callback(lambda level, text, data: None), ctypes.c_void_p(0))
+silence = llama_cpp.llama_log_callback(lambda level, text, data: None)  # named, or it would be freed while it is in use
+llama_cpp.llama_log_set(silence, ctypes.c_void_p(0))
 
 
 class Peer:
