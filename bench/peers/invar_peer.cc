@@ -130,7 +130,8 @@ class Worker {
     size_t at = 0;
     for (const size_t count : asked.at("cuts").get<std::vector<size_t>>()) {
       for (size_t i = 0; i < prompts.size(); ++i) {
-        piece[i].assign(prompts[i].begin() + static_cast<ptrdiff_t>(at), prompts[i].begin() + static_cast<ptrdiff_t>(at + count));
+        const auto begin = prompts[i].begin() + static_cast<ptrdiff_t>(at);
+        piece[i].assign(begin, begin + static_cast<ptrdiff_t>(count));
       }
       sequences.Feed(kernels_, team, buffers_, piece);
       at += count;
@@ -154,11 +155,12 @@ class Worker {
     const ModelConfig& c = model_->config();
     const double width = static_cast<double>(c.hidden_size), inner = static_cast<double>(c.intermediate_size);
     const double q = static_cast<double>(c.heads * c.head_dim), kv = static_cast<double>(c.kv_heads * c.head_dim);
-    const double layers = static_cast<double>(c.layers) *
-                          (width * (q + 2 * kv) + q * width + (c.architecture == Architecture::kGpt2 ? 2 : 3) * width * inner);
+    const double mlp = (c.architecture == Architecture::kGpt2 ? 2 : 3) * width * inner;
+    const double layers = static_cast<double>(c.layers) * (width * (q + 2 * kv) + q * width + mlp);
     const double head = static_cast<double>(c.vocab_size) * width;
-    const double from = static_cast<double>(position), to = static_cast<double>(position + count), rows = static_cast<double>(batch);
-    const double attention = 4.0 * static_cast<double>(c.layers * c.heads * c.head_dim) * (to * (to + 1) - from * (from + 1)) / 2;
+    const double from = static_cast<double>(position), to = static_cast<double>(position + count);
+    const double rows = static_cast<double>(batch);
+    const double attention = 2.0 * static_cast<double>(c.layers) * q * (to * (to + 1) - from * (from + 1));
     const double element =
         static_cast<double>(model_->weight_bytes()) < 3.0 * static_cast<double>(model_->parameters()) ? 2 : 4;
     return {{"seconds", seconds},
@@ -220,7 +222,9 @@ int Main(int argc, char** argv) {
       isa = argv[i + 1];
     } else {
       threads = std::atoi(argv[i + 1]);
-      if (threads < 1 || threads > 1024) throw UsageError("--threads " + std::string(argv[i + 1]) + ": give a number from 1 to 1024");
+      if (threads < 1 || threads > 1024) {
+        throw UsageError("--threads " + std::string(argv[i + 1]) + ": give a number from 1 to 1024");
+      }
     }
   }
   Worker worker(threads, isa);

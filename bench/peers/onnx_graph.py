@@ -58,10 +58,14 @@ class Graph:
         inputs = [x, self.weight(name + ".weight")] + ([self.weight(name + ".bias")] if bias else [])
         return self.add("Gemm", inputs, transB=int(transposed))
 
-    def begin(self, heads_width):
-        """The shape [batch, n, width] of attention's operands."""
+    def begin(self, width):
+        """The shape [batch, n, width] of attention's queries."""
         self.shape = self.add("Shape", ["ids"])
-        return self.add("Concat", [self.shape, self.constant(f"width_{heads_width}", numpy.array([heads_width], numpy.int64))], axis=0)
+        return self.whole(width)
+
+    def whole(self, width):
+        """The shape [batch, n, width]."""
+        return self.add("Concat", [self.shape, self.constant(f"width_{width}", numpy.array([width], numpy.int64))], axis=0)
 
     def rows(self, x, width):
         return self.add("Reshape", [x, self.constant(f"rows_{width}", numpy.array([-1, width], numpy.int64))])
@@ -75,8 +79,7 @@ class Graph:
 
     def finish(self, x, width, head, layers, kv_heads, d, positions):
         """The last token's row, through the head; then the file."""
-        whole = self.add("Concat", [self.shape, self.constant("width_last", numpy.array([width], numpy.int64))], axis=0)
-        last = self.add("Gather", [self.add("Reshape", [x, whole]), self.constant("last", numpy.int64(-1))], axis=1)
+        last = self.add("Gather", [self.add("Reshape", [x, self.whole(width)]), self.constant("last", numpy.int64(-1))], axis=1)
         self.add("Gemm", [last, self.weight(head)], ["logits"], transB=1)
         info = helper.make_tensor_value_info
         inputs = [info("ids", TensorProto.INT64, ["batch", "n"])]
@@ -89,7 +92,8 @@ class Graph:
                 inputs.append(info(f"past_{what}_{layer}", TensorProto.FLOAT, ["batch", kv_heads, "past", d]))
                 outputs.append(info(f"present_{what}_{layer}", TensorProto.FLOAT, ["batch", kv_heads, "present", d]))
         graph = helper.make_graph(self.nodes, self.config["model_type"], inputs, outputs, self.weights)
-        model = helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1)])
+        operators = [helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1)]
+        model = helper.make_model(graph, ir_version=10, opset_imports=operators)
         path = os.path.join(self.folder, "model.onnx")
         with open(path + ".partial", "wb") as f:
             f.write(model.SerializeToString())
@@ -103,8 +107,8 @@ def gpt2(g):
     t = "transformer."
     norm = lambda x, name: g.add("LayerNormalization", [x, g.weight(name + ".weight"), g.weight(name + ".bias")],
                                  epsilon=c["layer_norm_epsilon"])
-    x = g.add("Add", [g.add("Gather", [g.weight(t + "wte.weight"), "ids"]), g.add("Gather", [g.weight(t + "wpe.weight"), "positions"])])
-    x = g.rows(x, width)
+    tokens = g.add("Gather", [g.weight(t + "wte.weight"), "ids"])
+    x = g.rows(g.add("Add", [tokens, g.add("Gather", [g.weight(t + "wpe.weight"), "positions"])]), width)
     for layer in range(c["n_layer"]):
         h = f"{t}h.{layer}."
         qkv = g.linear(norm(x, h + "ln_1"), h + "attn.c_attn", True, False)
@@ -124,7 +128,7 @@ def qwen3(g):
     g.constant("cosine", numpy.cos(angles).astype(numpy.float32))
     g.constant("sine", numpy.sin(angles).astype(numpy.float32))
     whole_q = g.begin(heads * d)
-    whole_kv = g.add("Concat", [g.shape, g.constant("width_kv", numpy.array([kv_heads * d], numpy.int64))], axis=0)
+    whole_kv = g.whole(kv_heads * d)
     norm = lambda x, name: g.add("SimplifiedLayerNormalization", [x, g.weight(name + ".weight")], axis=-1, stash_type=1,
                                  epsilon=c["rms_norm_eps"])
     def by_head(x, name, whole):  # q and k are normalised head by head

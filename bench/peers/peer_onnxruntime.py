@@ -19,7 +19,8 @@ class Peer:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(os.path.join(folder, "model.onnx"), options, providers=["CPUExecutionProvider"])
+        path = os.path.join(folder, "model.onnx")
+        self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         with open(os.path.join(folder, "config.json"), encoding="utf-8") as f:
             self.vocabulary = json.load(f)["vocab_size"]
         self.past = [one for one in self.session.get_inputs() if one.name.startswith("past_")]

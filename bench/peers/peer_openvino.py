@@ -22,7 +22,8 @@ class Peer:
         model = core.read_model(os.path.join(folder, "model.onnx"))
         names = [one.get_any_name() for one in model.inputs]
         self.positions = "positions" in names
-        apply_make_stateful_transformation(model, {name: name.replace("past_", "present_") for name in names if name.startswith("past_")})
+        states = {name: name.replace("past_", "present_") for name in names if name.startswith("past_")}
+        apply_make_stateful_transformation(model, states)
         compiled = core.compile_model(model, "CPU", {
             "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32",
             "PERFORMANCE_HINT": "LATENCY"})
