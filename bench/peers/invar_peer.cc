@@ -11,7 +11,7 @@
 //   {"op": "matmul", "m", "n", "k", "type": "f32" | "bf16", "repeats"}  {"seconds": of one, "flops"}
 //   {"op": "ceilings"}                                                 {"fma": FLOP/s, "read": byte/s}
 // Times of one thread are the process's processor time, which does not count what other programs took of the core; those
-// of more, and of loading, are the wall clock's. The peers' worker.py does the same.
+// of more are the wall clock's. The peers' worker.py does the same.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -90,9 +90,9 @@ class Worker {
 
  private:
   Json Load(const Json& asked) {
-    const double start = WallClock();
+    const double start = Now();
     model_ = Model::Load(asked.at("path").get<std::string>(), pool_);
-    return {{"seconds", WallClock() - start}, {"vocab", model_->config().vocab_size}};
+    return {{"seconds", Now() - start}, {"vocab", model_->config().vocab_size}};
   }
 
   Json Prefill(const Json& asked) {

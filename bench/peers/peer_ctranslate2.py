@@ -47,7 +47,8 @@ class Peer:
 
     def generate(self, ids, steps, **options):
         names = [[f"t{i}" for i in row] for row in ids]
-        return self.generator.generate_batch(names, max_length=steps, min_length=steps, include_prompt_in_result=False, **options)
+        return self.generator.generate_batch(names, max_length=steps, include_prompt_in_result=False,
+                                             **{"min_length": steps, **options})
 
     def prefill(self, asked):
         start = worker.clock()
@@ -73,7 +74,8 @@ class Peer:
                 cut = asked["cuts"][0] + asked["cuts"][1]
                 options = {"static_prompt": [f"t{i}" for i in ids[0][:cut]], "cache_static_prompt": True}
                 ids = [row[cut:] for row in ids]
-            results = self.generate(ids, 1, return_logits_vocab=True, **options)
+            # A least length would take the end's logit away.
+            results = self.generate(ids, 1, return_logits_vocab=True, min_length=0, **options)
             one = results[asked["row"]].logits[0]
             kept.append(numpy.array(one[0] if isinstance(one, list) else one, dtype=numpy.float32).reshape(-1))
         return kept

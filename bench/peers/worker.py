@@ -67,9 +67,9 @@ def logits(peer, asked):
 
 def answer(peer, asked, threads):
     if asked["op"] == "load":
-        start = time.perf_counter()
+        start = clock()
         vocabulary = peer.load(asked["path"], threads)
-        return {"seconds": time.perf_counter() - start, "vocab": vocabulary}
+        return {"seconds": clock() - start, "vocab": vocabulary}
     if asked["op"] == "prepare":
         if hasattr(peer, "prepare"):
             peer.prepare(asked["path"])
