@@ -6,7 +6,7 @@ if(INVAR_LINT_PYTHON)
 else()
   message(WARNING "No python3: the test of the comparison with other engines is left out.")
 endif()
-if(TARGET invar_peer AND INVAR_LINT_PYTHON)
+if(INVAR_BUILD_BENCH AND INVAR_LINT_PYTHON)  # whose folder comes later
   # Invar's own side, over the bundled checkpoints: its bits, and that it answers what the workers of others answer.
   add_test(NAME peers/invar_peer COMMAND "${INVAR_LINT_PYTHON}" "${CMAKE_CURRENT_LIST_DIR}/invar_peer_test.py"
     "${PROJECT_SOURCE_DIR}" "$<TARGET_FILE:invar_peer>")
