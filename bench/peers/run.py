@@ -68,8 +68,8 @@ def make_model(installer, name, folder):
                     pass
 
 
-def compare_models(options, installer, bench):
-    found = {}
+def compare_models(options, installer, bench, found):
+    """Fills `found` peer by peer: where the run is interrupted, what was measured is there."""
     plan = measure.Plan(options.threads, 1 if options.quick else 3, 3 if options.quick else 3, 16)
     for name in options.models:
         folder, vocabulary = bench.build / "peers" / name, peers.MODELS[name]
@@ -79,7 +79,7 @@ def compare_models(options, installer, bench):
             if not options.no_bits:
                 model["invar"][kind] = bench.bits("invar-" + kind, bench.invar, folder / kind, vocabulary, folder)
         for peer in options.peers:
-            result = model["peers"][peer.name] = {"against": peer.against}
+            result = model["peers"][peer.name] = {"against": peer.against, "reason": "the run was interrupted"}
             missing = [installer.failed[p] for p in peer.packages if p in installer.failed]
             if missing:
                 result["reason"] = missing[0]
@@ -90,10 +90,10 @@ def compare_models(options, installer, bench):
                     result["bits"] = bench.bits(peer.name, lambda threads: bench.peer(peer, threads), folder / peer.path, vocabulary, folder)
                     result["bits"]["invar"] = against_invar(result["bits"], model["invar"][peer.against])
                 result["samples"] = bench.speed(peer, folder, vocabulary, plan)
+                del result["reason"]
             except WorkerError as e:
                 result["reason"] = str(e)
                 say(f"{name}: {peer.name}: {e}")
-    return found
 
 
 def against_invar(bits, invar):
@@ -143,10 +143,15 @@ def main(given):
     bench = measure.Bench(build, installer.python, HERE, say)
     results = {"date": datetime.date.today().isoformat(), "processor": processor(), "threads": options.threads,
                "versions": installer.pins, "models": {}, "matmul": []}
-    if options.matmul:
-        results["matmul"] = matmul.compare(bench, options)
-    else:
-        results["models"] = compare_models(options, installer, bench)
+    interrupted = False
+    try:
+        if options.matmul:
+            results["matmul"] = matmul.compare(bench, options)
+        else:
+            compare_models(options, installer, bench, results["models"])
+    except KeyboardInterrupt:
+        interrupted = True
+        say("bench-peers: interrupted; what was measured follows")
     print(f"{results['date']}, {results['processor']}")
     rows = print_report(results)
     write(options.output.with_suffix(".json"), json.dumps({**results, "rows": rows}, indent=1) + "\n")
@@ -154,7 +159,7 @@ def main(given):
     report.write_csv(partial, rows, results["matmul"])
     os.replace(partial, options.output.with_suffix(".csv"))
     print(f"\n{options.output}.json and .csv have every sample", file=sys.stderr)
-    return 0
+    return 130 if interrupted else 0
 
 
 if __name__ == "__main__":

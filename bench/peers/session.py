@@ -68,7 +68,10 @@ class Session:
         return self
 
     def __exit__(self, *_):
-        self.process.stdin.close()
+        try:
+            self.process.stdin.close()
+        except OSError:
+            pass  # it ended before it read all
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
