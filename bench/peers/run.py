@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import platform
+import signal
 import subprocess
 import sys
 
@@ -144,6 +145,8 @@ def main(given):
     results = {"date": datetime.date.today().isoformat(), "processor": processor(), "threads": options.threads,
                "versions": installer.pins, "models": {}, "matmul": []}
     interrupted = False
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         if options.matmul:
             results["matmul"] = matmul.compare(bench, options)
