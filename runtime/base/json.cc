@@ -176,7 +176,11 @@ bool JsonEvents::parse_error(size_t, const std::string&, const nlohmann::json::e
 }
 
 void ParseJsonEvents(std::string_view text, const std::string& source, JsonEvents* events) {
-  Checked(text, source, [&] { nlohmann::json::sax_parse(text.begin(), text.end(), events); });
+  // Not json::sax_parse, which holds the readers of binary formats too, and with them the math library's ldexp.
+  Checked(text, source, [&] {
+    auto input = nlohmann::detail::input_adapter(text.begin(), text.end());
+    nlohmann::detail::parser<nlohmann::json, decltype(input)>(std::move(input)).sax_parse(events);
+  });
 }
 
 nlohmann::json ParseJsonFile(const std::filesystem::path& path, size_t size_limit) {
