@@ -71,16 +71,17 @@ def make_model(installer, name, folder):
 
 def compare_models(options, installer, bench, found):
     """Fills `found` peer by peer: where the run is interrupted, what was measured is there."""
-    plan = measure.Plan(options.threads, 1 if options.quick else 3, 3 if options.quick else 3, 16)
+    plan = measure.Plan(options.threads, 1 if options.quick else 3, 3, 16)
     for name in options.models:
         folder, vocabulary = bench.build / "peers" / name, peers.MODELS[name]
         make_model(installer, name, folder)
-        model = found[name] = {"peers": {}, "invar": {}}
+        waiting = {peer.name: {"against": peer.against, "reason": "the run was interrupted"} for peer in options.peers}
+        model = found[name] = {"peers": waiting, "invar": {}}
         for kind in sorted({peer.against for peer in options.peers}):
             if not options.no_bits:
                 model["invar"][kind] = bench.bits("invar-" + kind, bench.invar, folder / kind, vocabulary, folder)
         for peer in options.peers:
-            result = model["peers"][peer.name] = {"against": peer.against, "reason": "the run was interrupted"}
+            result = model["peers"][peer.name]
             missing = [installer.failed[p] for p in peer.packages if p in installer.failed]
             if missing:
                 result["reason"] = missing[0]
@@ -88,7 +89,8 @@ def compare_models(options, installer, bench, found):
             try:
                 bench.prepare(peer, folder)
                 if not options.no_bits:
-                    result["bits"] = bench.bits(peer.name, lambda threads: bench.peer(peer, threads), folder / peer.path, vocabulary, folder)
+                    result["bits"] = bench.bits(peer.name, lambda threads: bench.peer(peer, threads), folder / peer.path,
+                                                vocabulary, folder)
                     result["bits"]["invar"] = against_invar(result["bits"], model["invar"][peer.against])
                 result["samples"] = bench.speed(peer, folder, vocabulary, plan)
                 del result["reason"]
