@@ -6,9 +6,13 @@ import math
 
 def compare(expected, found):
     """{"same", "values", "unequal", "largest", "sha256"}: how many values were compared, how many differ in a bit, and the
-    largest difference of those that are numbers. Bytes of different or no length are an error: nothing was compared."""
+    largest difference of those that are numbers. Bytes of different or no length are an error: nothing was compared. So are
+    values that are all alike or no numbers: a broken engine gives those the same in every way."""
     if len(expected) != len(found) or not expected or len(expected) % 4:
         raise ValueError(f"{len(expected)} bytes cannot be compared with {len(found)}")
+    values = array.array("f", expected)
+    if not all(map(math.isfinite, values)) or min(values) == max(values):
+        raise ValueError("the logits compared are all alike, or not all of them are finite")
     result = {"same": expected == found, "values": len(expected) // 4, "unequal": 0, "largest": 0.0,
               "sha256": hashlib.sha256(found).hexdigest()}
     if result["same"]:

@@ -110,7 +110,7 @@ class Bench:
                     try:
                         session.ask(**how, file=str(file))
                         found[way] = compare(reference.read_bytes(), file.read_bytes())
-                    except WorkerError as e:
+                    except (WorkerError, ValueError) as e:
                         found[way] = {"reason": str(e)}
                     file.unlink(missing_ok=True)
         found["reference"] = str(reference)

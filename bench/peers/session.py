@@ -47,7 +47,10 @@ class Session:
                 raise WorkerError(f"its process ended at '{question['op']}' with status {self.process.wait()}")
             self.pending += piece
         line, _, self.pending = self.pending.partition(b"\n")
-        answer = json.loads(line)
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            raise WorkerError(f"its answer to '{question['op']}' is not JSON: {line[:80]!r}") from None
         for key in ("unsupported", "error"):
             if key in answer:
                 raise WorkerError(answer[key])
