@@ -61,7 +61,9 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
+#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
 #pragma GCC unroll 2
+#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               {
@@ -148,7 +150,9 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
+#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
 #pragma GCC unroll 2
+#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               const VF x_1 = hn::Set(d, x[1]);
@@ -250,7 +254,9 @@ HWY_NOINLINE void Tile_3x32_1(const invar_matmul_args& a) {
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
+#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
 #pragma GCC unroll 2
+#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               const VF x_1 = hn::Set(d, x[1]);
@@ -338,7 +344,9 @@ HWY_NOINLINE void Tile_4x32_1(const invar_matmul_args& a) {
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
             VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
+#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
 #pragma GCC unroll 2
+#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF w_0_0 = Storage::Load(d, w_0);
               const VF w_1_0 = Storage::Load(d, w_1);
@@ -438,7 +446,9 @@ HWY_NOINLINE void Tile_5x32_1(const invar_matmul_args& a) {
             VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
             VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
             VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
+#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
 #pragma GCC unroll 2
+#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF w_0_0 = Storage::Load(d, w_0);
               const VF w_1_0 = Storage::Load(d, w_1);
@@ -548,7 +558,9 @@ HWY_NOINLINE void Tile_6x32_1(const invar_matmul_args& a) {
             VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
             VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
             VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
+#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
 #pragma GCC unroll 2
+#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF w_0_0 = Storage::Load(d, w_0);
               const VF w_1_0 = Storage::Load(d, w_1);
@@ -668,7 +680,9 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
             VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
             VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
             VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
+#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
 #pragma GCC unroll 2
+#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF w_0_0 = Storage::Load(d, w_0);
               const VF w_1_0 = Storage::Load(d, w_1);
@@ -798,7 +812,9 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
             VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
             VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
             VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
+#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
 #pragma GCC unroll 2
+#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF w_0_0 = Storage::Load(d, w_0);
               const VF w_1_0 = Storage::Load(d, w_1);
@@ -938,7 +954,9 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
             VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
             VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
             VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
+#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
 #pragma GCC unroll 2
+#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF w_0_0 = Storage::Load(d, w_0);
               const VF w_1_0 = Storage::Load(d, w_1);
@@ -1088,7 +1106,9 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
             VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
             VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
             VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
+#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
 #pragma GCC unroll 2
+#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF w_0_0 = Storage::Load(d, w_0);
               const VF w_1_0 = Storage::Load(d, w_1);
@@ -1248,7 +1268,9 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
             VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
             VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
             VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
+#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
 #pragma GCC unroll 2
+#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF w_0_0 = Storage::Load(d, w_0);
               const VF w_1_0 = Storage::Load(d, w_1);
@@ -1418,7 +1440,9 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
             VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
             VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
             VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
+#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
 #pragma GCC unroll 2
+#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF w_0_0 = Storage::Load(d, w_0);
               const VF w_1_0 = Storage::Load(d, w_1);
@@ -1598,7 +1622,9 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
             VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
             VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
             VF s_12_0_0 = hn::Zero(d), s_12_1_0 = hn::Zero(d);
+#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
 #pragma GCC unroll 2
+#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF w_0_0 = Storage::Load(d, w_0);
               const VF w_1_0 = Storage::Load(d, w_1);
@@ -1788,7 +1814,9 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
             VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
             VF s_12_0_0 = hn::Zero(d), s_12_1_0 = hn::Zero(d);
             VF s_13_0_0 = hn::Zero(d), s_13_1_0 = hn::Zero(d);
+#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
 #pragma GCC unroll 2
+#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF w_0_0 = Storage::Load(d, w_0);
               const VF w_1_0 = Storage::Load(d, w_1);
@@ -1974,7 +2002,9 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_3_1 = hn::Zero(d);
+#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
 #pragma GCC unroll 2
+#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               {
@@ -2078,7 +2108,9 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d);
+#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
 #pragma GCC unroll 2
+#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               const VF x_1 = hn::Set(d, x[1]);
@@ -2173,7 +2205,9 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_1_1 = hn::Zero(d);
+#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
 #pragma GCC unroll 2
+#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               const VF x_1 = hn::Set(d, x[1]);
@@ -2279,7 +2313,9 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d);
             VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
+#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
 #pragma GCC unroll 2
+#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF w_0_0 = Storage::Load(d, w_0);
               const VF w_0_1 = Storage::Load(d, w_0 + 1 * lanes);
@@ -2371,7 +2407,9 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d);
             VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
             VF s_4_0_0 = hn::Zero(d), s_4_0_1 = hn::Zero(d);
+#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
 #pragma GCC unroll 2
+#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF w_0_0 = Storage::Load(d, w_0);
               const VF w_0_1 = Storage::Load(d, w_0 + 1 * lanes);
@@ -2473,7 +2511,9 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
             VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
             VF s_4_0_0 = hn::Zero(d), s_4_0_1 = hn::Zero(d);
             VF s_5_0_0 = hn::Zero(d), s_5_0_1 = hn::Zero(d);
+#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
 #pragma GCC unroll 2
+#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF w_0_0 = Storage::Load(d, w_0);
               const VF w_0_1 = Storage::Load(d, w_0 + 1 * lanes);
@@ -2583,7 +2623,9 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_1_2 = hn::Zero(d), s_0_1_3 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_2_2 = hn::Zero(d), s_0_2_3 = hn::Zero(d);
+#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
 #pragma GCC unroll 2
+#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               {
@@ -2707,7 +2749,9 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d);
+#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
 #pragma GCC unroll 2
+#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               const VF x_1 = hn::Set(d, x[1]);
@@ -2797,7 +2841,9 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d), s_2_0_2 = hn::Zero(d), s_2_0_3 = hn::Zero(d);
+#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
 #pragma GCC unroll 2
+#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               const VF x_1 = hn::Set(d, x[1]);
@@ -2897,7 +2943,9 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
+#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
 #pragma GCC unroll 2
+#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               {
@@ -3043,7 +3091,9 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d), s_1_0_4 = hn::Zero(d), s_1_0_5 = hn::Zero(d), s_1_0_6 = hn::Zero(d), s_1_0_7 = hn::Zero(d), s_1_0_8 = hn::Zero(d), s_1_0_9 = hn::Zero(d), s_1_0_10 = hn::Zero(d), s_1_0_11 = hn::Zero(d), s_1_0_12 = hn::Zero(d), s_1_0_13 = hn::Zero(d), s_1_0_14 = hn::Zero(d), s_1_0_15 = hn::Zero(d);
+#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
 #pragma GCC unroll 2
+#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               const VF x_1 = hn::Set(d, x[1]);
