@@ -64,7 +64,7 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -157,7 +157,7 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -261,7 +261,7 @@ HWY_NOINLINE void Tile_3x32_1(const invar_matmul_args& a) {
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -351,7 +351,7 @@ HWY_NOINLINE void Tile_4x32_1(const invar_matmul_args& a) {
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
             VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -453,7 +453,7 @@ HWY_NOINLINE void Tile_5x32_1(const invar_matmul_args& a) {
             VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
             VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
             VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -565,7 +565,7 @@ HWY_NOINLINE void Tile_6x32_1(const invar_matmul_args& a) {
             VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
             VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
             VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -687,7 +687,7 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
             VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
             VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
             VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -819,7 +819,7 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
             VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
             VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
             VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -961,7 +961,7 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
             VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
             VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
             VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -1113,7 +1113,7 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
             VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
             VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
             VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -1275,7 +1275,7 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
             VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
             VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
             VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -1447,7 +1447,7 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
             VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
             VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
             VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -1629,7 +1629,7 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
             VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
             VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
             VF s_12_0_0 = hn::Zero(d), s_12_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -1821,7 +1821,7 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
             VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
             VF s_12_0_0 = hn::Zero(d), s_12_1_0 = hn::Zero(d);
             VF s_13_0_0 = hn::Zero(d), s_13_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -2009,7 +2009,7 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_3_1 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -2119,7 +2119,7 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -2216,7 +2216,7 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_1_1 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -2324,7 +2324,7 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d);
             VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -2418,7 +2418,7 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d);
             VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
             VF s_4_0_0 = hn::Zero(d), s_4_0_1 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -2522,7 +2522,7 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
             VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
             VF s_4_0_0 = hn::Zero(d), s_4_0_1 = hn::Zero(d);
             VF s_5_0_0 = hn::Zero(d), s_5_0_1 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -2634,7 +2634,7 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_1_2 = hn::Zero(d), s_0_1_3 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_2_2 = hn::Zero(d), s_0_2_3 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -2763,7 +2763,7 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -2855,7 +2855,7 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d), s_2_0_2 = hn::Zero(d), s_2_0_3 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -2957,7 +2957,7 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -3106,7 +3106,7 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d), s_1_0_4 = hn::Zero(d), s_1_0_5 = hn::Zero(d), s_1_0_6 = hn::Zero(d), s_1_0_7 = hn::Zero(d), s_1_0_8 = hn::Zero(d), s_1_0_9 = hn::Zero(d), s_1_0_10 = hn::Zero(d), s_1_0_11 = hn::Zero(d), s_1_0_12 = hn::Zero(d), s_1_0_13 = hn::Zero(d), s_1_0_14 = hn::Zero(d), s_1_0_15 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {

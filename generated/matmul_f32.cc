@@ -61,7 +61,7 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -150,7 +150,7 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -254,7 +254,7 @@ HWY_NOINLINE void Tile_3x32_1(const invar_matmul_args& a) {
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -344,7 +344,7 @@ HWY_NOINLINE void Tile_4x32_1(const invar_matmul_args& a) {
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
             VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -446,7 +446,7 @@ HWY_NOINLINE void Tile_5x32_1(const invar_matmul_args& a) {
             VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
             VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
             VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -558,7 +558,7 @@ HWY_NOINLINE void Tile_6x32_1(const invar_matmul_args& a) {
             VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
             VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
             VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -680,7 +680,7 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
             VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
             VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
             VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -812,7 +812,7 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
             VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
             VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
             VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -954,7 +954,7 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
             VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
             VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
             VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -1106,7 +1106,7 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
             VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
             VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
             VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -1268,7 +1268,7 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
             VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
             VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
             VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -1440,7 +1440,7 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
             VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
             VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
             VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -1622,7 +1622,7 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
             VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
             VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
             VF s_12_0_0 = hn::Zero(d), s_12_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -1814,7 +1814,7 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
             VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
             VF s_12_0_0 = hn::Zero(d), s_12_1_0 = hn::Zero(d);
             VF s_13_0_0 = hn::Zero(d), s_13_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -2002,7 +2002,7 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_3_1 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -2108,7 +2108,7 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -2205,7 +2205,7 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_1_1 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -2313,7 +2313,7 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d);
             VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -2407,7 +2407,7 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d);
             VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
             VF s_4_0_0 = hn::Zero(d), s_4_0_1 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -2511,7 +2511,7 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
             VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
             VF s_4_0_0 = hn::Zero(d), s_4_0_1 = hn::Zero(d);
             VF s_5_0_0 = hn::Zero(d), s_5_0_1 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -2623,7 +2623,7 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_1_2 = hn::Zero(d), s_0_1_3 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_2_2 = hn::Zero(d), s_0_2_3 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -2749,7 +2749,7 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -2841,7 +2841,7 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d), s_2_0_2 = hn::Zero(d), s_2_0_3 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -2943,7 +2943,7 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {
@@ -3091,7 +3091,7 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d), s_1_0_4 = hn::Zero(d), s_1_0_5 = hn::Zero(d), s_1_0_6 = hn::Zero(d), s_1_0_7 = hn::Zero(d), s_1_0_8 = hn::Zero(d), s_1_0_9 = hn::Zero(d), s_1_0_10 = hn::Zero(d), s_1_0_11 = hn::Zero(d), s_1_0_12 = hn::Zero(d), s_1_0_13 = hn::Zero(d), s_1_0_14 = hn::Zero(d), s_1_0_15 = hn::Zero(d);
-#if HWY_ARCH_X86  // g++ 12 for POWER9 gets the unrolled loop of two rows wrong
+#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
 #endif
             for (size_t i = 0; i < terms; ++i) {

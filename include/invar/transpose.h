@@ -17,8 +17,11 @@ namespace invar {
 #ifdef INVAR_VECTOR_SHUFFLES
 typedef uint32_t FourWords __attribute__((vector_size(16)));
 
-// Four rows by four columns. Compilers have an instruction for each of these shuffles on every processor with vectors.
-static inline void TransposeFour(const float* x, ptrdiff_t stride, size_t rows, float* dst) {
+// Four rows by four columns of a type of four bytes, rows `stride` apart and columns of dst `rows`. Compilers have an
+// instruction for each of these shuffles on every processor with vectors.
+template <class Word>
+static inline void TransposeFour(const Word* x, ptrdiff_t stride, size_t rows, Word* dst) {
+  static_assert(sizeof(Word) == 4);
   FourWords a, b, c, d;
   memcpy(&a, x, sizeof(a));
   memcpy(&b, x + stride, sizeof(b));

@@ -107,6 +107,7 @@ void Matmul(const Context& context, const Linear& w, size_t rows, const Rows& x,
   const size_t panel_bytes = std::max<size_t>(1, w.k * INVAR_PANEL * (w.type == INVAR_F32 ? 4 : 2));
   const size_t team = static_cast<size_t>(context.team.threads());
   // Enough tasks to balance; blocks of panels that are whole tiles and stay in cache; for few outputs, rows are cut too.
+  // A block of weights stays in the second-level cache while rows pass over it, an eighth of it at a time.
   const size_t weight_bytes = CacheBytes() / 2, row_bytes = CacheBytes() / 8;
   size_t block = std::max<size_t>(1, weight_bytes / panel_bytes / step) * step;
   if (team > 1) block = std::min(block, CeilDiv(CeilDiv(panels, team * 4), step) * step);
@@ -129,7 +130,8 @@ void Matmul(const Context& context, const Linear& w, size_t rows, const Rows& x,
     args.dst_stride = y.stride;
     for (size_t tile = tile_begin; tile < tile_end; tile += args.tiles) {
       const size_t row = tiles.Begin(tile);
-      args.tiles = std::min(tiles.EqualFrom(tile, tile_end), std::max<size_t>(1, row_bytes / (tiles.Height(tile) * w.k * sizeof(float) + 1)));
+      const size_t tile_bytes = std::max<size_t>(1, tiles.Height(tile) * w.k * sizeof(float));
+      args.tiles = std::min(tiles.EqualFrom(tile, tile_end), std::max<size_t>(1, row_bytes / tile_bytes));
       args.lhs = packed + row * w.k;
       args.dst = y.row(row);
       if (residual != nullptr) {

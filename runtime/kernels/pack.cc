@@ -30,16 +30,8 @@ void TransposeBlock(const uint16_t* x, int64_t stride, uint16_t* dst) {
   for (int c = 0; c < 8; ++c) std::memcpy(dst + c * INVAR_PANEL, &b[c], sizeof(b[c]));
 }
 
-// Four by four of 32 bits.
 void TransposeBlock(const uint32_t* x, int64_t stride, uint32_t* dst) {
-  invar::FourWords a[4], b[4];
-  for (int r = 0; r < 4; ++r) std::memcpy(&a[r], x + r * stride, sizeof(a[r]));
-  const auto turn = [](const invar::FourWords* from, invar::FourWords* to) {
-    to[0] = __builtin_shufflevector(from[0], from[2], 0, 4, 1, 5), to[1] = __builtin_shufflevector(from[0], from[2], 2, 6, 3, 7);
-    to[2] = __builtin_shufflevector(from[1], from[3], 0, 4, 1, 5), to[3] = __builtin_shufflevector(from[1], from[3], 2, 6, 3, 7);
-  };
-  turn(a, b), turn(b, a);
-  for (int c = 0; c < 4; ++c) std::memcpy(dst + c * INVAR_PANEL, &a[c], sizeof(a[c]));
+  invar::TransposeFour(x, static_cast<ptrdiff_t>(stride), INVAR_PANEL, dst);
 }
 #endif
 
