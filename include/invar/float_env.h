@@ -69,14 +69,33 @@ class ScopedFloatEnv {
   static Word Wanted(Word) { return 0; }
 #elif defined(__powerpc64__)
   // FPSCR travels in a floating-point register: the rounding mode in the low two bits, then NI (flush), then the traps'
-  // enables.
+  // enables. The older vector instructions, vmaddfp among them, which a compiler may choose for a fused multiply-add, obey
+  // NJ (flush) of VSCR instead, 1 << 16 of its last word: here its bit 32, which FPSCR has no use for.
   using Word = uint64_t;
+  static constexpr Word kNonJava = Word{1} << 32;
   static Word Read() {
     const double w = __builtin_mffs();
-    return std::bit_cast<Word>(w);
+    return (std::bit_cast<Word>(w) & 0xFFFFFFFFu) | ((ReadVscr()[kVscrWord] & 0x10000u) != 0 ? kNonJava : 0);
   }
-  static void Write(Word w) { __builtin_mtfsf(0xFF, std::bit_cast<double>(w)); }
+  static void Write(Word w) {
+    __builtin_mtfsf(0xFF, std::bit_cast<double>(w & 0xFFFFFFFFu));
+    Vector vscr = ReadVscr();
+    vscr[kVscrWord] = (vscr[kVscrWord] & ~0x10000u) | ((w & kNonJava) != 0 ? 0x10000u : 0);
+    asm volatile("mtvscr %0" ::"v"(vscr) : "memory");
+  }
   static Word Wanted(Word) { return 0; }
+
+  using Vector = unsigned int __attribute__((vector_size(16)));
+#if defined(__LITTLE_ENDIAN__)
+  static constexpr int kVscrWord = 0;
+#else
+  static constexpr int kVscrWord = 3;
+#endif
+  static Vector ReadVscr() {
+    Vector w;
+    asm volatile("mfvscr %0" : "=v"(w)::"memory");
+    return w;
+  }
 #elif defined(__s390x__)
   using Word = uint32_t;
   static Word Read() {

@@ -48,6 +48,12 @@ static HWY_NOINLINE const char* SelfCheckValues() {
   if (hn::GetLane(hn::Add(hn::Set(d, subnormal), hn::Set(d, subnormal))) != 0x1p-126f) {
     return "subnormal operands are read as zero; build without -ffast-math";
   }
+  // POWER has fused multiply-adds with a mode of their own, and a compiler takes those where the addend is needed again.
+  const VF fused_sum = Fma(d, hn::Set(d, tiny), hn::Set(d, half), hn::Set(d, subnormal));
+  const VF fused_again = Fma(d, hn::Set(d, subnormal), hn::Set(d, half), hn::Set(d, subnormal));
+  if (hn::GetLane(fused_sum) != 0x1p-126f || hn::GetLane(fused_again) != 0x1.8p-127f) {
+    return "a fused multiply-add flushes subnormals to zero; build without -ffast-math";
+  }
   // A reciprocal in place of a division gives another last bit for these.
   const float one = vone, three = vthree;
   volatile float vbig = 5.0f;
