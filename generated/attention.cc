@@ -228,7 +228,7 @@ HWY_NOINLINE void Chains_6_1(const Chains& c) {
           s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
         }
         x += 6;
-        Prefetch(w_0 + 1 * c.panel_stride);
+        Prefetch(w_0, 1 * c.panel_stride);
         w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
@@ -302,7 +302,7 @@ HWY_NOINLINE void Chains_8_1(const Chains& c) {
           s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
         }
         x += 8;
-        Prefetch(w_0 + 1 * c.panel_stride);
+        Prefetch(w_0, 1 * c.panel_stride);
         w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
@@ -431,9 +431,9 @@ HWY_NOINLINE void Chains_12_1(const Chains& c) {
           s_11_1_0 = Fma(d, x_11, w_1_0, s_11_1_0);
         }
         x += 12;
-        Prefetch(w_0 + 2 * c.panel_stride);
+        Prefetch(w_0, 2 * c.panel_stride);
         w_0 += INVAR_PANEL;
-        Prefetch(w_1 + 2 * c.panel_stride);
+        Prefetch(w_1, 2 * c.panel_stride);
         w_1 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
@@ -708,7 +708,7 @@ HWY_NOINLINE void Chains_6_2(const Chains& c) {
           s_5_0_1 = Fma(d, x_5, w_0_1, s_5_0_1);
         }
         x += 6;
-        Prefetch(w_0 + 1 * c.panel_stride);
+        Prefetch(w_0, 1 * c.panel_stride);
         w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);

@@ -42,6 +42,10 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 64)];
   const size_t kept_size = levels * 64;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 64;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 4) {
@@ -50,8 +54,8 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
       // at a time.
       for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-        size_t k = 0;
-        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
@@ -64,9 +68,7 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
-#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               {
@@ -85,18 +87,21 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
                 const VF w = Storage::Load(d, w_3);
                 s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
               }
-              Prefetch(w_0 + kAhead);
-              Prefetch(w_1 + kAhead);
-              Prefetch(w_2 + kAhead);
-              Prefetch(w_3 + kAhead);
+              Prefetch(w_0, kAhead);
+              Prefetch(w_1, kAhead);
+              Prefetch(w_2, kAhead);
+              Prefetch(w_3, kAhead);
               x += 1;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
               w_2 += INVAR_PANEL;
               w_3 += INVAR_PANEL;
             }
-            float* node = kept + (tile - begin) * kept_size;
-            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 64) {
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 64) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
               s_0_2_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_0_2_0);
@@ -110,10 +115,12 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
           k += terms;
         }
       }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 4, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
-        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 64;
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
+                                         : a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile + 1) * nodes_size - 64;
         for (size_t i = 0; i < 1; ++i) FinishRow(a, tile * 1 + i, first, outputs, root + i * 64);
       }
     }
@@ -131,6 +138,10 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 128)];
   const size_t kept_size = levels * 128;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 128;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 4) {
@@ -139,8 +150,8 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
       // at a time.
       for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-        size_t k = 0;
-        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
@@ -157,9 +168,7 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
-#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               const VF x_1 = hn::Set(d, x[1]);
@@ -183,19 +192,22 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
                 s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
                 s_1_3_0 = Fma(d, x_1, w, s_1_3_0);
               }
-              Prefetch(w_0 + next_w);
-              Prefetch(w_1 + next_w);
-              Prefetch(w_2 + next_w);
-              Prefetch(w_3 + next_w);
-              Prefetch(x + next_x);
+              Prefetch(w_0, next_w);
+              Prefetch(w_1, next_w);
+              Prefetch(w_2, next_w);
+              Prefetch(w_3, next_w);
+              Prefetch(x, next_x);
               x += 2;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
               w_2 += INVAR_PANEL;
               w_3 += INVAR_PANEL;
             }
-            float* node = kept + (tile - begin) * kept_size;
-            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 128) {
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 128) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
               s_0_2_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_0_2_0);
@@ -217,10 +229,12 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
           k += terms;
         }
       }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 4, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
-        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 128;
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 128
+                                         : a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile + 1) * nodes_size - 128;
         for (size_t i = 0; i < 2; ++i) FinishRow(a, tile * 2 + i, first, outputs, root + i * 64);
       }
     }
@@ -238,6 +252,10 @@ HWY_NOINLINE void Tile_3x32_1(const invar_matmul_args& a) {
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 96)];
   const size_t kept_size = levels * 96;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 96;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
@@ -246,8 +264,8 @@ HWY_NOINLINE void Tile_3x32_1(const invar_matmul_args& a) {
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
       // at a time.
       for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-        size_t k = 0;
-        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
@@ -261,9 +279,7 @@ HWY_NOINLINE void Tile_3x32_1(const invar_matmul_args& a) {
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
-#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               const VF x_1 = hn::Set(d, x[1]);
@@ -280,15 +296,18 @@ HWY_NOINLINE void Tile_3x32_1(const invar_matmul_args& a) {
                 s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
                 s_2_1_0 = Fma(d, x_2, w, s_2_1_0);
               }
-              Prefetch(w_0 + next_w);
-              Prefetch(w_1 + next_w);
-              Prefetch(x + next_x);
+              Prefetch(w_0, next_w);
+              Prefetch(w_1, next_w);
+              Prefetch(x, next_x);
               x += 3;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* node = kept + (tile - begin) * kept_size;
-            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 96) {
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 96) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
@@ -306,10 +325,12 @@ HWY_NOINLINE void Tile_3x32_1(const invar_matmul_args& a) {
           k += terms;
         }
       }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
-        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 96;
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 96
+                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 96;
         for (size_t i = 0; i < 3; ++i) FinishRow(a, tile * 3 + i, first, outputs, root + i * 32);
       }
     }
@@ -327,6 +348,10 @@ HWY_NOINLINE void Tile_4x32_1(const invar_matmul_args& a) {
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 128)];
   const size_t kept_size = levels * 128;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 128;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
@@ -335,8 +360,8 @@ HWY_NOINLINE void Tile_4x32_1(const invar_matmul_args& a) {
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
       // at a time.
       for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-        size_t k = 0;
-        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
@@ -346,14 +371,19 @@ HWY_NOINLINE void Tile_4x32_1(const invar_matmul_args& a) {
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
             const size_t next_w = 2 * panel_size;
             const size_t next_x = a.k * 4;
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 4; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 4 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * INVAR_PANEL);
+              }
+            }
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
             VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
-#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF w_0_0 = Storage::Load(d, w_0);
               const VF w_1_0 = Storage::Load(d, w_1);
@@ -377,15 +407,18 @@ HWY_NOINLINE void Tile_4x32_1(const invar_matmul_args& a) {
                 s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
                 s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
               }
-              Prefetch(w_0 + next_w);
-              Prefetch(w_1 + next_w);
-              Prefetch(x + next_x);
+              Prefetch(w_0, next_w);
+              Prefetch(w_1, next_w);
+              Prefetch(x, next_x);
               x += 4;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* node = kept + (tile - begin) * kept_size;
-            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 128) {
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 128) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
@@ -407,10 +440,12 @@ HWY_NOINLINE void Tile_4x32_1(const invar_matmul_args& a) {
           k += terms;
         }
       }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
-        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 128;
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 128
+                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 128;
         for (size_t i = 0; i < 4; ++i) FinishRow(a, tile * 4 + i, first, outputs, root + i * 32);
       }
     }
@@ -428,6 +463,10 @@ HWY_NOINLINE void Tile_5x32_1(const invar_matmul_args& a) {
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 160)];
   const size_t kept_size = levels * 160;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 160;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
@@ -436,8 +475,8 @@ HWY_NOINLINE void Tile_5x32_1(const invar_matmul_args& a) {
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
       // at a time.
       for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-        size_t k = 0;
-        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
@@ -447,15 +486,20 @@ HWY_NOINLINE void Tile_5x32_1(const invar_matmul_args& a) {
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
             const size_t next_w = 2 * panel_size;
             const size_t next_x = a.k * 5;
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 5; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 5 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * INVAR_PANEL);
+              }
+            }
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
             VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
             VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
-#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF w_0_0 = Storage::Load(d, w_0);
               const VF w_1_0 = Storage::Load(d, w_1);
@@ -484,15 +528,18 @@ HWY_NOINLINE void Tile_5x32_1(const invar_matmul_args& a) {
                 s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
                 s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
               }
-              Prefetch(w_0 + next_w);
-              Prefetch(w_1 + next_w);
-              Prefetch(x + next_x);
+              Prefetch(w_0, next_w);
+              Prefetch(w_1, next_w);
+              Prefetch(x, next_x);
               x += 5;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* node = kept + (tile - begin) * kept_size;
-            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 160) {
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 160) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
@@ -518,10 +565,12 @@ HWY_NOINLINE void Tile_5x32_1(const invar_matmul_args& a) {
           k += terms;
         }
       }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
-        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 160;
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 160
+                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 160;
         for (size_t i = 0; i < 5; ++i) FinishRow(a, tile * 5 + i, first, outputs, root + i * 32);
       }
     }
@@ -539,6 +588,10 @@ HWY_NOINLINE void Tile_6x32_1(const invar_matmul_args& a) {
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 192)];
   const size_t kept_size = levels * 192;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 192;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
@@ -547,8 +600,8 @@ HWY_NOINLINE void Tile_6x32_1(const invar_matmul_args& a) {
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
       // at a time.
       for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-        size_t k = 0;
-        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
@@ -558,6 +611,13 @@ HWY_NOINLINE void Tile_6x32_1(const invar_matmul_args& a) {
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
             const size_t next_w = 2 * panel_size;
             const size_t next_x = a.k * 6;
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 6; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 6 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * INVAR_PANEL);
+              }
+            }
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
@@ -565,9 +625,7 @@ HWY_NOINLINE void Tile_6x32_1(const invar_matmul_args& a) {
             VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
             VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
             VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
-#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF w_0_0 = Storage::Load(d, w_0);
               const VF w_1_0 = Storage::Load(d, w_1);
@@ -601,15 +659,18 @@ HWY_NOINLINE void Tile_6x32_1(const invar_matmul_args& a) {
                 s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
                 s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
               }
-              Prefetch(w_0 + next_w);
-              Prefetch(w_1 + next_w);
-              Prefetch(x + next_x);
+              Prefetch(w_0, next_w);
+              Prefetch(w_1, next_w);
+              Prefetch(x, next_x);
               x += 6;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* node = kept + (tile - begin) * kept_size;
-            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 192) {
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 192) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
@@ -639,10 +700,12 @@ HWY_NOINLINE void Tile_6x32_1(const invar_matmul_args& a) {
           k += terms;
         }
       }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
-        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 192;
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 192
+                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 192;
         for (size_t i = 0; i < 6; ++i) FinishRow(a, tile * 6 + i, first, outputs, root + i * 32);
       }
     }
@@ -660,6 +723,10 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 224)];
   const size_t kept_size = levels * 224;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 224;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
@@ -668,8 +735,8 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
       // at a time.
       for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-        size_t k = 0;
-        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
@@ -679,6 +746,13 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
             const size_t next_w = 2 * panel_size;
             const size_t next_x = a.k * 7;
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 7; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 7 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * INVAR_PANEL);
+              }
+            }
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
@@ -687,9 +761,7 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
             VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
             VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
             VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
-#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF w_0_0 = Storage::Load(d, w_0);
               const VF w_1_0 = Storage::Load(d, w_1);
@@ -728,15 +800,18 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
                 s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
                 s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
               }
-              Prefetch(w_0 + next_w);
-              Prefetch(w_1 + next_w);
-              Prefetch(x + next_x);
+              Prefetch(w_0, next_w);
+              Prefetch(w_1, next_w);
+              Prefetch(x, next_x);
               x += 7;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* node = kept + (tile - begin) * kept_size;
-            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 224) {
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 224) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
@@ -770,10 +845,12 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
           k += terms;
         }
       }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
-        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 224;
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 224
+                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 224;
         for (size_t i = 0; i < 7; ++i) FinishRow(a, tile * 7 + i, first, outputs, root + i * 32);
       }
     }
@@ -791,6 +868,10 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 256)];
   const size_t kept_size = levels * 256;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 256;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
@@ -799,8 +880,8 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
       // at a time.
       for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-        size_t k = 0;
-        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
@@ -810,6 +891,13 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
             const size_t next_w = 2 * panel_size;
             const size_t next_x = a.k * 8;
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 8; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 8 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * INVAR_PANEL);
+              }
+            }
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
@@ -819,9 +907,7 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
             VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
             VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
             VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
-#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF w_0_0 = Storage::Load(d, w_0);
               const VF w_1_0 = Storage::Load(d, w_1);
@@ -865,15 +951,18 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
                 s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
                 s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
               }
-              Prefetch(w_0 + next_w);
-              Prefetch(w_1 + next_w);
-              Prefetch(x + next_x);
+              Prefetch(w_0, next_w);
+              Prefetch(w_1, next_w);
+              Prefetch(x, next_x);
               x += 8;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* node = kept + (tile - begin) * kept_size;
-            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 256) {
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 256) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
@@ -911,10 +1000,12 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
           k += terms;
         }
       }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
-        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 256;
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 256
+                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 256;
         for (size_t i = 0; i < 8; ++i) FinishRow(a, tile * 8 + i, first, outputs, root + i * 32);
       }
     }
@@ -932,6 +1023,10 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 288)];
   const size_t kept_size = levels * 288;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 288;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
@@ -940,8 +1035,8 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
       // at a time.
       for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-        size_t k = 0;
-        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
@@ -951,6 +1046,13 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
             const size_t next_w = 2 * panel_size;
             const size_t next_x = a.k * 9;
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 9; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 9 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * INVAR_PANEL);
+              }
+            }
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
@@ -961,9 +1063,7 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
             VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
             VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
             VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
-#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF w_0_0 = Storage::Load(d, w_0);
               const VF w_1_0 = Storage::Load(d, w_1);
@@ -1012,15 +1112,18 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
                 s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
                 s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
               }
-              Prefetch(w_0 + next_w);
-              Prefetch(w_1 + next_w);
-              Prefetch(x + next_x);
+              Prefetch(w_0, next_w);
+              Prefetch(w_1, next_w);
+              Prefetch(x, next_x);
               x += 9;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* node = kept + (tile - begin) * kept_size;
-            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 288) {
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 288) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
@@ -1062,10 +1165,12 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
           k += terms;
         }
       }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
-        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 288;
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 288
+                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 288;
         for (size_t i = 0; i < 9; ++i) FinishRow(a, tile * 9 + i, first, outputs, root + i * 32);
       }
     }
@@ -1083,6 +1188,10 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 320)];
   const size_t kept_size = levels * 320;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 320;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
@@ -1091,8 +1200,8 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
       // at a time.
       for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-        size_t k = 0;
-        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
@@ -1102,6 +1211,13 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
             const size_t next_w = 2 * panel_size;
             const size_t next_x = a.k * 10;
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 10; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 10 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * INVAR_PANEL);
+              }
+            }
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
@@ -1113,9 +1229,7 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
             VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
             VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
             VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
-#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF w_0_0 = Storage::Load(d, w_0);
               const VF w_1_0 = Storage::Load(d, w_1);
@@ -1169,15 +1283,18 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
                 s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
                 s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
               }
-              Prefetch(w_0 + next_w);
-              Prefetch(w_1 + next_w);
-              Prefetch(x + next_x);
+              Prefetch(w_0, next_w);
+              Prefetch(w_1, next_w);
+              Prefetch(x, next_x);
               x += 10;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* node = kept + (tile - begin) * kept_size;
-            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 320) {
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 320) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
@@ -1223,10 +1340,12 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
           k += terms;
         }
       }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
-        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 320;
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 320
+                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 320;
         for (size_t i = 0; i < 10; ++i) FinishRow(a, tile * 10 + i, first, outputs, root + i * 32);
       }
     }
@@ -1244,6 +1363,10 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 352)];
   const size_t kept_size = levels * 352;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 352;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
@@ -1252,8 +1375,8 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
       // at a time.
       for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-        size_t k = 0;
-        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
@@ -1263,6 +1386,13 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
             const size_t next_w = 2 * panel_size;
             const size_t next_x = a.k * 11;
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 11; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 11 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * INVAR_PANEL);
+              }
+            }
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
@@ -1275,9 +1405,7 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
             VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
             VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
             VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
-#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF w_0_0 = Storage::Load(d, w_0);
               const VF w_1_0 = Storage::Load(d, w_1);
@@ -1336,15 +1464,18 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
                 s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
                 s_10_1_0 = Fma(d, x_10, w_1_0, s_10_1_0);
               }
-              Prefetch(w_0 + next_w);
-              Prefetch(w_1 + next_w);
-              Prefetch(x + next_x);
+              Prefetch(w_0, next_w);
+              Prefetch(w_1, next_w);
+              Prefetch(x, next_x);
               x += 11;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* node = kept + (tile - begin) * kept_size;
-            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 352) {
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 352) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
@@ -1394,10 +1525,12 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
           k += terms;
         }
       }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
-        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 352;
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 352
+                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 352;
         for (size_t i = 0; i < 11; ++i) FinishRow(a, tile * 11 + i, first, outputs, root + i * 32);
       }
     }
@@ -1415,6 +1548,10 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 384)];
   const size_t kept_size = levels * 384;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 384;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
@@ -1423,8 +1560,8 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
       // at a time.
       for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-        size_t k = 0;
-        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
@@ -1434,6 +1571,13 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
             const size_t next_w = 2 * panel_size;
             const size_t next_x = a.k * 12;
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 12; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 12 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * INVAR_PANEL);
+              }
+            }
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
@@ -1447,9 +1591,7 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
             VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
             VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
             VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
-#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF w_0_0 = Storage::Load(d, w_0);
               const VF w_1_0 = Storage::Load(d, w_1);
@@ -1513,15 +1655,18 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
                 s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
                 s_11_1_0 = Fma(d, x_11, w_1_0, s_11_1_0);
               }
-              Prefetch(w_0 + next_w);
-              Prefetch(w_1 + next_w);
-              Prefetch(x + next_x);
+              Prefetch(w_0, next_w);
+              Prefetch(w_1, next_w);
+              Prefetch(x, next_x);
               x += 12;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* node = kept + (tile - begin) * kept_size;
-            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 384) {
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 384) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
@@ -1575,10 +1720,12 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
           k += terms;
         }
       }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
-        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 384;
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 384
+                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 384;
         for (size_t i = 0; i < 12; ++i) FinishRow(a, tile * 12 + i, first, outputs, root + i * 32);
       }
     }
@@ -1596,6 +1743,10 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 416)];
   const size_t kept_size = levels * 416;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 416;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
@@ -1604,8 +1755,8 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
       // at a time.
       for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-        size_t k = 0;
-        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
@@ -1615,6 +1766,13 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
             const size_t next_w = 2 * panel_size;
             const size_t next_x = a.k * 13;
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 13; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 13 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * INVAR_PANEL);
+              }
+            }
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
@@ -1629,9 +1787,7 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
             VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
             VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
             VF s_12_0_0 = hn::Zero(d), s_12_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
-#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF w_0_0 = Storage::Load(d, w_0);
               const VF w_1_0 = Storage::Load(d, w_1);
@@ -1700,15 +1856,18 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
                 s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
                 s_12_1_0 = Fma(d, x_12, w_1_0, s_12_1_0);
               }
-              Prefetch(w_0 + next_w);
-              Prefetch(w_1 + next_w);
-              Prefetch(x + next_x);
+              Prefetch(w_0, next_w);
+              Prefetch(w_1, next_w);
+              Prefetch(x, next_x);
               x += 13;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* node = kept + (tile - begin) * kept_size;
-            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 416) {
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 416) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
@@ -1766,10 +1925,12 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
           k += terms;
         }
       }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
-        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 416;
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 416
+                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 416;
         for (size_t i = 0; i < 13; ++i) FinishRow(a, tile * 13 + i, first, outputs, root + i * 32);
       }
     }
@@ -1787,6 +1948,10 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 448)];
   const size_t kept_size = levels * 448;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 448;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
@@ -1795,8 +1960,8 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
       // at a time.
       for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-        size_t k = 0;
-        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
@@ -1806,6 +1971,13 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
             const size_t next_w = 2 * panel_size;
             const size_t next_x = a.k * 14;
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 14; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 14 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * INVAR_PANEL);
+              }
+            }
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
@@ -1821,9 +1993,7 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
             VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
             VF s_12_0_0 = hn::Zero(d), s_12_1_0 = hn::Zero(d);
             VF s_13_0_0 = hn::Zero(d), s_13_1_0 = hn::Zero(d);
-#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
-#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF w_0_0 = Storage::Load(d, w_0);
               const VF w_1_0 = Storage::Load(d, w_1);
@@ -1897,15 +2067,18 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
                 s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
                 s_13_1_0 = Fma(d, x_13, w_1_0, s_13_1_0);
               }
-              Prefetch(w_0 + next_w);
-              Prefetch(w_1 + next_w);
-              Prefetch(x + next_x);
+              Prefetch(w_0, next_w);
+              Prefetch(w_1, next_w);
+              Prefetch(x, next_x);
               x += 14;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* node = kept + (tile - begin) * kept_size;
-            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 448) {
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 448) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
@@ -1967,10 +2140,12 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
           k += terms;
         }
       }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
-        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 448;
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 448
+                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 448;
         for (size_t i = 0; i < 14; ++i) FinishRow(a, tile * 14 + i, first, outputs, root + i * 32);
       }
     }
@@ -1990,13 +2165,17 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 64)];
   const size_t kept_size = levels * 64;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 64;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 4) {
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
-        size_t k = 0;
-        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
@@ -2009,9 +2188,7 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_3_1 = hn::Zero(d);
-#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
-#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               {
@@ -2046,18 +2223,21 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
                 const VF w = Storage::Load(d, w_3 + 1 * lanes);
                 s_0_3_1 = Fma(d, x_0, w, s_0_3_1);
               }
-              Prefetch(w_0 + kAhead);
-              Prefetch(w_1 + kAhead);
-              Prefetch(w_2 + kAhead);
-              Prefetch(w_3 + kAhead);
+              Prefetch(w_0, kAhead);
+              Prefetch(w_1, kAhead);
+              Prefetch(w_2, kAhead);
+              Prefetch(w_3, kAhead);
               x += 1;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
               w_2 += INVAR_PANEL;
               w_3 += INVAR_PANEL;
             }
-            float* node = kept + (tile - begin) * kept_size;
-            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 64) {
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 64) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16), s_0_1_0);
@@ -2079,10 +2259,12 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
           k += terms;
         }
       }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 4, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
-        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 64;
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
+                                         : a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile + 1) * nodes_size - 64;
         for (size_t i = 0; i < 1; ++i) FinishRow(a, tile * 1 + i, first, outputs, root + i * 64);
       }
     }
@@ -2100,13 +2282,17 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 64)];
   const size_t kept_size = levels * 64;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 64;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
-        size_t k = 0;
-        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
@@ -2119,9 +2305,7 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d);
-#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
-#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               const VF x_1 = hn::Set(d, x[1]);
@@ -2145,15 +2329,18 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
                 s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
                 s_1_1_1 = Fma(d, x_1, w, s_1_1_1);
               }
-              Prefetch(w_0 + next_w);
-              Prefetch(w_1 + next_w);
-              Prefetch(x + next_x);
+              Prefetch(w_0, next_w);
+              Prefetch(w_1, next_w);
+              Prefetch(x, next_x);
               x += 2;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* node = kept + (tile - begin) * kept_size;
-            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 64) {
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 64) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16), s_0_1_0);
@@ -2175,10 +2362,12 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
           k += terms;
         }
       }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
-        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 64;
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
+                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 64;
         for (size_t i = 0; i < 2; ++i) FinishRow(a, tile * 2 + i, first, outputs, root + i * 32);
       }
     }
@@ -2196,13 +2385,17 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 96)];
   const size_t kept_size = levels * 96;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 96;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
-        size_t k = 0;
-        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
@@ -2216,9 +2409,7 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_1_1 = hn::Zero(d);
-#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
-#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               const VF x_1 = hn::Set(d, x[1]);
@@ -2247,15 +2438,18 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
                 s_1_1_1 = Fma(d, x_1, w, s_1_1_1);
                 s_2_1_1 = Fma(d, x_2, w, s_2_1_1);
               }
-              Prefetch(w_0 + next_w);
-              Prefetch(w_1 + next_w);
-              Prefetch(x + next_x);
+              Prefetch(w_0, next_w);
+              Prefetch(w_1, next_w);
+              Prefetch(x, next_x);
               x += 3;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* node = kept + (tile - begin) * kept_size;
-            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 96) {
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 96) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16), s_0_1_0);
@@ -2285,10 +2479,12 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
           k += terms;
         }
       }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
-        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 96;
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 96
+                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 96;
         for (size_t i = 0; i < 3; ++i) FinishRow(a, tile * 3 + i, first, outputs, root + i * 32);
       }
     }
@@ -2305,13 +2501,17 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 64)];
   const size_t kept_size = levels * 64;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 64;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 1) {
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
-        size_t k = 0;
-        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
@@ -2319,14 +2519,18 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
             const size_t next_w = 1 * panel_size;
             const size_t next_x = a.k * 4;
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 4; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 4 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * INVAR_PANEL);
+              }
+            }
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d);
             VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
-#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
-#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF w_0_0 = Storage::Load(d, w_0);
               const VF w_0_1 = Storage::Load(d, w_0 + 1 * lanes);
@@ -2350,13 +2554,16 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
                 s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
                 s_3_0_1 = Fma(d, x_3, w_0_1, s_3_0_1);
               }
-              Prefetch(w_0 + next_w);
-              Prefetch(x + next_x);
+              Prefetch(w_0, next_w);
+              Prefetch(x, next_x);
               x += 4;
               w_0 += INVAR_PANEL;
             }
-            float* node = kept + (tile - begin) * kept_size;
-            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 64) {
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 64) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16), s_1_0_0);
@@ -2378,10 +2585,12 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
           k += terms;
         }
       }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
-        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 64;
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
+                                         : a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile + 1) * nodes_size - 64;
         for (size_t i = 0; i < 4; ++i) FinishRow(a, tile * 4 + i, first, outputs, root + i * 16);
       }
     }
@@ -2398,13 +2607,17 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 80)];
   const size_t kept_size = levels * 80;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 80;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 1) {
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
-        size_t k = 0;
-        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
@@ -2412,15 +2625,19 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
             const size_t next_w = 1 * panel_size;
             const size_t next_x = a.k * 5;
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 5; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 5 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * INVAR_PANEL);
+              }
+            }
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d);
             VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
             VF s_4_0_0 = hn::Zero(d), s_4_0_1 = hn::Zero(d);
-#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
-#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF w_0_0 = Storage::Load(d, w_0);
               const VF w_0_1 = Storage::Load(d, w_0 + 1 * lanes);
@@ -2449,13 +2666,16 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
                 s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
                 s_4_0_1 = Fma(d, x_4, w_0_1, s_4_0_1);
               }
-              Prefetch(w_0 + next_w);
-              Prefetch(x + next_x);
+              Prefetch(w_0, next_w);
+              Prefetch(x, next_x);
               x += 5;
               w_0 += INVAR_PANEL;
             }
-            float* node = kept + (tile - begin) * kept_size;
-            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 80) {
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 80) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16), s_1_0_0);
@@ -2481,10 +2701,12 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
           k += terms;
         }
       }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
-        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 80;
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 80
+                                         : a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile + 1) * nodes_size - 80;
         for (size_t i = 0; i < 5; ++i) FinishRow(a, tile * 5 + i, first, outputs, root + i * 16);
       }
     }
@@ -2501,13 +2723,17 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 96)];
   const size_t kept_size = levels * 96;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 96;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 1) {
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
-        size_t k = 0;
-        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
@@ -2515,6 +2741,12 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
             const size_t next_w = 1 * panel_size;
             const size_t next_x = a.k * 6;
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 6; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 6 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * INVAR_PANEL);
+              }
+            }
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d);
@@ -2522,9 +2754,7 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
             VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
             VF s_4_0_0 = hn::Zero(d), s_4_0_1 = hn::Zero(d);
             VF s_5_0_0 = hn::Zero(d), s_5_0_1 = hn::Zero(d);
-#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
-#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF w_0_0 = Storage::Load(d, w_0);
               const VF w_0_1 = Storage::Load(d, w_0 + 1 * lanes);
@@ -2558,13 +2788,16 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
                 s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
                 s_5_0_1 = Fma(d, x_5, w_0_1, s_5_0_1);
               }
-              Prefetch(w_0 + next_w);
-              Prefetch(x + next_x);
+              Prefetch(w_0, next_w);
+              Prefetch(x, next_x);
               x += 6;
               w_0 += INVAR_PANEL;
             }
-            float* node = kept + (tile - begin) * kept_size;
-            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 96) {
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 96) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16), s_1_0_0);
@@ -2594,10 +2827,12 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
           k += terms;
         }
       }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
-        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 96;
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 96
+                                         : a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile + 1) * nodes_size - 96;
         for (size_t i = 0; i < 6; ++i) FinishRow(a, tile * 6 + i, first, outputs, root + i * 16);
       }
     }
@@ -2617,13 +2852,17 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 48)];
   const size_t kept_size = levels * 48;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 48;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 3) {
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
-        size_t k = 0;
-        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
@@ -2634,9 +2873,7 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_1_2 = hn::Zero(d), s_0_1_3 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_2_2 = hn::Zero(d), s_0_2_3 = hn::Zero(d);
-#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
-#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               {
@@ -2687,16 +2924,19 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
                 const VF w = Storage::Load(d, w_2 + 3 * lanes);
                 s_0_2_3 = Fma(d, x_0, w, s_0_2_3);
               }
-              Prefetch(w_0 + kAhead);
-              Prefetch(w_1 + kAhead);
-              Prefetch(w_2 + kAhead);
+              Prefetch(w_0, kAhead);
+              Prefetch(w_1, kAhead);
+              Prefetch(w_2, kAhead);
               x += 1;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
               w_2 += INVAR_PANEL;
             }
-            float* node = kept + (tile - begin) * kept_size;
-            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 48) {
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 3 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 48) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
               s_0_0_2 = hn::Add(hn::LoadU(d, node + 0 + 2 * lanes), s_0_0_2);
@@ -2726,10 +2966,12 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
           k += terms;
         }
       }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 3, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
-        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 48;
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 48
+                                         : a.nodes + ((panel - a.panel_begin) / 3 * tiles + tile + 1) * nodes_size - 48;
         for (size_t i = 0; i < 1; ++i) FinishRow(a, tile * 1 + i, first, outputs, root + i * 48);
       }
     }
@@ -2746,13 +2988,17 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 32)];
   const size_t kept_size = levels * 32;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 32;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 1) {
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
-        size_t k = 0;
-        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
@@ -2763,9 +3009,7 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d);
-#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
-#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               const VF x_1 = hn::Set(d, x[1]);
@@ -2789,13 +3033,16 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
                 s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
                 s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
               }
-              Prefetch(w_0 + next_w);
-              Prefetch(x + next_x);
+              Prefetch(w_0, next_w);
+              Prefetch(x, next_x);
               x += 2;
               w_0 += INVAR_PANEL;
             }
-            float* node = kept + (tile - begin) * kept_size;
-            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 32) {
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 32) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
               s_0_0_2 = hn::Add(hn::LoadU(d, node + 0 + 2 * lanes), s_0_0_2);
@@ -2817,10 +3064,12 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
           k += terms;
         }
       }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
-        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 32;
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 32
+                                         : a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile + 1) * nodes_size - 32;
         for (size_t i = 0; i < 2; ++i) FinishRow(a, tile * 2 + i, first, outputs, root + i * 16);
       }
     }
@@ -2837,13 +3086,17 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 48)];
   const size_t kept_size = levels * 48;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 48;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 1) {
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
-        size_t k = 0;
-        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
@@ -2855,9 +3108,7 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d), s_2_0_2 = hn::Zero(d), s_2_0_3 = hn::Zero(d);
-#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
-#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               const VF x_1 = hn::Set(d, x[1]);
@@ -2886,13 +3137,16 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
                 s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
                 s_2_0_3 = Fma(d, x_2, w, s_2_0_3);
               }
-              Prefetch(w_0 + next_w);
-              Prefetch(x + next_x);
+              Prefetch(w_0, next_w);
+              Prefetch(x, next_x);
               x += 3;
               w_0 += INVAR_PANEL;
             }
-            float* node = kept + (tile - begin) * kept_size;
-            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 48) {
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 48) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
               s_0_0_2 = hn::Add(hn::LoadU(d, node + 0 + 2 * lanes), s_0_0_2);
@@ -2922,10 +3176,12 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
           k += terms;
         }
       }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
-        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 48;
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 48
+                                         : a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile + 1) * nodes_size - 48;
         for (size_t i = 0; i < 3; ++i) FinishRow(a, tile * 3 + i, first, outputs, root + i * 16);
       }
     }
@@ -2944,22 +3200,24 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 16)];
   const size_t kept_size = levels * 16;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 16;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 1) {
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
-        size_t k = 0;
-        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
-#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
-#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               {
@@ -3026,12 +3284,15 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
                 const VF w = Storage::Load(d, w_0 + 15 * lanes);
                 s_0_0_15 = Fma(d, x_0, w, s_0_0_15);
               }
-              Prefetch(w_0 + kAhead);
+              Prefetch(w_0, kAhead);
               x += 1;
               w_0 += INVAR_PANEL;
             }
-            float* node = kept + (tile - begin) * kept_size;
-            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 16) {
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 16) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
               s_0_0_2 = hn::Add(hn::LoadU(d, node + 0 + 2 * lanes), s_0_0_2);
@@ -3069,10 +3330,12 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
           k += terms;
         }
       }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
-        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 16;
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 16
+                                         : a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile + 1) * nodes_size - 16;
         for (size_t i = 0; i < 1; ++i) FinishRow(a, tile * 1 + i, first, outputs, root + i * 16);
       }
     }
@@ -3089,13 +3352,17 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 32)];
   const size_t kept_size = levels * 32;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 32;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 1) {
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
-        size_t k = 0;
-        for (size_t leaf = 0; leaf < tree.leaves; ++leaf) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
@@ -3106,9 +3373,7 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d), s_1_0_4 = hn::Zero(d), s_1_0_5 = hn::Zero(d), s_1_0_6 = hn::Zero(d), s_1_0_7 = hn::Zero(d), s_1_0_8 = hn::Zero(d), s_1_0_9 = hn::Zero(d), s_1_0_10 = hn::Zero(d), s_1_0_11 = hn::Zero(d), s_1_0_12 = hn::Zero(d), s_1_0_13 = hn::Zero(d), s_1_0_14 = hn::Zero(d), s_1_0_15 = hn::Zero(d);
-#if HWY_ARCH_X86  // unrolled by g++ 12 for POWER9, two rows came out wrong
 #pragma GCC unroll 2
-#endif
             for (size_t i = 0; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               const VF x_1 = hn::Set(d, x[1]);
@@ -3192,13 +3457,16 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
                 s_0_0_15 = Fma(d, x_0, w, s_0_0_15);
                 s_1_0_15 = Fma(d, x_1, w, s_1_0_15);
               }
-              Prefetch(w_0 + next_w);
-              Prefetch(x + next_x);
+              Prefetch(w_0, next_w);
+              Prefetch(x, next_x);
               x += 2;
               w_0 += INVAR_PANEL;
             }
-            float* node = kept + (tile - begin) * kept_size;
-            for (int joins = JoinsAfterLeaf(leaf); joins != 0; --joins, node += 32) {
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 32) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
               s_0_0_2 = hn::Add(hn::LoadU(d, node + 0 + 2 * lanes), s_0_0_2);
@@ -3268,10 +3536,12 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
           k += terms;
         }
       }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
-        float* root = kept + (tile - begin) * kept_size + (levels - 1) * 32;
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 32
+                                         : a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile + 1) * nodes_size - 32;
         for (size_t i = 0; i < 2; ++i) FinishRow(a, tile * 2 + i, first, outputs, root + i * 16);
       }
     }

@@ -68,6 +68,9 @@ typedef struct invar_matmul_args {
   int64_t dst_stride;
   invar_activation activation;
   uint64_t tiles;          /* of rows; 0 counts as 1 */
+  uint64_t leaf_begin;     /* leaves of k that this call adds, [leaf_begin, leaf_end); all of them where leaf_end is 0 */
+  uint64_t leaf_end;
+  float* nodes;            /* invar_matmul_nodes() floats, kept from one such call to the next; null where one adds all */
 } invar_matmul_args;
 
 /* map: y[i] = f(x[i]) or f(x[i], z[i]), elementwise. y may be x or z itself. */
@@ -237,6 +240,11 @@ void invar_pack_panels(invar_type type, uint64_t n, uint64_t k, const void* w, i
 
 /* Packs x[rows][k] (stride between rows) into [k][rows]. */
 void invar_pack_rows(uint64_t rows, uint64_t k, const float* x, int64_t stride, float* dst);
+
+/* Floats of a matmul's nodes where each call adds `leaves` of its leaves (all calls the same power of two, in ascending order,
+ * leaf_begin a multiple of it) for `rows` rows and `panels` panels. k of up to 256 terms has one leaf; more has the least
+ * power of two that makes leaves of at most 256 terms. */
+uint64_t invar_matmul_nodes(uint64_t k, uint64_t leaves, uint64_t rows, uint64_t panels);
 
 /* Floats of workspace that attention_leaf needs. */
 uint64_t invar_attention_workspace(uint64_t rows, uint64_t d);

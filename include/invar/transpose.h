@@ -53,7 +53,10 @@ static inline void TransposeRows(size_t rows, size_t k, const float* x, ptrdiff_
       for (size_t r = 0; r < rows; r += 4) {
         // The last rows again together with some before them: the same values to the same places.
         const size_t first = r + 4 <= rows ? r : rows - 4;
-        for (size_t i = 0; i < 4; ++i) __builtin_prefetch(x + static_cast<ptrdiff_t>(first + i) * stride + done + kAhead);
+        for (size_t i = 0; i < 4; ++i) {  // it may lie beyond x: a number, where a pointer would be undefined
+          const float* const row = x + static_cast<ptrdiff_t>(first + i) * stride + done;
+          __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(row) + kAhead * sizeof(float)));
+        }
         for (size_t column = done; column < end; column += 4) {
           TransposeFour(x + static_cast<ptrdiff_t>(first) * stride + column, stride, rows, dst + column * rows + first);
         }

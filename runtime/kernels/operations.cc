@@ -8,6 +8,7 @@
 
 #include <unistd.h>
 
+#include "invar/tree.h"
 #include "runtime/base/error.h"
 
 namespace invar {
@@ -51,6 +52,12 @@ void RequireApart(const char* operation, const Rows& source, size_t source_width
 // The same, but a source may be the destination itself.
 void RequireSameOrApart(const char* operation, const Rows& source, const Rows& y, size_t width, size_t rows) {
   if (!Same(source, y, rows)) RequireApart(operation, source, width, y, width, rows);
+}
+
+// The nodes that wait between passes, one thread's.
+Scratch& ThreadNodes() {
+  static thread_local Scratch nodes;
+  return nodes;
 }
 
 // Bytes of a core's second-level cache, or a common size where the system does not say.
@@ -104,11 +111,17 @@ void Matmul(const Context& context, const Linear& w, size_t rows, const Rows& x,
 
   const size_t panels = CeilDiv(w.n, INVAR_PANEL);
   const size_t step = kernels.matmul(w.type, static_cast<uint32_t>(tiles.Height(0))).panels;
-  const size_t panel_bytes = std::max<size_t>(1, w.k * INVAR_PANEL * (w.type == INVAR_F32 ? 4 : 2));
   const size_t team = static_cast<size_t>(context.team.threads());
   // Enough tasks to balance; blocks of panels that are whole tiles and stay in cache; for few outputs, rows are cut too.
-  // A block of weights stays in the second-level cache while rows pass over it, an eighth of it at a time.
+  // A block of weights stays in the second-level cache while rows pass over it, an eighth of it at a time: of a long
+  // contraction some leaves at a time, or few outputs would fill that cache.
   const size_t weight_bytes = CacheBytes() / 2, row_bytes = CacheBytes() / 8;
+  const MatmulTree tree = MatmulTreeOf(w.k);
+  size_t leaves = tree.leaves;
+  while (tiles.tiles > 1 && leaves > 1 && leaves * tree.leaf_length > kernels.most_terms()) leaves /= 2;
+  const bool whole = leaves == tree.leaves;
+  const size_t terms = std::min(w.k, leaves * tree.leaf_length);
+  const size_t panel_bytes = std::max<size_t>(1, terms * INVAR_PANEL * (w.type == INVAR_F32 ? 4 : 2));
   size_t block = std::max<size_t>(1, weight_bytes / panel_bytes / step) * step;
   if (team > 1) block = std::min(block, CeilDiv(CeilDiv(panels, team * 4), step) * step);
   const size_t panel_tasks = CeilDiv(panels, block);
@@ -128,17 +141,27 @@ void Matmul(const Context& context, const Linear& w, size_t rows, const Rows& x,
     args.bias = w.bias;
     args.activation = activation;
     args.dst_stride = y.stride;
-    for (size_t tile = tile_begin; tile < tile_end; tile += args.tiles) {
-      const size_t row = tiles.Begin(tile);
-      const size_t tile_bytes = std::max<size_t>(1, tiles.Height(tile) * w.k * sizeof(float));
-      args.tiles = std::min(tiles.EqualFrom(tile, tile_end), std::max<size_t>(1, row_bytes / tile_bytes));
-      args.lhs = packed + row * w.k;
-      args.dst = y.row(row);
-      if (residual != nullptr) {
-        args.residual = residual->row(row);
-        args.residual_stride = residual->stride;
+    float* nodes = nullptr;
+    if (!whole) nodes = ThreadNodes().Get(invar_matmul_nodes(w.k, leaves, tiles.Begin(tile_end) - tiles.Begin(tile_begin), block));
+    for (size_t leaf = 0; leaf < tree.leaves; leaf += leaves) {
+      if (!whole) {
+        args.leaf_begin = leaf;
+        args.leaf_end = leaf + leaves;
+        args.nodes = nodes;
       }
-      kernels.matmul(w.type, static_cast<uint32_t>(tiles.Height(tile))).call.matmul(&args);
+      for (size_t tile = tile_begin; tile < tile_end; tile += args.tiles) {
+        const size_t row = tiles.Begin(tile);
+        const size_t tile_bytes = std::max<size_t>(1, tiles.Height(tile) * terms * sizeof(float));
+        args.tiles = std::min(tiles.EqualFrom(tile, tile_end), std::max<size_t>(1, row_bytes / tile_bytes));
+        args.lhs = packed + row * w.k;
+        args.dst = y.row(row);
+        if (residual != nullptr) {
+          args.residual = residual->row(row);
+          args.residual_stride = residual->stride;
+        }
+        kernels.matmul(w.type, static_cast<uint32_t>(tiles.Height(tile))).call.matmul(&args);
+        if (!whole) args.nodes += invar_matmul_nodes(w.k, leaves, args.tiles * tiles.Height(tile), block);
+      }
     }
   });
 }

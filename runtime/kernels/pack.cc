@@ -7,6 +7,7 @@
 
 #include "invar/kernels.h"
 #include "invar/transpose.h"
+#include "invar/tree.h"
 
 namespace {
 
@@ -111,6 +112,12 @@ void invar_pack_panels(invar_type type, uint64_t n, uint64_t k, const void* w, i
 
 void invar_pack_rows(uint64_t rows, uint64_t k, const float* x, int64_t stride, float* dst) {
   invar::TransposeRows(rows, k, x, static_cast<ptrdiff_t>(stride), dst);
+}
+
+uint64_t invar_matmul_nodes(uint64_t k, uint64_t leaves, uint64_t rows, uint64_t panels) {
+  const uint64_t most_panels = panels + 3;  // as whole tiles, of which none has more than four side by side
+  const uint64_t levels = static_cast<uint64_t>(invar::LevelsOf(invar::MatmulTreeOf(k).leaves) - invar::LevelsOf(leaves)) + 1;
+  return levels * rows * most_panels * INVAR_PANEL;
 }
 
 uint64_t invar_attention_workspace(uint64_t rows, uint64_t d) {

@@ -84,6 +84,12 @@ Kernels Kernels::WithMatmuls(const std::vector<invar_kernel>& kernels) const {
   return copy;
 }
 
+Kernels Kernels::InOnePass() const {
+  Kernels copy = *this;
+  copy.most_terms_ = SIZE_MAX;
+  return copy;
+}
+
 const invar_kernel& Kernels::Find(std::string_view operation, std::string_view type) const {
   size_t count = 0;
   const invar_kernel* all = invar_kernels(&count);

@@ -21,6 +21,12 @@ class Kernels {
   // one beside the other. `kernels` outlives it.
   Kernels WithMatmuls(const std::vector<invar_kernel>& kernels) const;
 
+  // A copy whose matmuls add all leaves of a contraction in one pass, however many: what is measured beside kernels that know no
+  // leaves. The bits are the same.
+  Kernels InOnePass() const;
+  // Terms of a contraction that one pass over a block of weights takes, at most.
+  size_t most_terms() const { return most_terms_; }
+
   const std::string& isa() const { return isa_; }
 
   // Row counts up to this have a matmul tile of their own.
@@ -49,6 +55,7 @@ class Kernels {
   const invar_kernel& Find(std::string_view operation, std::string_view type) const;
 
   std::string isa_;
+  size_t most_terms_ = 1024;
   std::array<std::vector<const invar_kernel*>, 3> matmul_;  // by rows; [0] is null
 };
 

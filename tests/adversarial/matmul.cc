@@ -116,6 +116,10 @@ class MatmulCase {
     for (size_t row = 0; row < m; ++row) {
       for (size_t j = 0; j < n; ++j) {
         const size_t at = row * n + j;
+        if (!oracle::kHasFunctions && activation_ != INVAR_ACTIVATION_NONE) {
+          known[at] = 0;
+          continue;
+        }
         if (!all && r.Below(m * n) >= affordable && at != 0) {
           known[at] = 0;
           continue;
@@ -187,11 +191,26 @@ class MatmulCase {
         args.residual = residual;
         args.residual_stride = static_cast<int64_t>(stride);
       }
+      size_t all_leaves = 1;
+      while (all_leaves * LeafLength(k) < k) all_leaves *= 2;
+      size_t leaves = all_leaves;  // of one call
+      while (leaves > 1 && layout.Below(2) == 0) leaves /= 2;
+      std::vector<float> unfinished(leaves == all_leaves ? 0 : invar_matmul_nodes(k, leaves, rows, panels));
+      float* nodes = unfinished.empty() ? nullptr : memory.other.Place<float>(unfinished.size(), layout);
       for (size_t panel = 0; panel < panels;) {  // cut anywhere, not at tiles
         args.panel_begin = panel;
         panel += 1 + layout.Below(layout.Below(2) == 0 ? panels - panel : panels);
         args.panel_end = panel = std::min(panel, panels);
-        if (!c_.Call(kernel, kernel.call.matmul, args, layout)) return false;
+        args.nodes = nodes;
+        for (size_t leaf = 0; leaf < all_leaves; leaf += leaves) {
+          args.leaf_begin = leaf;
+          args.leaf_end = nodes == nullptr && layout.Below(2) == 0 ? 0 : leaf + leaves;
+          if (!c_.Call(kernel, kernel.call.matmul, args, layout)) return false;
+        }
+      }
+      if (nodes != nullptr) {
+        memory.other.Take(nodes, unfinished.size(), unfinished.data());
+        if (!c_.CheckGuards(kernel, "leaves shared among calls", {&memory.other})) return false;
       }
       for (size_t i = 0; i < rows; ++i) {
         memory.y.Take(dst + i * dst_stride, n, first + i < m ? found.data() + (first + i) * n : ignored.data());

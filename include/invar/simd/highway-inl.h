@@ -68,10 +68,20 @@ using DD = hn::CappedTag<double, 8>;
 #endif
 using DH = hn::Rebind<float, DD>;
 
-// Asks for the cache line at p, which may lie anywhere: what is to be read soon, but not next.
-HWY_INLINE void Prefetch(const void* p) {
+// Asks for the cache line so many elements on from p: what is to be read soon, but not next. It may lie beyond p's array, where
+// nothing is read; a pointer there would be undefined, a number is not.
+template <class T>
+HWY_INLINE void Prefetch(const T* p, size_t ahead) {
 #if defined(__GNUC__)
-  __builtin_prefetch(p, 0, 2);
+  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(p) + ahead * sizeof(T)), 0, 2);
+#endif
+}
+
+// The same for what is to be written next.
+template <class T>
+HWY_INLINE void PrefetchToWrite(const T* p, size_t ahead) {
+#if defined(__GNUC__)
+  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(p) + ahead * sizeof(T)), 1, 3);
 #endif
 }
 

@@ -1,0 +1,68 @@
+// Matmul() of the runtime (runtime/kernels/operations.h): however many rows there are, and so however they, the outputs and the
+// leaves are cut into blocks and passes, each row has the bits that it has alone, and those are the oracle's.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "runtime/kernels/operations.h"
+#include "tests/oracle/operations.h"
+#include "tests/support/values.h"
+
+namespace invar::testing {
+namespace {
+
+struct Problem {
+  size_t rows, n, k;
+};
+
+class MatmulTest : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(MatmulTest, RowsAreThoseOfASingleRow) {
+  const Kernels& kernels = Kernels::Of(GetParam());
+  ThreadPool pool(3);
+  Random random(31);
+  size_t with_single = 0, with_oracle = 0;
+  // 1,024 terms make a pass: below, at and above it, and where the last leaves are empty.
+  for (const Problem& p : {Problem{40, 70, 1000}, {31, 70, 1024}, {40, 70, 1025}, {64, 33, 2048}, {29, 50, 3072}, {33, 20, 4100}}) {
+    std::vector<float> x(p.rows * p.k), w(p.n * p.k), bias(p.n), packed(invar_packed_size(p.n, p.k));
+    random.Fill(x.data(), x.size(), Values::kNormal);
+    random.Fill(w.data(), w.size(), Values::kNormal);
+    random.Fill(bias.data(), bias.size(), Values::kNormal);
+    invar_pack_panels(INVAR_F32, p.n, p.k, w.data(), static_cast<int64_t>(p.k), 1, 0, (p.n + 15) / 16, packed.data());
+    const Linear linear = {INVAR_F32, p.n, p.k, packed.data(), bias.data()};
+    std::vector<float> expected(p.rows * p.n);
+    {
+      Team team(pool, 1);
+      Scratch scratch;
+      for (size_t r = 0; r < p.rows; ++r) {
+        Matmul({kernels, team, scratch}, linear, 1, {x.data() + r * p.k, 0}, {expected.data() + r * p.n, 0});
+      }
+    }
+    for (size_t i = 0; i < expected.size(); i += 37) {
+      const float sum = oracle::Contract(x.data() + i / p.n * p.k, w.data() + i % p.n * p.k, p.k) + bias[i % p.n];
+      ASSERT_EQ(std::memcmp(&sum, &expected[i], sizeof(sum)), 0) << p.rows << " x " << p.n << " x " << p.k << ", value " << i;
+      ++with_oracle;
+    }
+    for (const int threads : {1, 3}) {
+      for (const bool one_pass : {false, true}) {
+        const Kernels used = one_pass ? kernels.InOnePass() : kernels;
+        Team team(pool, threads);
+        Scratch scratch;
+        std::vector<float> y(expected.size());
+        Matmul({used, team, scratch}, linear, p.rows, {x.data(), static_cast<int64_t>(p.k)}, {y.data(), static_cast<int64_t>(p.n)});
+        EXPECT_EQ(std::memcmp(y.data(), expected.data(), y.size() * sizeof(float)), 0)
+            << p.rows << " x " << p.n << " x " << p.k << " on " << threads << " threads" << (one_pass ? ", in one pass" : "");
+        with_single += y.size();
+      }
+    }
+  }
+  std::printf("[ COMPARED ] %zu values with those of single rows, %zu with the oracle\n", with_single, with_oracle);
+}
+
+INSTANTIATE_TEST_SUITE_P(Isas, MatmulTest, ::testing::ValuesIn(SupportedIsas()), [](const auto& info) { return info.param; });
+
+}  // namespace
+}  // namespace invar::testing
