@@ -1,6 +1,11 @@
 // Random cases of every operation, drawn to break equality, on every instruction set and tile that runs here:
 //
-//   campaign [--seed S] [--comparisons N] [--threads T] [--operation NAME] [--isa NAME] [--tile NAME] [--case I]
+//   campaign [--seed S] [--comparisons N | --cases N] [--threads T] [--operation NAME] [--isa NAME] [--tile NAME] [--case I]
+//            [--digests yes]
+//
+// --digests prints a SHA-256 of each operation's results, and of every function's at all hard arguments and at a share of
+// all others drawn by the seed: another build, on another processor, that computes as many cases must print the same.
+// A build without MPFR has no oracle for functions and what is made of them; its digests say whether it is right.
 //
 // Each result is compared with the scalar oracle (tests/oracle) by memcmp; where a case is too large for that, with the
 // oracle in part and with the first kernel's result in whole. Case I of a seed is the same case whatever the other options
@@ -19,13 +24,17 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/base/sha256.h"
 #include "tests/adversarial/case.h"
+#include "tests/adversarial/functions.h"
 
 namespace invar::adversarial {
 namespace {
 
 struct Options {
   uint64_t seed = 1, comparisons = 0;  // 0: by INVAR_TEST_SCALE
+  uint64_t cases = 0;                  // 0: as many as the comparisons need
+  bool digests = false;
   size_t threads = 1;
   std::string operation, isa, tile;
   bool one = false;
@@ -36,6 +45,7 @@ struct Options {
 struct Outcome {
   uint64_t with_oracle = 0, between = 0;
   std::string failure;  // empty: no difference
+  std::vector<float> results;  // for the digests
 };
 
 std::string Describe(const Options& options, const Case& c, uint64_t number) {
@@ -82,7 +92,8 @@ class Campaign {
       Outcome outcome;
       if (Chosen(operation)) {
         const Case c = RunCase(operation, options_.seed, number, memory);
-        outcome = {c.with_oracle, c.between, c.difference ? Describe(options_, c, number) : ""};
+        outcome = {c.with_oracle, c.between, c.difference ? Describe(options_, c, number) : "",
+                   options_.digests ? c.agreed() : std::vector<float>()};
       }
       Hand(number, std::move(outcome));
     }
@@ -97,12 +108,13 @@ class Campaign {
       totals.cases += Chosen(operations_[first->first % operations_.size()]);
       totals.with_oracle += first->second.with_oracle;
       totals.between += first->second.between;
+      totals.results.UpdateFloats(first->second.results.data(), first->second.results.size());
       compared_ += first->second.with_oracle + first->second.between;
       if (!first->second.failure.empty()) {
         std::fputs(first->second.failure.c_str(), stdout);
         failed_ = true;
       }
-      if (failed_ || compared_ >= options_.comparisons) done_ = true;
+      if (failed_ || (options_.cases == 0 ? compared_ >= options_.comparisons : counted_ + 1 >= options_.cases)) done_ = true;
     }
   }
 
@@ -121,10 +133,20 @@ class Campaign {
                 failed_ ? "ONE DIFFERS" : "no difference", seconds, static_cast<double>(with_oracle + between) / seconds / 1e6);
   }
 
+ public:
+  void PrintDigests() {
+    for (auto& [index, t] : totals_) {
+      if (t.cases != 0) std::printf("digest %s %s\n", operations_[index].name.c_str(), Hex(t.results.Finish()).c_str());
+    }
+  }
+
+ private:
+
   static unsigned long long Long(uint64_t x) { return x; }
 
   struct Totals {
     uint64_t cases = 0, with_oracle = 0, between = 0;
+    Sha256 results;
   };
 
   const Options options_;
@@ -139,7 +161,7 @@ class Campaign {
 };
 
 int Usage(const char* what) {
-  std::fprintf(stderr, "campaign: %s\ncampaign [--seed S] [--comparisons N] [--threads T] [--operation NAME] [--isa NAME] [--tile NAME] [--case I]\n", what);
+  std::fprintf(stderr, "campaign: %s\ncampaign [--seed S] [--comparisons N | --cases N] [--threads T] [--operation NAME] [--isa NAME] [--tile NAME] [--case I] [--digests yes]\n", what);
   return 2;
 }
 
@@ -153,6 +175,11 @@ int Main(int argc, char** argv) {
       (option == "--operation" ? options.operation : option == "--isa" ? options.isa : options.tile) = value;
       continue;
     }
+    if (option == "--digests") {
+      if (value != "yes") return Usage("--digests takes yes");
+      options.digests = true;
+      continue;
+    }
     char* end = nullptr;
     const uint64_t number = std::strtoull(value.c_str(), &end, 10);
     if (value.empty() || value[0] == '-' || *end != '\0') return Usage((option + " needs a number, not '" + value + "'").c_str());
@@ -160,6 +187,8 @@ int Main(int argc, char** argv) {
       options.seed = number;
     } else if (option == "--comparisons") {
       options.comparisons = number;
+    } else if (option == "--cases") {
+      options.cases = number;
     } else if (option == "--threads") {
       options.threads = std::max<size_t>(1, number);
     } else if (option == "--case") {
@@ -198,7 +227,22 @@ int Main(int argc, char** argv) {
                 static_cast<unsigned long long>(c.with_oracle + c.between), c.difference ? Describe(options, c, options.number).c_str() : "no difference\n");
     return c.difference ? 1 : 0;
   }
-  return Campaign(options, std::move(operations)).Run();
+  Campaign campaign(options, operations);
+  int status = campaign.Run();
+  if (!options.digests) return status;
+  campaign.PrintDigests();
+  for (const Operation& operation : operations) {
+    if (operation.kernels.empty() || !IsFunction(operation)) continue;
+    const FunctionDigest d = DigestOfFunction(operation, options.seed);
+    if (!d.failure.empty()) {
+      std::printf("DIFFERENCE in %s\n", d.failure.c_str());
+      status = 1;
+    }
+    std::printf("digest %s at hard arguments and others %s\n", operation.name.c_str(), d.sha256.c_str());
+    std::printf("[ COMPARED ] %llu values of %s with the oracle, %llu between kernels\n", static_cast<unsigned long long>(d.with_oracle),
+                operation.name.c_str(), static_cast<unsigned long long>(d.between));
+  }
+  return status;
 }
 
 }  // namespace

@@ -58,6 +58,9 @@ class Case {
   // Compares a kernel's result; false at a difference, which ends the case.
   bool Compare(const invar_kernel& kernel, const std::string& how, const std::vector<float>& found);
 
+  // What every kernel gave, and the oracle where it was asked.
+  const std::vector<float>& agreed() const { return expected_; }
+
   // Guards in all of `regions`; false where something else was written.
   bool CheckGuards(const invar_kernel& kernel, const std::string& how, const std::vector<const Region*>& regions);
 

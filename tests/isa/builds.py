@@ -69,7 +69,7 @@ def build(name, spec, work, folders, highways):
     run(["cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", f"-DCMAKE_BUILD_TYPE={spec.get('type', 'Release')}", "-DINVAR_SYSTEM_LIBS=OFF",
          "-DINVAR_BUILD_TESTS=OFF", "-DINVAR_BUILD_BENCH=OFF", "-DINVAR_BUILD_FINGERPRINTS=ON", *options],
         os.path.join(folder, "configure.log"))
-    run(["cmake", "--build", folder, "-j", str(os.cpu_count() or 1), "--target", "fingerprints", "invar"],
+    run(["cmake", "--build", folder, "-j", str(os.cpu_count() or 1), "--target", "fingerprints", "campaign", "invar"],
         os.path.join(folder, "build.log"))
     return folder
 

@@ -12,8 +12,13 @@
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
+
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/prctl.h>
+#endif
 
 #include "runtime/base/atomic_file.h"
 #include "runtime/base/bits.h"
@@ -42,6 +47,20 @@ void WriteTable(const std::filesystem::path& path, const Table& table) {
   AtomicFile file(path);
   file.Write(json.dump(1) + "\n");
   file.Commit();
+}
+
+// Bits of the processor's vectors where it alone knows them; 0 elsewhere.
+size_t VectorBits() {
+#if defined(__aarch64__) && defined(__linux__)
+  const int length = prctl(PR_SVE_GET_VL);
+  return length < 0 ? 0 : static_cast<size_t>(length & PR_SVE_VL_LEN_MASK) * 8;
+#elif defined(__riscv_vector)
+  size_t bytes;
+  asm("csrr %0, vlenb" : "=r"(bytes));
+  return bytes * 8;
+#else
+  return 0;
+#endif
 }
 
 void Dump(const std::filesystem::path& folder, const std::string& isa, std::string name, const std::vector<float>& values) {
@@ -85,6 +104,7 @@ int Run(const std::vector<std::string>& arguments) {
   const Table committed = ReadTable(path);
   Table found = committed;
   bool failed = false;
+  if (VectorBits() != 0) std::printf("vectors of %zu bits\n", VectorBits());
   for (const std::string& isa : only.empty() ? SupportedIsas() : std::vector<std::string>{only}) {
     Kernels::Of(isa);  // its self-test
     Tally tally;
@@ -101,7 +121,13 @@ int Run(const std::vector<std::string>& arguments) {
       }
     }
     size_t equal = 0, wrong = 0;
+    // Of the committed lines, those that this program computes: the command lines' are the matrix's own.
+    std::set<std::string> left;
+    for (const auto& [name, sha256] : committed) {
+      if (name.starts_with("kernel ") || (models && !name.starts_with("command "))) left.insert(name);
+    }
     for (const NamedFingerprint& f : fingerprints) {
+      left.erase(f.name);
       const auto [expected, added] = found.try_emplace(f.name, f.sha256);
       if (committed.count(f.name) == 0 && !write) {
         std::printf("FAILED %s: the table has no line for %s; add it with --write\n", isa.c_str(), f.name.c_str());
@@ -112,6 +138,10 @@ int Run(const std::vector<std::string>& arguments) {
       } else {
         ++equal;
       }
+    }
+    for (const std::string& name : left) {
+      std::printf("FAILED %s: the table's line %s was not computed\n", isa.c_str(), name.c_str());
+      ++wrong;
     }
     if (!tally.unequal.empty()) std::printf("FAILED %s\n", tally.unequal.c_str());
     failed = failed || wrong != 0 || !tally.unequal.empty();

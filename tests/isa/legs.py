@@ -52,7 +52,31 @@ def call(command):
         raise Failure(f"{shlex.join(command)} did not end within an hour") from error
 
 
-def run_leg(leg, folder, table, write=False):
+def digests(command):
+    """What the campaign's --digests said, by name, and how many values it compared."""
+    result = call(command)
+    printed = result.stdout.decode(errors="replace")
+    if result.returncode != 0:
+        raise Failure(f"{shlex.join(command)} exited with {result.returncode}:\n{(printed + result.stderr.decode(errors='replace'))[-3000:]}")
+    return dict(line[7:].rsplit(" ", 1) for line in printed.splitlines() if line.startswith("digest "))
+
+
+class Campaign:
+    """Random cases of this run's seed: what a build that has an oracle for all of them found, each leg must find too."""
+
+    def __init__(self, program, seed, cases):
+        self.arguments = ["--seed", str(seed), "--cases", str(cases), "--digests", "yes"]
+        self.expected = digests([program, *self.arguments])
+
+    def check(self, command):
+        found = digests([*command, *self.arguments])
+        wrong = sorted(name for name in self.expected.keys() | found.keys() if self.expected.get(name) != found.get(name))
+        if wrong:
+            raise Failure(f"{shlex.join([*command, *self.arguments])} gives other results than the reference in {', '.join(wrong)}")
+        return len(found)
+
+
+def run_leg(leg, folder, table, write=False, campaign=None):
     """Runs one leg; returns (instruction sets, fingerprints, values, seconds)."""
     started = time.monotonic()
     runner = shlex.split(leg.get("run", ""))
@@ -71,6 +95,13 @@ def run_leg(leg, folder, table, write=False):
     ran = {line[0] for line in lines}
     if not expected(leg) <= ran:
         raise Failure(f"expected {', '.join(sorted(expected(leg) - ran))} to run, but only {', '.join(sorted(ran)) or 'nothing'} did")
+    if "vector_bits" in leg:
+        said = re.search(r"^vectors of (\d+) bits", output, re.M)
+        if not said or int(said[1]) != leg["vector_bits"]:
+            raise Failure(f"vectors of {leg['vector_bits']} bits were to run, but it said {said[0] if said else 'nothing of them'}")
+    if campaign:
+        for isa in isas or [None]:
+            campaign.check([*runner, os.path.join(folder, "tests", "campaign"), *(["--isa", isa] if isa else [])])
     fingerprints = sum(int(line[1]) for line in lines)
     for arguments in COMMANDS:
         typed = [a.format(models=os.path.join(ROOT, "models"), data=os.path.join(ROOT, "tests", "data")) for a in arguments] + only

@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """The same bits on every instruction set that can be built and run here: `./run test-isa`.
 
-    matrix.py [--work DIR] [--ci | --only TEXT]... [--list] [--install]
+    matrix.py [--work DIR] [--ci | --only TEXT]... [--list] [--install] [--reference PROGRAM [--seed S] [--cases N]]
 
 Each build of legs.yaml is configured and built once; each leg runs the program `fingerprints` of its build, natively or under an
 emulator, and the command line. Every line must be that of tests/fingerprints.json, and every instruction set that the leg
-expects must have run. Exit status 1 where anything differs or could not be tried.
+expects must have run. With --reference, the program `campaign` of a build for this processor that has MPFR, each leg also runs
+random cases of every kernel, under other floating-point modes too, and the functions at all hard arguments and a share of the
+others, and must find what that program finds. Exit status 1 where anything differs or could not be tried.
 """
 import argparse
 import concurrent.futures
 import os
+import secrets
 import sys
 import time
 
@@ -17,7 +20,7 @@ import yaml
 
 import sources
 from builds import HERE, ROOT, Failure, build, must_refuse, require_packages, stop
-from legs import read_table, run_leg, write_table
+from legs import Campaign, read_table, run_leg, write_table
 
 
 def main():
@@ -28,6 +31,9 @@ def main():
     parser.add_argument("--list", action="store_true", help="print the legs and stop")
     parser.add_argument("--install", action="store_true", help="install the missing packages (Debian, as root)")
     parser.add_argument("--write", action="store_true", help="add lines of commands that the table lacks")
+    parser.add_argument("--reference", help="the campaign's program that knows all results")
+    parser.add_argument("--seed", type=int, default=None, help="of the random cases; another each time where it is not given")
+    parser.add_argument("--cases", type=int, default=1000, help="how many")
     arguments = parser.parse_args()
     with open(os.path.join(HERE, "legs.yaml"), encoding="utf-8") as f:
         matrix = yaml.safe_load(f)
@@ -50,10 +56,18 @@ def main():
     os.makedirs(arguments.work, exist_ok=True)
     folders, highways = sources.prepare(ROOT, arguments.work, {spec["highway"] for spec in builds.values()} | {"1.3.0"})
     failures, rows = [], []
+    campaign = None
+    if arguments.reference:
+        seed = arguments.seed if arguments.seed is not None else secrets.randbelow(1 << 48)
+        try:
+            campaign = Campaign(os.path.abspath(arguments.reference), seed, arguments.cases)
+        except Failure as failure:
+            raise SystemExit(str(failure)) from failure
+        print(f"random cases: --seed {seed} --cases {arguments.cases}, {len(campaign.expected)} digests", flush=True)
 
     def attempt(leg, folder):
         try:
-            ran, fingerprints, values, seconds = run_leg(leg, folder, document["fingerprints"], arguments.write)
+            ran, fingerprints, values, seconds = run_leg(leg, folder, document["fingerprints"], arguments.write, campaign)
         except Exception as failure:  # whatever it is, it is this leg's: a runner that is missing, or does not start
             failures.append(f"{leg['name']}: {failure}")
             print(f"FAILED {leg['name']}: {failure}", flush=True)

@@ -6,6 +6,14 @@
 
 namespace invar::oracle {
 
+// Whether the functions below were built: they need MPFR.
+#ifdef INVAR_WITHOUT_MPFR
+inline constexpr bool kHasFunctions = false;
+#else
+inline constexpr bool kHasFunctions = true;
+#endif
+
+
 uint32_t Bits(float x);
 float FromBits(uint32_t bits);
 
