@@ -107,7 +107,8 @@ void RunRope(Case& c) {
       float& x2 = x[v * dimension + (interleaved ? 2 * j + 1 : j + half)];
       Product p;
       if (r.Below(2) == 0) {
-        x2 = std::ldexp(r.Uniform(1, 2), static_cast<int>(r.Below(20)) - 10);
+        const float fraction = r.Uniform(1, 2);
+        x2 = std::ldexp(fraction, static_cast<int>(r.Below(20)) - 10);
         p = BesideHalfUnit(r, x2, 24, 0);
       } else {
         x2 = r.Below(2) == 0 ? 0x1p-100f : -0x1p-149f;

@@ -18,12 +18,20 @@ using oracle::FromBits;
 
 constexpr float kMost = std::numeric_limits<float>::max();
 
+// Draws are statements of their own: compilers evaluate operands in what order they like, and a seed's cases are to be the same
+// for all of them.
 uint32_t Sign(Random& r) { return static_cast<uint32_t>(r.Bits() & 1) << 31; }
+
+// Either sign of what is drawn.
+float Signed(Random& r, uint32_t magnitude) {
+  const uint32_t sign = Sign(r);
+  return FromBits(sign | magnitude);
+}
 
 // A value of this binade, either sign.
 float OfExponent(Random& r, int exponent) {
   const uint32_t fraction = static_cast<uint32_t>(r.Bits() & 0x7FFFFFu);
-  return FromBits(Sign(r) | static_cast<uint32_t>(exponent + 127) << 23 | fraction);
+  return Signed(r, static_cast<uint32_t>(exponent + 127) << 23 | fraction);
 }
 
 void Shuffle(Random& r, float* x, size_t n) {
@@ -74,7 +82,8 @@ void OneSpecial(Random& r, float* x, size_t n) {
   if (n == 0) return;
   const float infinity = std::numeric_limits<float>::infinity();
   // A NaN of any payload, quiet or signalling.
-  const float nan = FromBits(Sign(r) | 0x7F800000u | std::max<uint32_t>(1, static_cast<uint32_t>(r.Bits() & 0x7FFFFFu)));
+  const uint32_t payload = std::max<uint32_t>(1, static_cast<uint32_t>(r.Bits() & 0x7FFFFFu));
+  const float nan = Signed(r, 0x7F800000u | payload);
   switch (r.Below(5)) {
     case 0: x[r.Below(n)] = nan; break;
     case 1: x[r.Below(n)] = infinity; break;
@@ -95,8 +104,8 @@ void HardArguments(Random& r, float* x, size_t n) {
   for (size_t i = 0; i < n; ++i) {
     // The reference needs many digits for these: few at a time.
     if (r.Below(16) == 0) {
-      x[i] = FromBits(functions_test::kHardToRound[r.Below(std::size(functions_test::kHardToRound))] ^
-                      (r.Below(4) == 0 ? 0x80000000u : 0));
+      const uint32_t hard = functions_test::kHardToRound[r.Below(std::size(functions_test::kHardToRound))];
+      x[i] = FromBits(hard ^ (r.Below(4) == 0 ? 0x80000000u : 0));
     } else if (r.Below(4) == 0) {
       const uint32_t off = r.Below(2) == 0 ? 0 : static_cast<uint32_t>(r.Below(65)) - 32;
       x[i] = FromBits(Bits(centres[r.Below(centres.size())]) + off);
@@ -114,10 +123,10 @@ float Of(Random& r, Kind kind) {
     case Kind::kAnyFinite:
       return OfExponent(r, static_cast<int>(r.Below(254)) - 126);
     case Kind::kNearSubnormal:
-      return r.Below(3) == 0 ? FromBits(Sign(r) | static_cast<uint32_t>(r.Bits() & 0x7FFFFFu))
+      return r.Below(3) == 0 ? Signed(r, static_cast<uint32_t>(r.Bits() & 0x7FFFFFu))
                              : OfExponent(r, -126 + static_cast<int>(r.Below(4)));
     case Kind::kSignedZeros:
-      return r.Below(12) == 0 ? FromBits(Sign(r) | 1u << r.Below(8)) : FromBits(r.Below(4) == 0 ? 0 : 0x80000000u);
+      return r.Below(12) == 0 ? Signed(r, 1u << r.Below(8)) : FromBits(r.Below(4) == 0 ? 0 : 0x80000000u);
     case Kind::kHalfUnits: {
       static constexpr float values[] = {1.0f,     -1.0f,    0x1p-24f,        -0x1p-24f,      0x1p-25f,
                                          0x1p-23f, 0x3p-25f, 1.0f + 0x1p-23f, 0x1.000002p-24f, 0x1.fffffep-25f};
@@ -219,7 +228,7 @@ void Fill(Random& r, Pair pair, const Products& p) {
       for (size_t o = 0; o < p.outputs; ++o) {
         for (size_t k = 0; k < p.terms; ++k) row(o)[k] = r.Uniform(-2, 2);
         if (p.terms != 0 && (!rare || r.Below(4) == 0)) {
-          row(o)[r.Below(p.terms)] = FromBits(Sign(r) | (r.Below(2) == 0 ? 0x7F800000u : 0x7F800001u));
+          row(o)[r.Below(p.terms)] = Signed(r, r.Below(2) == 0 ? 0x7F800000u : 0x7F800001u);
         }
       }
       return;
