@@ -271,7 +271,15 @@ TEST(Receipts, HostileOnesAreRefused) {
   changed("/sequences/0/prompt_ids/0", 4294967296u, {"prompt_ids[0]"});
   changed("/sequences/0/prompt_ids", std::vector<int>(257, 3), {"257", "256 positions"});
   changed("/sequences/0/sampling/logit_bias", {{70000, 1}}, {"70000", "vocabulary"});
-  changed("/sequences/0/sampling/temperature", 1e300, {"temperature"});
+  changed("/sequences/0/sampling/logit_bias", {{9, 1}, {5, 1}}, {"logit_bias[1]", "lower token", "ascend"});
+  changed("/sequences/0/sampling/logit_bias", {{9, 1}, {9, 1}}, {"logit_bias[1]", "already"});
+  changed("/sequences/0/end_tokens", {1024}, {"sequence 1", "end token 1024", "vocabulary"});
+  for (const json& hot : {json(1e300), json(1e308), json("infinity"), json("-infinity"), json(-1)}) {
+    changed("/sequences/0/sampling/temperature", hot, {"temperature", "from 0 to 3.4028235e38"});
+  }
+  changed("/sequences/0/sampling/repetition_penalty", "infinity", {"repetition penalty", "up to 3.4028235e38"});
+  changed("/sequences/0/sampling/presence_penalty", 1e308, {"penalties", "3.4028235e38"});
+  changed("/sequences/0/sampling/logit_bias", {{9, 1e308}}, {"logit bias", "up to 3.4028235e38"});
   changed("/sequences/0/sampling/temperature", "hot\n\x1b[2J", {"temperature"});
   changed("/sequences/0/\x1b[2J", "x", {"\\x1b"});
   changed("/sequences/0/error", "x", {"'error'"});
@@ -286,6 +294,19 @@ TEST(Receipts, HostileOnesAreRefused) {
   ExpectRefused(Replay(good, Gpt2(), {"--batch", "-1"}), 2, {"--batch"});
   ExpectRefused(Replay(good, Gpt2(), {"-t", "100000000"}), 2, {"threads"});
   ExpectRefused(Replay(good, Gpt2(), {"--isa", "MMX"}), 2, {"MMX"});
+}
+
+// Configs made by a class have GPT-2's end token, whatever their vocabulary.
+TEST(Receipts, EndTokensThatNothingCanDrawAreLeftOut) {
+  const Folder folder;
+  Checkpoint other = Checkpoint::Of("gpt2");
+  other.config["eos_token_id"] = 50256;
+  const std::string model = folder.Copy("gpt2");
+  fs::remove(fs::path(model) / "generation_config.json");
+  other.Write(model);
+  ASSERT_EQ(Invar({"generate", "-m", model, "-p", "a", "-n", "3", "-q", "--receipt", folder / "r"}).code, 0);
+  EXPECT_EQ(json::parse(FileText(folder / "r"))["sequences"][0]["end_tokens"], json::array());
+  EXPECT_EQ(Replay(FileText(folder / "r"), model).code, 0);
 }
 
 TEST(Receipts, AppearWholeOrNotAtAll) {
