@@ -363,9 +363,19 @@ TEST(Fingerprints, AreExportedAndComparedWith) {
   const size_t ways = SupportedIsas().size() * 5;
   EXPECT_NE(equal.out.find("all equal: " + std::to_string(ways) + " runs, " + std::to_string(ways * tokens * 1024) + " values"), std::string::npos) << equal.out;
   EXPECT_NE(equal.out.find("compared with the file"), std::string::npos);
+  EXPECT_NE(equal.out.find("37 of the file's 37 tensors compared; the model computes 37\n"), std::string::npos) << equal.out;
   const json report = json::parse(Invar({"verify", "-m", Qwen3(), "--preset", "demo", "--against", "-", "--json"}, FileText(file)).out);
   EXPECT_TRUE(report["equal"].get<bool>());
   EXPECT_EQ(report["compared"], ways * tokens * 1024);
+  EXPECT_EQ(report["tensors"], json({{"compared", 37}, {"in_file", 37}, {"in_model", 37}, {"passed_over", json::array()}}));
+  json older = prints;
+  older["program"] = "0.0.1";
+  older["tensors"][4]["name"] = "another";
+  const Outcome passed = Invar({"verify", "-m", Qwen3(), "--preset", "demo", "--against", "-"}, older.dump());
+  EXPECT_EQ(passed.code, 0);
+  EXPECT_NE(passed.out.find("36 of the file's 37 tensors compared"), std::string::npos) << passed.out;
+  EXPECT_NE(passed.out.find("passed over"), std::string::npos) << passed.out;
+  EXPECT_NE(passed.out.find(": 1, the first of them 'another' of layer 0\n"), std::string::npos) << passed.out;
   // A float32 copy is the same model.
   ASSERT_EQ(Invar({"convert", "-m", Qwen3(), "-o", folder / "f32", "--type", "f32"}).code, 0);
   EXPECT_EQ(Invar({"verify", "-m", folder / "f32", "--preset", "demo", "--against", file}).code, 0);
@@ -400,7 +410,19 @@ TEST(Fingerprints, MisuseAndOtherModels) {
   ExpectRefused(Invar({"verify", "-m", Qwen3(), "--against", file}), 1, {"another model", "models/qwen3"});
   json bad = json::parse(FileText(file));
   bad["ids"][0] = 5000;
-  ExpectRefused(Invar({"verify", "-m", Gpt2(), "--against", "-", "--json"}, bad.dump()), 1, {"5000", "vocabulary"});
+  for (const Words& more : {Words(), Words{"--json"}}) {  // before the table begins
+    Words arguments = {"verify", "-m", Gpt2(), "--against", "-"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    ExpectRefused(Invar(arguments, bad.dump()), 1, {"--against '-'", "5000", "vocabulary"});
+  }
+  bad["ids"] = std::vector<int>(257, 3);
+  bad["positions_sha256"] = std::vector<std::string>(257, std::string(64, '0'));
+  ExpectRefused(Invar({"verify", "-m", Gpt2(), "--against", "-"}, bad.dump()), 1, {"--against '-'", "257 ids", "256 positions"});
+  bad = json::parse(FileText(file));
+  bad["tensors"][3]["name"] = "x";
+  ExpectRefused(Invar({"verify", "-m", Gpt2(), "--against", "-"}, bad.dump()), 1, {"--against '-'", "'x'", "does not have"});
+  bad["tensors"] = json::array();
+  ExpectRefused(Invar({"verify", "-m", Gpt2(), "--against", "-"}, bad.dump()), 1, {"--against '-'", "no tensors"});
   bad["ids"][0] = "x";
   ExpectRefused(Invar({"verify", "-m", Gpt2(), "--against", "-"}, bad.dump()), 1, {"ids[0]"});
   bad = json::parse(FileText(file));
