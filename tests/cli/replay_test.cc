@@ -322,6 +322,7 @@ TEST(Receipts, AppearWholeOrNotAtAll) {
   ExpectRefused(run(folder.folder.path().string(), {"-p", "a"}), 1, {"not a regular file"});
   ExpectRefused(run(folder / "r", {"-p", "a", "--stop", "\xFF"}), 2, {"--stop", "UTF-8"});
   ExpectRefused(run(folder / "r", {"-p", std::string(4000, 'x')}), 1, {"positions"});
+  if (fs::is_symlink("/dev/stdout")) ExpectRefused(run("/dev/stdout", {"-p", "a"}), 1, {"/dev/stdout", "open already"});  // here a file
   EXPECT_EQ(entries(), 0);
   EXPECT_EQ(run(folder / "r", {"-p", "a\xFF"}).code, 0);  // a prompt that JSON cannot hold is left out
   EXPECT_FALSE(json::parse(FileText(folder / "r"))["sequences"][0].contains("prompt"));
