@@ -2,7 +2,8 @@
 
 string(TOUPPER "${CMAKE_BUILD_TYPE}" build_type)
 foreach(flags "${CMAKE_CXX_FLAGS}" "${CMAKE_CXX_FLAGS_${build_type}}" "$ENV{CXXFLAGS}")
-  if(flags MATCHES "-ffast-math|-Ofast|-funsafe-math-optimizations|-fassociative-math|-freciprocal-math|-ffinite-math-only")
+  if(flags MATCHES
+     "-ffast-math|-Ofast|-funsafe-math-optimizations|-fassociative-math|-freciprocal-math|-ffinite-math-only|-fno-signed-zeros|-fsingle-precision-constant|-ffp-model=fast|-ffp-model=aggressive")
     message(FATAL_ERROR "The compiler flags '${flags}' contain ${CMAKE_MATCH_0}, which changes the results that Invar "
       "promises; remove it (Invar is no slower without).")
   endif()

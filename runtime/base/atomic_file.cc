@@ -67,17 +67,47 @@ void SyncDirectory(const std::filesystem::path& directory) {
   Fail(path, std::error_code(errno, std::generic_category()));
 }
 
-// What a symbolic link names is replaced, not the link. Anything but a regular file is refused: a rename over a device
-// or a pipe would take its place instead of writing to it.
+// Where a system lists what a process has open: replacing a file of such a name would not write to what is open, but take its
+// name away from it.
+bool NamesWhatIsOpen(const std::filesystem::path& path) {
+  std::error_code error;
+  const std::filesystem::path folder = std::filesystem::canonical(path.has_parent_path() ? path.parent_path() : ".", error);
+  if (error) return false;
+  const std::string name = folder.generic_string();
+  return name == "/dev/fd" || name == "/proc" || name.rfind("/proc/", 0) == 0;
+}
+
+// The end of a chain of symbolic links, whether it exists or not.
+std::filesystem::path FollowLinks(const std::filesystem::path& given) {
+  std::filesystem::path path = given;
+  std::error_code error;
+  for (int links = 0;; ++links) {
+    if (NamesWhatIsOpen(path)) {
+      throw Error("cannot write " + given.string() + ": it stands for something that is open already, and a file that appears whole takes "
+                  "the place of another; name a file");
+    }
+    if (!std::filesystem::is_symlink(std::filesystem::symlink_status(path, error))) return path;
+    const std::filesystem::path next = std::filesystem::read_symlink(path, error);
+    if (!error && links == 40) error = std::make_error_code(std::errc::too_many_symbolic_link_levels);
+    if (error) Fail(given, error);
+    path = path.parent_path() / next;
+  }
+}
+
+// What a symbolic link names is written, not the link, be it there yet or not. Anything but a regular file is refused: a rename
+// over a device or a pipe would take its place instead of writing to it.
 std::filesystem::path Target(const std::filesystem::path& path) {
   std::error_code error;
   const std::filesystem::file_status status = std::filesystem::status(path, error);
-  if (status.type() == std::filesystem::file_type::not_found) return path;
-  if (!std::filesystem::exists(status)) Fail(path, error);  // a link in a circle, a directory that may not be searched
+  const bool there = std::filesystem::exists(status);
+  // A link in a circle, a directory that may not be searched.
+  if (!there && status.type() != std::filesystem::file_type::not_found) Fail(path, error);
+  std::filesystem::path target = FollowLinks(path);
+  if (!there) return target;
   if (!std::filesystem::is_regular_file(status)) {
     throw Error("cannot write " + path.string() + ": it exists and is not a regular file; name another");
   }
-  std::filesystem::path target = std::filesystem::canonical(path, error);
+  target = std::filesystem::canonical(target, error);
   if (error) Fail(path, error);
   return target;
 }

@@ -11,7 +11,9 @@ namespace invar {
 // target. Without Commit (an exception, an early return) the temporary file is removed and the target is untouched.
 class AtomicFile {
  public:
-  // Throws Error when the directory cannot be written, or when the target exists and is not a regular file.
+  // A symbolic link stays, and what it names is the target, even where that is not there yet. Throws Error when the directory
+  // cannot be written, when the target exists and is not a regular file, or when it stands for what a process has open
+  // (/dev/stdout).
   explicit AtomicFile(const std::filesystem::path& path);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;

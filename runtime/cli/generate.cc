@@ -298,8 +298,12 @@ class GenerateCommand {
     return texts;
   }
 
+  // Without those outside the vocabulary, which no draw can give: classes of configs have one of the published vocabulary for a
+  // default, however small the model's is, and a receipt that names one is refused.
   std::vector<int32_t> EndTokens() const {
-    return generation_.eos_token_ids.empty() ? engine_->model().config().eos_token_ids : generation_.eos_token_ids;
+    std::vector<int32_t> ids = generation_.eos_token_ids.empty() ? engine_->model().config().eos_token_ids : generation_.eos_token_ids;
+    std::erase_if(ids, [&](int32_t id) { return id < 0 || static_cast<size_t>(id) >= engine_->vocab_size(); });
+    return ids;
   }
 
   // Flags first, then generation_config.json where it asks for sampling, then greedy; mode_ says which.

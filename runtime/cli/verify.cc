@@ -19,18 +19,17 @@ struct Flags {
   IdsFlags ids;
   std::vector<std::string> isas;
   std::string preset = "standard";
-  size_t length = 0;
+  std::optional<int64_t> length;
   bool json = false;
   std::string export_to, against;
 };
 
 // What is verified when nothing is said: any text does, and ids need no tokenizer.
-std::vector<int32_t> DefaultIds(const ModelConfig& config, size_t length) {
-  if (length > config.max_positions) {
-    throw UsageError("--length must be at most the model's " + std::to_string(config.max_positions) + " positions");
+std::vector<int32_t> DefaultIds(const ModelConfig& config, std::optional<int64_t> length) {
+  if (length && (*length < 1 || static_cast<uint64_t>(*length) > config.max_positions)) {
+    throw UsageError("--length must be from 1 to the model's " + std::to_string(config.max_positions) + " positions");
   }
-  const size_t count = length == 0 ? std::min<size_t>(40, config.max_positions) : length;
-  std::vector<int32_t> ids(count);
+  std::vector<int32_t> ids(length ? static_cast<size_t>(*length) : std::min<size_t>(40, config.max_positions));
   uint64_t state = 1;
   for (int32_t& id : ids) {
     state = state * 6364136223846793005u + 1442695040888963407u;
@@ -48,6 +47,24 @@ std::vector<int32_t> ReadIds(const Flags& flags, const ModelConfig& config) {
   const std::vector<int32_t> ids = Tokenizer::Load(flags.engine.path()).Encode(prompts[0]);
   if (ids.empty()) throw UsageError("the prompt is empty, so there is nothing to verify; give some text");
   return ids;
+}
+
+// In the order given, each once: a second time would compare nothing more, and count.
+std::vector<std::string> IsasOf(const std::vector<std::string>& given) {
+  if (given.empty()) return SupportedIsas();
+  std::vector<std::string> isas;
+  for (const std::string& list : given) {
+    for (size_t begin = 0; begin <= list.size();) {
+      const size_t end = std::min(list.find(',', begin), list.size());
+      if (end == begin) {
+        throw UsageError("--isa " + Quoted(list) + " has an empty name; give names separated by commas, or leave it out to run all");
+      }
+      const std::string isa = Kernels::Of(list.substr(begin, end - begin)).isa();
+      if (std::find(isas.begin(), isas.end(), isa) == isas.end()) isas.push_back(isa);
+      begin = end + 1;
+    }
+  }
+  return isas;
 }
 
 VerifyPreset PresetOf(const std::string& name) {
@@ -130,6 +147,14 @@ nlohmann::ordered_json ToJson(const VerifyResult& r) {
   return json;
 }
 
+// What the file's tensors inside the model came to: without it, a file of one would look like a file of all.
+void PrintCoverage(const Coverage& c) {
+  std::printf("of the way to the logits, %zu of the file's %zu tensors compared; the model computes %zu\n", c.compared, c.in_file, c.in_model);
+  if (c.passed_over.empty()) return;
+  std::printf("passed over, as another release has names that this one does not know: %zu, the first of them %s\n", c.passed_over.size(),
+              c.passed_over[0].c_str());
+}
+
 // Made after every way has agreed, by one more run.
 void Export(const Engine& engine, const Flags& flags, const std::vector<int32_t>& ids) {
   const FingerprintFile file = MakeFingerprints(engine, ids, HashModel(flags.engine.path(), 0).identity, Feeding());
@@ -139,11 +164,13 @@ void Export(const Engine& engine, const Flags& flags, const std::vector<int32_t>
               file.positions.size(), file.tensors.size());
 }
 
+std::string SourceOf(const Flags& flags) { return "--against " + Quoted(flags.against); }
+
 FingerprintFile ReadAgainst(const Flags& flags) {
-  if (flags.ids.given() || flags.prompt.given() || flags.length > 0) {
+  if (flags.ids.given() || flags.prompt.given() || flags.length) {
     throw UsageError("--against takes its ids from the file; leave -p, -f, --ids, --ids-file and --length out");
   }
-  const std::string source = "--against " + Quoted(flags.against);
+  const std::string source = SourceOf(flags);
   FingerprintFile file = FingerprintFile::Parse(ReadText(flags.against), source);
   RequireSameModel(file.header, HashModel(flags.engine.path(), 0).identity, source, "-m " + Quoted(flags.engine.model));
   return file;
@@ -157,9 +184,7 @@ int RunVerify(const Flags& flags) {
   if (!flags.against.empty()) expected = ReadAgainst(flags);
   if (!flags.export_to.empty()) RequireWritable(flags.export_to);
   const VerifyPreset preset = PresetOf(flags.preset);
-  std::vector<std::string> isas;
-  for (const std::string& isa : flags.isas) isas.push_back(Kernels::Of(isa).isa());
-  if (isas.empty()) isas = SupportedIsas();
+  const std::vector<std::string> isas = IsasOf(flags.isas);
   EngineFlags load = flags.engine;
   load.isa = isas.front();
   load.threads = kMostThreads;
@@ -169,6 +194,7 @@ int RunVerify(const Flags& flags) {
   options.model_directory = flags.engine.path();
   options.ids = expected ? expected->ids : ReadIds(flags, engine.model().config());
   options.expected = expected ? &*expected : nullptr;
+  if (expected) options.coverage = Cover(engine, *expected, SourceOf(flags));
   options.cases = VerifyCases(preset, isas, options.ids.size());
   const int code = ReportVerify(engine, options, flags.json);
   if (code == 0 && !flags.export_to.empty()) Export(engine, flags, options.ids);
@@ -195,9 +221,16 @@ int ReportVerify(const Engine& engine, VerifyOptions options, bool json) {
   const bool equal = results.back().equal();
   if (json) {
     nlohmann::ordered_json report = {{"equal", equal}, {"compared", values}, {"tokens", options.ids.size()}};
+    if (options.coverage) {
+      const Coverage& c = *options.coverage;
+      report["tensors"] = {{"compared", c.compared}, {"in_file", c.in_file}, {"in_model", c.in_model}, {"passed_over", c.passed_over}};
+    }
     for (const VerifyResult& r : results) report["runs"].push_back(ToJson(r));
     PrintJson(report);
-  } else if (equal) {
+    return equal ? 0 : 1;
+  }
+  if (options.coverage) PrintCoverage(*options.coverage);
+  if (equal) {
     std::printf("all equal: %zu runs, %zu values compared %s; sha-256 %s\n", results.size(), values,
                 options.expected != nullptr ? "with the file's by their sha-256" : "bit by bit", results[0].fingerprint.c_str());
   } else {
@@ -215,10 +248,11 @@ void AddVerify(CLI::App& app, Action& action) {
   flags->prompt.Add(*verify);
   flags->ids.Add(*verify);
   verify->add_option("--isa", flags->isas, "instruction sets to run, separated by commas; all supported otherwise")
-      ->delimiter(',')
+      ->allow_extra_args(false)
       ->envname("INVAR_ISA");
   verify->add_option("--preset", flags->preset, "how thorough: demo, standard or full");
-  verify->add_option("--length", flags->length, "tokens of the built-in text, where neither prompt nor ids are given");
+  verify->add_option("--length", flags->length, "tokens of the built-in text, where neither prompt nor ids are given")
+      ->check(CLI::Validator(CheckInteger, ""));
   verify->add_option("--export", flags->export_to, "file to write the fingerprints to, once all are equal, for --against elsewhere")
       ->check(CLI::Validator(CheckOutput, ""));
   verify->add_option("--against", flags->against, "file that --export wrote, or - for standard input: compare with it too, on its ids")

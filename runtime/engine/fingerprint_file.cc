@@ -1,5 +1,7 @@
 #include "runtime/engine/fingerprint_file.h"
 
+#include <set>
+
 #include "runtime/base/error.h"
 
 namespace invar {
@@ -41,6 +43,8 @@ FingerprintFile FingerprintFile::Parse(std::string_view text, const std::string&
     throw Error(source + " contradicts itself: it has " + std::to_string(file.positions.size()) + " positions_sha256 for " +
                 std::to_string(file.ids.size()) + " ids; get the original");
   }
+  if (tensors.empty()) throw Error(source + " has no tensors, and every model computes some on the way to its logits; get the original");
+  std::set<std::pair<int, std::string>> seen;
   for (size_t i = 0; i < tensors.size(); ++i) {
     const JsonFields one(tensors[i], ElementName(fields, "tensors", i));
     Tensor tensor;
@@ -48,6 +52,9 @@ FingerprintFile FingerprintFile::Parse(std::string_view text, const std::string&
     if (one.Find("layer") != nullptr) tensor.layer = static_cast<int>(NeedUnsigned(one, "layer", 0, INT32_MAX));
     tensor.sha256 = NeedHash(one, "sha256");
     RefuseOtherFields(one);
+    if (!seen.emplace(tensor.layer, tensor.name).second) {
+      throw Error(one.where() + " is of a tensor that the file has already; get the original");
+    }
     file.tensors.push_back(std::move(tensor));
   }
   return file;

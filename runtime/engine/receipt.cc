@@ -50,9 +50,13 @@ SamplingParameters ReadSampling(const JsonFields& fields) {
     if (!pair.is_array() || pair.size() != 2 || !pair[0].is_number_unsigned() || pair[0].get<uint64_t>() > INT32_MAX) {
       throw Error(where + " is not a pair of a token id and a number; get the original");
     }
-    if (!p.logit_bias.emplace(pair[0].get<int32_t>(), NumberOf(pair[1], where)).second) {
-      throw Error(where + " is of a token that has a bias already; get the original");
+    const int32_t id = pair[0].get<int32_t>();
+    // One receipt of a run, not as many as there are orders: what two machines write, cmp compares.
+    if (!p.logit_bias.empty() && p.logit_bias.rbegin()->first >= id) {
+      throw Error(where + (p.logit_bias.contains(id) ? " is of a token that has a bias already" : " is of a lower token than the one before it, and they ascend") +
+                  "; get the original");
     }
+    p.logit_bias.emplace(id, NumberOf(pair[1], where));
   }
   try {
     p.Check();

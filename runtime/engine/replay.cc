@@ -70,6 +70,7 @@ void RequirePossible(const Receipt& receipt, size_t vocab_size) {
   for (size_t i = 0; i < receipt.sequences.size(); ++i) {
     const GenerateRequest& request = receipt.sequences[i].request;
     for (const int32_t id : request.prompt) require(i, "prompt id", id);
+    for (const int32_t id : request.end_tokens) require(i, "end token", id);
     for (const auto& [id, bias] : request.sampling.logit_bias) require(i, "logit bias of token", id);
   }
 }

@@ -100,15 +100,16 @@ void SamplingParameters::Check() const {
   };
   constexpr double kHuge = std::numeric_limits<float>::max();
   const auto finite = [](double v) { return v >= -kHuge && v <= kHuge; };
-  require(finite(temperature) && temperature >= 0, "the temperature must be 0 or more");
+  require(finite(temperature) && temperature >= 0, "the temperature must be a number from 0 to 3.4028235e38, the largest that binary32 has; 0 is greedy");
   require(temperature == 0 || static_cast<float>(temperature) > 0, "the temperature is too small for binary32; use 0");
   require(top_p > 0, "top-p must be more than 0; 1 switches it off");
   require(min_p <= 1, "min-p must be at most 1; 0 switches it off");
   require(finite(repetition_penalty) && static_cast<float>(repetition_penalty) > 0,
-          "the repetition penalty must be more than 0; 1 switches it off");
-  require(finite(frequency_penalty) && finite(presence_penalty), "penalties must be finite numbers");
+          "the repetition penalty must be a number above 0 and up to 3.4028235e38, the largest that binary32 has; 1 switches it off");
+  require(finite(frequency_penalty) && finite(presence_penalty),
+          "penalties must be numbers from -3.4028235e38 to 3.4028235e38, the ends of binary32's");
   for (const auto& [id, bias] : logit_bias) {
-    require(bias == bias && bias <= kHuge, "a logit bias must be a number, or -infinity to forbid a token");
+    require(bias == bias && bias <= kHuge, "a logit bias must be a number up to 3.4028235e38, the largest that binary32 has; -infinity forbids a token");
   }
 }
 

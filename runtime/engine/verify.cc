@@ -6,7 +6,9 @@
 #include <memory>
 
 #include "runtime/base/error.h"
+#include "runtime/base/json.h"
 #include "runtime/base/sha256.h"
+#include "runtime/base/version.h"
 
 namespace invar {
 namespace {
@@ -167,6 +169,46 @@ std::vector<VerifyCase> VerifyCases(VerifyPreset preset, const std::vector<std::
     add(isa, 2, 1, 0, true);
   }
   return cases;
+}
+
+Coverage Cover(const Engine& engine, const FingerprintFile& file, const std::string& source) {
+  const ModelConfig& config = engine.model().config();
+  for (const int32_t id : file.ids) {
+    if (static_cast<size_t>(id) < engine.vocab_size()) continue;
+    throw Error(source + " has the token id " + std::to_string(id) + ", which is outside the model's vocabulary of " +
+                std::to_string(engine.vocab_size()) + "; get the original");
+  }
+  if (file.ids.size() > config.max_positions) {
+    throw Error(source + " has " + std::to_string(file.ids.size()) + " ids, and the model has " + std::to_string(config.max_positions) +
+                " positions; get the original");
+  }
+  // Names depend on the model alone, so one token tells them.
+  HashingObserver observer;
+  Feeding feeding;
+  feeding.observer = &observer;
+  Logits(engine, {file.ids[0]}, feeding);
+  std::map<std::pair<int, std::string>, bool> known;
+  for (const FingerprintFile::Tensor& t : observer.Finish()) known[{t.layer, t.name}] = true;
+  Coverage coverage;
+  coverage.in_file = file.tensors.size();
+  coverage.in_model = known.size();
+  for (const FingerprintFile::Tensor& t : file.tensors) {
+    if (known.contains({t.layer, t.name})) {
+      ++coverage.compared;
+      continue;
+    }
+    const std::string name = Quoted(t.name) + (t.layer < 0 ? "" : " of layer " + std::to_string(t.layer));
+    if (t.layer >= 0 && static_cast<size_t>(t.layer) >= config.layers) {
+      throw Error(source + " has the tensor " + name + ", and the model has " + std::to_string(config.layers) +
+                  " layers, counted from 0; get the original");
+    }
+    if (file.header.program == kVersion) {
+      throw Error(source + " has the tensor " + name + ", which the model does not have in version " + kVersion +
+                  " of invar, which wrote the file; get the original");
+    }
+    coverage.passed_over.push_back(name);
+  }
+  return coverage;
 }
 
 std::vector<VerifyResult> Verify(const Engine& engine, const VerifyOptions& options) {

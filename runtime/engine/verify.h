@@ -57,6 +57,17 @@ enum class VerifyPreset { kDemo, kStandard, kFull };
 // one that the others are compared with.
 std::vector<VerifyCase> VerifyCases(VerifyPreset preset, const std::vector<std::string>& isas, size_t length);
 
+// How many of a file's tensors inside the model a run compares.
+struct Coverage {
+  size_t compared = 0, in_file = 0, in_model = 0;
+  std::vector<std::string> passed_over;  // as sentences name them: those of another release, which this one does not know
+};
+
+// Before anything is compared; messages call the file `source`. Throws Error for a file that the model cannot be asked for (ids
+// outside the vocabulary, or more than it has positions) or whose tensors it cannot have: of a layer beyond its last, or of a
+// name that this release, which wrote the file, does not know.
+Coverage Cover(const Engine& engine, const FingerprintFile& file, const std::string& source);
+
 struct VerifyOptions {
   std::filesystem::path model_directory;  // for fresh loads
   std::vector<int32_t> ids;
@@ -64,6 +75,7 @@ struct VerifyOptions {
   // Null, or what every case is compared with beside the first; its ids are the ones above. The first case's tensors inside
   // the model are compared too.
   const FingerprintFile* expected = nullptr;
+  std::optional<Coverage> coverage;  // of that file, for whoever reports
   // Kernels of an instruction set: Kernels::Of, unless a test plants a defect.
   std::function<const Kernels&(const std::string& isa)> kernels = [](const std::string& isa) -> const Kernels& {
     return Kernels::Of(isa);

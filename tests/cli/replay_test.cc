@@ -271,7 +271,15 @@ TEST(Receipts, HostileOnesAreRefused) {
   changed("/sequences/0/prompt_ids/0", 4294967296u, {"prompt_ids[0]"});
   changed("/sequences/0/prompt_ids", std::vector<int>(257, 3), {"257", "256 positions"});
   changed("/sequences/0/sampling/logit_bias", {{70000, 1}}, {"70000", "vocabulary"});
-  changed("/sequences/0/sampling/temperature", 1e300, {"temperature"});
+  changed("/sequences/0/sampling/logit_bias", {{9, 1}, {5, 1}}, {"logit_bias[1]", "lower token", "ascend"});
+  changed("/sequences/0/sampling/logit_bias", {{9, 1}, {9, 1}}, {"logit_bias[1]", "already"});
+  changed("/sequences/0/end_tokens", {1024}, {"sequence 1", "end token 1024", "vocabulary"});
+  for (const json& hot : {json(1e300), json(1e308), json("infinity"), json("-infinity"), json(-1)}) {
+    changed("/sequences/0/sampling/temperature", hot, {"temperature", "from 0 to 3.4028235e38"});
+  }
+  changed("/sequences/0/sampling/repetition_penalty", "infinity", {"repetition penalty", "up to 3.4028235e38"});
+  changed("/sequences/0/sampling/presence_penalty", 1e308, {"penalties", "3.4028235e38"});
+  changed("/sequences/0/sampling/logit_bias", {{9, 1e308}}, {"logit bias", "up to 3.4028235e38"});
   changed("/sequences/0/sampling/temperature", "hot\n\x1b[2J", {"temperature"});
   changed("/sequences/0/\x1b[2J", "x", {"\\x1b"});
   changed("/sequences/0/error", "x", {"'error'"});
@@ -288,6 +296,19 @@ TEST(Receipts, HostileOnesAreRefused) {
   ExpectRefused(Replay(good, Gpt2(), {"--isa", "MMX"}), 2, {"MMX"});
 }
 
+// Configs made by a class have GPT-2's end token, whatever their vocabulary.
+TEST(Receipts, EndTokensThatNothingCanDrawAreLeftOut) {
+  const Folder folder;
+  Checkpoint other = Checkpoint::Of("gpt2");
+  other.config["eos_token_id"] = 50256;
+  const std::string model = folder.Copy("gpt2");
+  fs::remove(fs::path(model) / "generation_config.json");
+  other.Write(model);
+  ASSERT_EQ(Invar({"generate", "-m", model, "-p", "a", "-n", "3", "-q", "--receipt", folder / "r"}).code, 0);
+  EXPECT_EQ(json::parse(FileText(folder / "r"))["sequences"][0]["end_tokens"], json::array());
+  EXPECT_EQ(Replay(FileText(folder / "r"), model).code, 0);
+}
+
 TEST(Receipts, AppearWholeOrNotAtAll) {
   const Folder folder;
   const auto entries = [&] { return std::distance(fs::directory_iterator(folder.folder.path()), {}); };
@@ -301,6 +322,7 @@ TEST(Receipts, AppearWholeOrNotAtAll) {
   ExpectRefused(run(folder.folder.path().string(), {"-p", "a"}), 1, {"not a regular file"});
   ExpectRefused(run(folder / "r", {"-p", "a", "--stop", "\xFF"}), 2, {"--stop", "UTF-8"});
   ExpectRefused(run(folder / "r", {"-p", std::string(4000, 'x')}), 1, {"positions"});
+  if (fs::is_symlink("/dev/stdout")) ExpectRefused(run("/dev/stdout", {"-p", "a"}), 1, {"/dev/stdout", "open already"});  // here a file
   EXPECT_EQ(entries(), 0);
   EXPECT_EQ(run(folder / "r", {"-p", "a\xFF"}).code, 0);  // a prompt that JSON cannot hold is left out
   EXPECT_FALSE(json::parse(FileText(folder / "r"))["sequences"][0].contains("prompt"));
@@ -342,9 +364,19 @@ TEST(Fingerprints, AreExportedAndComparedWith) {
   const size_t ways = SupportedIsas().size() * 5;
   EXPECT_NE(equal.out.find("all equal: " + std::to_string(ways) + " runs, " + std::to_string(ways * tokens * 1024) + " values"), std::string::npos) << equal.out;
   EXPECT_NE(equal.out.find("compared with the file"), std::string::npos);
+  EXPECT_NE(equal.out.find("37 of the file's 37 tensors compared; the model computes 37\n"), std::string::npos) << equal.out;
   const json report = json::parse(Invar({"verify", "-m", Qwen3(), "--preset", "demo", "--against", "-", "--json"}, FileText(file)).out);
   EXPECT_TRUE(report["equal"].get<bool>());
   EXPECT_EQ(report["compared"], ways * tokens * 1024);
+  EXPECT_EQ(report["tensors"], json({{"compared", 37}, {"in_file", 37}, {"in_model", 37}, {"passed_over", json::array()}}));
+  json older = prints;
+  older["program"] = "0.0.1";
+  older["tensors"][4]["name"] = "another";
+  const Outcome passed = Invar({"verify", "-m", Qwen3(), "--preset", "demo", "--against", "-"}, older.dump());
+  EXPECT_EQ(passed.code, 0);
+  EXPECT_NE(passed.out.find("36 of the file's 37 tensors compared"), std::string::npos) << passed.out;
+  EXPECT_NE(passed.out.find("passed over"), std::string::npos) << passed.out;
+  EXPECT_NE(passed.out.find(": 1, the first of them 'another' of layer 0\n"), std::string::npos) << passed.out;
   // A float32 copy is the same model.
   ASSERT_EQ(Invar({"convert", "-m", Qwen3(), "-o", folder / "f32", "--type", "f32"}).code, 0);
   EXPECT_EQ(Invar({"verify", "-m", folder / "f32", "--preset", "demo", "--against", file}).code, 0);
@@ -379,7 +411,19 @@ TEST(Fingerprints, MisuseAndOtherModels) {
   ExpectRefused(Invar({"verify", "-m", Qwen3(), "--against", file}), 1, {"another model", "models/qwen3"});
   json bad = json::parse(FileText(file));
   bad["ids"][0] = 5000;
-  ExpectRefused(Invar({"verify", "-m", Gpt2(), "--against", "-", "--json"}, bad.dump()), 1, {"5000", "vocabulary"});
+  for (const Words& more : {Words(), Words{"--json"}}) {  // before the table begins
+    Words arguments = {"verify", "-m", Gpt2(), "--against", "-"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    ExpectRefused(Invar(arguments, bad.dump()), 1, {"--against '-'", "5000", "vocabulary"});
+  }
+  bad["ids"] = std::vector<int>(257, 3);
+  bad["positions_sha256"] = std::vector<std::string>(257, std::string(64, '0'));
+  ExpectRefused(Invar({"verify", "-m", Gpt2(), "--against", "-"}, bad.dump()), 1, {"--against '-'", "257 ids", "256 positions"});
+  bad = json::parse(FileText(file));
+  bad["tensors"][3]["name"] = "x";
+  ExpectRefused(Invar({"verify", "-m", Gpt2(), "--against", "-"}, bad.dump()), 1, {"--against '-'", "'x'", "does not have"});
+  bad["tensors"] = json::array();
+  ExpectRefused(Invar({"verify", "-m", Gpt2(), "--against", "-"}, bad.dump()), 1, {"--against '-'", "no tensors"});
   bad["ids"][0] = "x";
   ExpectRefused(Invar({"verify", "-m", Gpt2(), "--against", "-"}, bad.dump()), 1, {"ids[0]"});
   bad = json::parse(FileText(file));

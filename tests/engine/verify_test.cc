@@ -170,6 +170,31 @@ TEST(VerifyAgainst, AnotherReleasesTensorsSayNothing) {
   ExpectRefusal([&] { here.Last(); }, {"contradicts itself"});
 }
 
+TEST(VerifyAgainst, CountsTheTensorsThatAreCompared) {
+  Elsewhere here;
+  Coverage c = Cover(here.engine, here.file, "a file");
+  EXPECT_EQ(c.compared, 37u);
+  EXPECT_EQ(c.in_file, 37u);
+  EXPECT_EQ(c.in_model, 37u);
+  EXPECT_TRUE(c.passed_over.empty());
+  here.file.tensors.resize(5);
+  here.file.tensors[3].name = "another's\n";
+  ExpectRefusal([&] { Cover(here.engine, here.file, "a file"); }, {"a file", "'another's\\x0a' of layer 0", "wrote the file"});
+  here.file.header.program = "0.0.1";
+  c = Cover(here.engine, here.file, "a file");
+  EXPECT_EQ(c.compared, 4u);
+  EXPECT_EQ(c.in_file, 5u);
+  EXPECT_EQ(c.in_model, 37u);
+  ASSERT_EQ(c.passed_over.size(), 1u);
+  EXPECT_EQ(c.passed_over[0], "'another's\\x0a' of layer 0");
+  here.file.tensors[3].layer = 4;
+  ExpectRefusal([&] { Cover(here.engine, here.file, "a file"); }, {"a file", "of layer 4", "4 layers"});
+  here.file.ids[2] = 1024;
+  ExpectRefusal([&] { Cover(here.engine, here.file, "a file"); }, {"a file", "1024", "vocabulary"});
+  here.file.ids.assign(5000, 1);
+  ExpectRefusal([&] { Cover(here.engine, here.file, "a file"); }, {"a file", "5000 ids", "positions"});
+}
+
 // The first way is sound, the second has a defect: both what the file says of it and the values are told.
 TEST(VerifyAgainst, FindsADefectOfOneWay) {
   Elsewhere here;
@@ -211,6 +236,8 @@ TEST(VerifyAgainst, RefusesWhatIsNoFile) {
   changed("/ids/3", -1, {"ids[3]"});
   changed("/ids", {1, 2}, {"contradicts itself", "12 positions_sha256", "2 ids"});
   changed("/positions_sha256/4", "abc", {"positions_sha256[4]"});
+  changed("/tensors", json::array(), {"a file", "no tensors"});
+  changed("/tensors/2", good["tensors"][1], {"tensors[2]", "already"});
   changed("/tensors/2", 7, {"tensors[2]"});
   changed("/tensors/2/layer", -1, {"tensors[2]", "layer"});
   changed("/tensors/2/sha256", 0, {"tensors[2]", "sha256"});

@@ -1,14 +1,16 @@
 // The proof that every function of docs/numerics.md, section 5, is correctly rounded: all of the 2^32 arguments, or any
 // part of them, against the reference. docs/functions.md says what it proves and what it found.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <thread>
 
 #include "tests/functions/hard_arguments.h"
 #include "tests/functions/harness.h"
+#include "tests/support/whole_number.h"
 
 namespace invar::functions_test {
 namespace {
@@ -22,11 +24,14 @@ constexpr char kHelp[] =
     "best one of each method of evaluation (table, fused, unfused), and the others try what is hard to round. The exit\n"
     "status is 1 where any result was wrong.\n";
 
+constexpr uint64_t kAll = uint64_t{1} << 32;
+
 struct Options {
   std::string function = "all", target = "methods";
-  uint64_t first = 0, count = uint64_t{1} << 32, seed = 1;
+  uint64_t first = 0, count = kAll, seed = 1;
   bool random = false;
-  int threads = static_cast<int>(std::thread::hardware_concurrency());
+  int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  bool all() const { return !random && count == kAll; }
 };
 
 // splitmix64 (Steele, Lea and Flood, 2014): the i-th number of a seed directly, so that threads may share the work.
@@ -37,39 +42,48 @@ uint64_t Random(uint64_t seed, uint64_t i) {
   return z ^ (z >> 31);
 }
 
-bool Parse(int argc, char** argv, Options& o) {
+// A proof of fewer arguments than were asked for, or of none, would pass: what is not a number in its range is refused.
+// What is wrong with the arguments, in a sentence.
+std::optional<std::string> Parse(int argc, char** argv, Options& o) {
+  std::optional<uint64_t> first, count;
+  const auto number = [](const std::string& option, const std::string& value, uint64_t least, uint64_t most, auto& target) {
+    return testing::ParseWhole(option, value, least, most, &target);
+  };
   for (int i = 1; i < argc; ++i) {
     const std::string option = argv[i];
+    std::optional<std::string> wrong;
     if (option == "--all") {
       o.random = false;
-      o.first = 0;
-      o.count = uint64_t{1} << 32;
+      first = count = std::nullopt;
       continue;
     }
-    if (++i == argc) return false;
-    const char* value = argv[i];
-    const uint64_t number = strtoull(value, nullptr, 0);
+    const bool known = option == "--function" || option == "--target" || option == "--threads" || option == "--first" ||
+                       option == "--count" || option == "--random" || option == "--seed";
+    if (!known) return "there is no option " + option + "; see --help";
+    if (++i == argc) return "a value is missing after " + option;
+    const std::string value = argv[i];
     if (option == "--function") {
       o.function = value;
     } else if (option == "--target") {
       o.target = value;
     } else if (option == "--threads") {
-      o.threads = static_cast<int>(number);
+      wrong = number(option, value, 1, 4096, o.threads);
     } else if (option == "--first") {
-      o.first = number;
+      wrong = number(option, value, 0, kAll - 1, first.emplace());
       o.random = false;
-    } else if (option == "--count") {
-      o.count = number;
-    } else if (option == "--random") {
-      o.count = number;
-      o.random = true;
     } else if (option == "--seed") {
-      o.seed = number;
+      wrong = number(option, value, 0, UINT64_MAX, o.seed);
     } else {
-      return false;
+      wrong = number(option, value, 1, option == "--count" ? kAll : UINT64_MAX, count.emplace());
+      o.random = option == "--random";
     }
+    if (wrong) return wrong;
   }
-  return o.threads >= 1;
+  if (o.random && first) return "--first and --random exclude each other; give one of them";
+  o.first = first.value_or(0);
+  o.count = count.value_or(kAll - o.first);
+  if (!o.random && o.count > kAll - o.first) return "--first and --count reach beyond the last of the 2^32 arguments";
+  return std::nullopt;
 }
 
 // The targets that try every argument, and those that try the hard ones.
@@ -130,37 +144,35 @@ int Main(int argc, char** argv) {
     return 0;
   }
   Options o;
-  if (!Parse(argc, argv, o)) {
-    fputs(kHelp, stderr);
+  if (const std::optional<std::string> wrong = Parse(argc, argv, o)) {
+    fprintf(stderr, "prove_functions: %s\n", wrong->c_str());
+    return 2;
+  }
+  bool known = o.function == "all", here = o.target == "methods" || o.target == "all";
+  for (int f = 0; f < kFunctions; ++f) known = known || o.function == Name(static_cast<Function>(f));
+  for (const Target& target : Targets()) here = here || (target.supported && o.target == target.name);
+  if (!known || !here) {
+    fprintf(stderr, "prove_functions: no such %s: %s\n", known ? "target here" : "function", (known ? o.target : o.function).c_str());
     return 2;
   }
   for (const Target& target : Targets()) {
     if (!target.supported) printf("%s: compiled, not run (this processor lacks it)\n", target.name);
   }
   const std::vector<uint32_t> named = EveryHardArgument();
-  bool known = false, wrong = false;
+  bool wrong = false;
   for (int f = 0; f < kFunctions; ++f) {
     const Function function = static_cast<Function>(f);
     if (o.function != "all" && o.function != Name(function)) continue;
-    known = true;
     const Split split = Choose(o.target, function);
-    if (split.all.empty()) {
-      fprintf(stderr, "prove_functions: no such target here: %s\n", o.target.c_str());
-      return 2;
-    }
     const auto start = std::chrono::steady_clock::now();
     const auto argument = [&](uint64_t i) { return static_cast<uint32_t>(o.random ? Random(o.seed, i) : o.first + i); };
-    wrong |= Print(function, o.count == uint64_t{1} << 32 ? "all " : "some", Compare(function, split.all, o.count, argument, o.threads));
+    wrong |= Print(function, o.all() ? "all " : "some", Compare(function, split.all, o.count, argument, o.threads));
     wrong |= Print(function, "hard",
                    Compare(function, split.hard, named.size(), [&](uint64_t i) { return named[i]; }, o.threads));
     printf("%-4s %.1f s with %d thread%s\n", Name(function),
            std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), o.threads,
            o.threads == 1 ? "" : "s");
     fflush(stdout);
-  }
-  if (!known) {
-    fprintf(stderr, "prove_functions: no such function: %s\n", o.function.c_str());
-    return 2;
   }
   return wrong ? 1 : 0;
 }

@@ -7,3 +7,9 @@ if(TARGET invar_deps::mpfr)
   target_link_libraries(prove_functions PRIVATE invar_runtime invar_oracle invar_options)
   set_target_properties(prove_functions PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
 endif()
+
+# The provers' arguments, and what ./run answers of itself.
+if(TARGET invar_deps::mpfr AND INVAR_PYTHON)
+  add_test(NAME functions/arguments COMMAND bash "${CMAKE_CURRENT_LIST_DIR}/arguments.sh" "${PROJECT_SOURCE_DIR}"
+    "${PROJECT_BINARY_DIR}/tests")
+endif()

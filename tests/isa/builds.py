@@ -16,7 +16,10 @@ def run(command, log):
     # Debian's emscripten runs JavaScript whose modules are the system's.
     environment = {"NODE_PATH": "/usr/share/nodejs", **os.environ}
     with open(log, "w", encoding="utf-8") as f:
-        code = subprocess.run(command, stdout=f, stderr=subprocess.STDOUT, env=environment).returncode
+        try:
+            code = subprocess.run(command, stdout=f, stderr=subprocess.STDOUT, env=environment).returncode
+        except OSError as e:
+            raise Failure(f"{command[0]} cannot be run: {e.strerror}; install it") from None
     if code != 0:
         with open(log, encoding="utf-8", errors="replace") as f:
             tail = "".join(f.readlines()[-25:])
@@ -33,9 +36,15 @@ def require_packages(packages, install):
     absent = [p for p in packages if p not in installed]
     if absent and install:
         print(f"installing {' '.join(absent)}", flush=True)
-        subprocess.run(["apt-get", "update", "-qq"], check=True, stdout=subprocess.DEVNULL)
-        subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *absent], check=True,
-                       stdout=subprocess.DEVNULL, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+        for command in (["update"], ["install", "-y", "--no-install-recommends", *absent]):
+            try:
+                ran = subprocess.run(["apt-get", "-qq", *command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                                     errors="replace", env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+            except OSError as e:
+                raise SystemExit(f"apt-get cannot be run: {e.strerror}; install these packages by hand: {' '.join(absent)}") from None
+            if ran.returncode != 0:
+                said = ([line for line in ran.stderr.splitlines() if line.strip()] or ["it does not say why"])[-1]
+                raise SystemExit(f"apt-get {command[0]} failed: {said}; install these packages by hand: {' '.join(absent)}")
     elif absent:
         raise SystemExit(f"these packages are missing, without which legs cannot be tried: apt-get install {' '.join(absent)}")
 

@@ -74,13 +74,12 @@ def main():
     if missing := missing_pairs(rows):
         raise SystemExit(f"compilers.yaml has no build of {missing[0]}, and lacks {len(missing)} pairs in all")
     rows = [row for row in rows + listed["flags"] if not arguments.only or any(text in name(row) for text in arguments.only)]
+    if not rows:
+        raise SystemExit(f"no build has {' or '.join(map(repr, arguments.only))} in its name; see --list")
     if arguments.list:
         print("\n".join(map(name, rows)))
         return 0
-    if not rows:
-        raise SystemExit("no build has such a name; see --list")
     require_packages({p for row in rows for p in specification(row)["packages"]}, arguments.install)
-    os.makedirs(arguments.work, exist_ok=True)
     folders, highways = sources.prepare(ROOT, arguments.work, {"1.0.3"})
     table = read_table()["fingerprints"]
     failures, equal, values = [], 0, 0

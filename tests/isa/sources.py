@@ -4,8 +4,10 @@ Archives come from the system's package sources (.ci/fetch-archives); Highway 1.
 carries it whole. Each is checked by hash, whoever gave it.
 """
 import hashlib
+import http.client
 import os
 import re
+import shutil
 import subprocess
 import tarfile
 import urllib.parse
@@ -19,6 +21,11 @@ ARCHIVES = {  # CMake's name for the library: (file, sha256)
     "CLI11": ("cli11_2.1.2+ds.orig.tar.xz", "8143d20b688e98ccce8e24562d3b68e5f47c12e896c42c7ca8553dbde5bed55d"),
 }
 NUMPY = ("numpy", "numpy-2.4.6.tar.gz", "f3a3570c4a2a16746ac2c31a7c7c7b0c186b95ce902e33db6f28094ed7387dda")
+
+
+def stop(what, why, instead):
+    """What is not at hand is no defect of ours: one sentence, and no traceback."""
+    raise SystemExit(f"{what} cannot be had: {' '.join(str(why).split())}; {instead}")
 
 
 def checked(path, sha256):
@@ -54,26 +61,48 @@ def from_package_index(project, file, target):
     index = os.environ.get("PIP_INDEX_URL") or configured.stdout.strip()
     if not index:
         index = subprocess.run(["python3", "-c", "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"],
-                               capture_output=True, text=True, check=True).stdout.strip()
+                               capture_output=True, text=True).stdout.strip()
+    by_hand = f"put it into {os.path.dirname(target)} by hand"
+    if not index:
+        stop(file, "python3 has no pip that names a package index", f"install python3-pip or {by_hand}")
     page_url = f"{index.rstrip('/')}/{project}/"
-    with urllib.request.urlopen(page_url) as page:
-        links = re.findall(r'href="([^"]+)"', page.read().decode())
-    link = next((x for x in links if x.split("#")[0].endswith("/" + file)), None)
-    if link is None:
-        raise SystemExit(f"the package index has no {file}; put it into {os.path.dirname(target)} by hand")
-    with urllib.request.urlopen(urllib.parse.urljoin(page_url, link.split("#")[0])) as response, open(target + ".part", "wb") as f:
-        while chunk := response.read(1 << 20):
-            f.write(chunk)
+    try:
+        with urllib.request.urlopen(page_url) as page:
+            links = re.findall(r'href="([^"]+)"', page.read().decode())
+        link = next((x for x in links if x.split("#")[0].endswith("/" + file)), None)
+        if link is None:
+            stop(file, f"{page_url} does not list it", by_hand)
+        with urllib.request.urlopen(urllib.parse.urljoin(page_url, link.split("#")[0])) as response, open(target + ".part", "wb") as f:
+            while chunk := response.read(1 << 20):
+                f.write(chunk)
+    except (OSError, ValueError, http.client.HTTPException) as e:  # offline, no such address, cut off; URLError is an OSError
+        stop(file, f"{page_url}: {e}", by_hand)
     os.rename(target + ".part", target)
     return target
+
+
+def fetch_archives(root, archives):
+    by_hand = f"put {', '.join(file for file, _ in ARCHIVES.values())} into {archives} by hand"
+    if not shutil.which("apt-get"):
+        stop("the libraries' sources", "this system has no apt-get", by_hand)
+    fetched = subprocess.run([os.path.join(root, ".ci", "fetch-archives"), archives], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                             text=True, errors="replace")
+    missing = [file for file, _ in ARCHIVES.values() if not os.path.exists(os.path.join(archives, file))]
+    if fetched.returncode != 0 or missing:
+        said = [line for line in fetched.stderr.splitlines() if line.strip()]
+        why = said[-1] if said else f"the package sources have no {', '.join(missing)}"
+        stop("the libraries' sources", f"{why} (.ci/fetch-archives, exit status {fetched.returncode})", f"go online, or {by_hand}")
 
 
 def prepare(root, work, highway_versions):
     """{library: folder} of everything but Highway, and {version: folder} of Highway."""
     archives = os.path.join(work, "archives")
-    os.makedirs(os.path.join(work, "sources"), exist_ok=True)
+    try:
+        os.makedirs(os.path.join(work, "sources"), exist_ok=True)
+    except OSError as e:
+        stop(f"the folder {work}", e.strerror, "give another by --work")
     if not all(os.path.exists(os.path.join(archives, file)) for file, _ in ARCHIVES.values()):
-        subprocess.run([os.path.join(root, ".ci", "fetch-archives"), archives], check=True, stdout=subprocess.DEVNULL)
+        fetch_archives(root, archives)
     folders = {}
     for name, (file, sha256) in ARCHIVES.items():
         folders[name] = extract(checked(os.path.join(archives, file), sha256), os.path.join(work, "sources", name.lower()))

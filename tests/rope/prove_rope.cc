@@ -3,25 +3,28 @@
 //   prove_rope [--threads T]
 //
 // The exit status is 1 where anything was wrong.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
+#include <optional>
+#include <string>
 #include <thread>
 
 #include "runtime/kernels/selection.h"
 #include "tests/rope/sweep.h"
+#include "tests/support/whole_number.h"
 
 int main(int argc, char** argv) {
   using namespace invar::rope_test;
-  int threads = static_cast<int>(std::thread::hardware_concurrency());
-  if (argc == 3 && std::strcmp(argv[1], "--threads") == 0) {
-    threads = std::atoi(argv[2]);
+  int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  std::optional<std::string> wrong;
+  if (argc == 3 && std::string(argv[1]) == "--threads") {
+    wrong = invar::testing::ParseWhole("--threads", argv[2], 1, 4096, &threads);
   } else if (argc != 1) {
-    threads = 0;
+    wrong = "the only arguments are --threads T";
   }
-  if (threads < 1) {
-    std::fprintf(stderr, "usage: prove_rope [--threads T]\n");
+  if (wrong) {
+    std::fprintf(stderr, "prove_rope: %s\n", wrong->c_str());
     return 2;
   }
   const auto start = std::chrono::steady_clock::now();
