@@ -226,7 +226,8 @@ const char* const* invar_isas(void);
 int invar_isa_supported(const char* isa);
 
 /* Checks, on the instruction set named, that the build neither contracts a * b + c, nor splits a fused multiply-add,
- * nor flushes subnormals. Returns null where all is well, otherwise a sentence that says what is wrong. */
+ * nor flushes subnormals. Returns null where all is well, otherwise a sentence that says what is wrong: then none of its
+ * kernels has the contract's bits. Call it once for each instruction set, before its first kernel; kernels do not. */
 const char* invar_self_test(const char* isa);
 
 /* Elements (of the storage type) of n x k weights packed as panels. */

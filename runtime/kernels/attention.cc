@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "runtime/kernels/operations.h"
+#include "runtime/kernels/overlap.h"
 
 namespace invar {
 namespace {
@@ -284,6 +285,9 @@ void Attention(const Context& context, const AttentionShape& shape, const std::v
     }
   }
   if (blocks.empty()) return;
+  size_t rows = 0;
+  for (const AttentionSequence& s : sequences) rows = std::max(rows, s.first_row + s.rows);
+  RequireApart("attention", q, shape.heads * shape.d, y, shape.heads * shape.d, rows);
   const size_t team = static_cast<size_t>(context.team.threads());
   if (team > 1 && blocks.size() < team * 4 && most_leaves > 1) {
     AttentionBySegments(context, shape, blocks, most_leaves, q, y);

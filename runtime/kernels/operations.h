@@ -1,7 +1,7 @@
 // Whole operations over a team of threads: what a model is assembled from. Each cuts its work along outputs, rows or
-// leaves, never within a chain, and calls kernels; none computes anything itself but the angles
-// of rope's tables, one multiplication each. A result that shares memory with an
-// operand, other than as said here, is refused: they throw Error.
+// leaves, never within a chain, and calls kernels; none computes anything itself but the angles of rope's tables, one
+// multiplication each. A result that shares memory with the rows that it is computed from (x, z, a residual, q), other than as
+// said here, is refused: they throw Error. Weights, gains, biases and the KV cache are the caller's to keep apart.
 #pragma once
 
 #include <cstddef>

@@ -76,6 +76,23 @@ class Campaign:
         return len(found)
 
 
+def check_commands(program, flags, table, write=False):
+    """Runs COMMANDS with these flags more; returns how many there are."""
+    for arguments in COMMANDS:
+        typed = [a.format(models=os.path.join(ROOT, "models"), data=os.path.join(ROOT, "tests", "data")) for a in arguments] + flags
+        result = call([*program, *typed])
+        if result.returncode != 0:
+            raise Failure(f"invar {shlex.join(typed)} exited with {result.returncode}: {result.stderr.decode(errors='replace')[-2000:]}")
+        name = "command invar " + shlex.join(a.format(models="models", data="tests/data") for a in arguments)
+        digest = hashlib.sha256(result.stdout).hexdigest()
+        if write:
+            table.setdefault(name, digest)
+        if table.get(name) != digest:
+            raise Failure(f"{name}: its output has the fingerprint {digest} instead of {table.get(name)}:\n"
+                          f"{result.stdout.decode(errors='replace')[:500]}")
+    return len(COMMANDS)
+
+
 def run_leg(leg, folder, table, write=False, campaign=None):
     """Runs one leg; returns (instruction sets, fingerprints, values, seconds)."""
     started = time.monotonic()
@@ -103,17 +120,5 @@ def run_leg(leg, folder, table, write=False, campaign=None):
         for isa in isas or [None]:
             campaign.check([*runner, os.path.join(folder, "tests", "campaign"), *(["--isa", isa] if isa else [])])
     fingerprints = sum(int(line[1]) for line in lines)
-    for arguments in COMMANDS:
-        typed = [a.format(models=os.path.join(ROOT, "models"), data=os.path.join(ROOT, "tests", "data")) for a in arguments] + only
-        result = call([*runner, os.path.join(folder, "bin", "invar"), *typed])
-        if result.returncode != 0:
-            raise Failure(f"invar {shlex.join(typed)} exited with {result.returncode}: {result.stderr.decode(errors='replace')[-2000:]}")
-        name = "command invar " + shlex.join(a.format(models="models", data="tests/data") for a in arguments)
-        digest = hashlib.sha256(result.stdout).hexdigest()
-        if write:
-            table.setdefault(name, digest)
-        if table.get(name) != digest:
-            raise Failure(f"{name}: its output has the fingerprint {digest} instead of {table.get(name)}:\n"
-                          f"{result.stdout.decode(errors='replace')[:500]}")
-        fingerprints += 1
+    fingerprints += check_commands([*runner, os.path.join(folder, "bin", "invar")], only, table, write)
     return sorted(ran), fingerprints, sum(int(line[2]) + int(line[3]) for line in lines), time.monotonic() - started

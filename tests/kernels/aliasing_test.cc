@@ -79,6 +79,19 @@ TEST_F(Aliasing, MatmulOverItsOperandIsRefused) {
   ExpectRefused(matmul(At(0), y, &shifted));
 }
 
+TEST_F(Aliasing, AttentionOverItsQueriesIsRefused) {
+  const AttentionShape shape = {2, 1, kWidth / 2, 0.25f, 0};
+  std::vector<float> keys(INVAR_LEAF * shape.d), values(INVAR_LEAF * ((shape.d + 15) / 16 * 16));
+  const KvBlock block = {keys.data(), values.data()};
+  const std::vector<AttentionSequence> sequences = {{0, kRows, 0, &block}};
+  for (const size_t offset : {size_t{0}, size_t{1}, kWidth - 1, kStride}) {
+    ExpectRefused([&] { Attention(context, shape, sequences, At(0), At(offset)); });
+  }
+  const std::vector<float> expected = Apart([&](const Rows& y) { Attention(context, shape, sequences, At(0), y); });
+  Attention(context, shape, sequences, At(0), At(50));  // side by side
+  ExpectRows(expected, At(50));
+}
+
 TEST_F(Aliasing, RowsAndMapsInPlaceOrApart) {
   const std::vector<float> gain(kWidth, 0.75f);
   const auto norm = [&](const Rows& x, const Rows& y) { ForEachRow(context, kernels.rms_norm, kRows, kWidth, x, gain.data(), nullptr, 1e-5f, y); };
