@@ -10,8 +10,12 @@ namespace invar::oracle {
 namespace {
 
 // An exact value (-1)^sign * magnitude * 2^exponent; 128 bits hold a product of two binary32 fractions with room to
-// shift a third into place.
+// shift a third into place. Processors of 32 bits have no such integers: there only a binary16 is rounded, which needs few.
+#ifdef __SIZEOF_INT128__
 using Wide = unsigned __int128;
+#else
+using Wide = uint64_t;
+#endif
 
 int TopBit(Wide x) {
   int top = -1;
@@ -19,6 +23,7 @@ int TopBit(Wide x) {
   return top;
 }
 
+#ifdef __SIZEOF_INT128__
 struct Exact {
   bool negative;
   Wide magnitude;
@@ -31,6 +36,8 @@ Exact Unpack(float x) {
   if (biased == 0) return {(bits >> 31) != 0, fraction, -149};
   return {(bits >> 31) != 0, fraction | 0x800000, static_cast<int>(biased) - 150};
 }
+
+#endif
 
 // Rounds magnitude * 2^exponent, with `sticky` telling that a little more lies below, to nearest even.
 float Round(bool negative, Wide magnitude, int exponent, bool sticky) {
@@ -74,6 +81,7 @@ float FromBits(uint32_t bits) {
 
 float Stored(float x) { return (Bits(x) & 0x7FFFFFFFu) > 0x7F800000u ? FromBits(0x7FC00000u) : x; }
 
+#ifdef __SIZEOF_INT128__
 float FmaByIntegers(float a, float b, float c) {
   const uint32_t infinity = 0x7F800000u;
   const uint32_t ma = Bits(a) & 0x7FFFFFFFu, mb = Bits(b) & 0x7FFFFFFFu, mc = Bits(c) & 0x7FFFFFFFu;
@@ -115,6 +123,8 @@ float FmaByIntegers(float a, float b, float c) {
   if (p.magnitude > q.magnitude) return Round(p.negative, p.magnitude - q.magnitude, p.exponent, false);
   return Round(q.negative, q.magnitude - p.magnitude, p.exponent, false);
 }
+
+#endif
 
 float Fma(float a, float b, float c) { return std::fma(a, b, c); }
 
