@@ -39,6 +39,7 @@ def tiles_of(entry):
         for r, panels in rows.items():
             check(isinstance(r, int) and isinstance(panels, int) and 1 <= r <= 16 and 1 <= panels <= 16,
                   f"{where}: {r}: {panels} is not a tile of 1 to 16 rows and 1 to 16 panels")
+            check(panels <= 4, f"{where}: {r}: {panels} panels, where invar_matmul_nodes() counts on at most four")
         tiles[vectors] = [{"rows": r, "panels": p} for r, p in sorted(rows.items())]
     return tiles
 

@@ -70,21 +70,21 @@ class ScopedFloatEnv {
 #elif defined(__powerpc64__)
   // FPSCR travels in a floating-point register: the rounding mode in the low two bits, then NI (flush), then the traps'
   // enables. The older vector instructions, vmaddfp among them, which a compiler may choose for a fused multiply-add, obey
-  // NJ (flush) of VSCR instead, 1 << 16 of its last word: here its bit 32, which FPSCR has no use for.
+  // NJ (flush) of VSCR instead, 1 << 16 of its last word: here bit 32, where a bit of FPSCR is left out that is about decimal
+  // numbers. Code without those instructions has no NJ either.
   using Word = uint64_t;
   static constexpr Word kNonJava = Word{1} << 32;
   static Word Read() {
     const double w = __builtin_mffs();
-    return (std::bit_cast<Word>(w) & 0xFFFFFFFFu) | ((ReadVscr()[kVscrWord] & 0x10000u) != 0 ? kNonJava : 0);
+    return (std::bit_cast<Word>(w) & 0xFFFFFFFFu) | ReadNonJava();
   }
   static void Write(Word w) {
     __builtin_mtfsf(0xFF, std::bit_cast<double>(w & 0xFFFFFFFFu));
-    Vector vscr = ReadVscr();
-    vscr[kVscrWord] = (vscr[kVscrWord] & ~0x10000u) | ((w & kNonJava) != 0 ? 0x10000u : 0);
-    asm volatile("mtvscr %0" ::"v"(vscr) : "memory");
+    WriteNonJava(w & kNonJava);
   }
   static Word Wanted(Word) { return 0; }
 
+#if defined(__ALTIVEC__)
   using Vector = unsigned int __attribute__((vector_size(16)));
 #if defined(__LITTLE_ENDIAN__)
   static constexpr int kVscrWord = 0;
@@ -96,6 +96,16 @@ class ScopedFloatEnv {
     asm volatile("mfvscr %0" : "=v"(w)::"memory");
     return w;
   }
+  static Word ReadNonJava() { return (ReadVscr()[kVscrWord] & 0x10000u) != 0 ? kNonJava : 0; }
+  static void WriteNonJava(Word non_java) {
+    Vector vscr = ReadVscr();
+    vscr[kVscrWord] = (vscr[kVscrWord] & ~0x10000u) | (non_java != 0 ? 0x10000u : 0);
+    asm volatile("mtvscr %0" ::"v"(vscr) : "memory");
+  }
+#else
+  static Word ReadNonJava() { return 0; }
+  static void WriteNonJava(Word) {}
+#endif
 #elif defined(__s390x__)
   using Word = uint32_t;
   static Word Read() {

@@ -10,6 +10,8 @@
  *  - No alignment is required beyond that of the element type; 64 bytes is merely faster.
  *  - The destination is written, never read, and must not overlap a source, except where it is said to be allowed.
  *  - Sizes may be zero: an empty sum is +0, an empty destination is left alone.
+ *  - Arguments may gain members at their end: zero a structure whole before filling it in, and let the header and the library
+ *    be of one release.
  *  - Subnormals are kept, infinities propagate, and a NaN is stored as 0x7FC00000.
  */
 #ifndef INVAR_KERNELS_H_

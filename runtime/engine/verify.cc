@@ -203,8 +203,8 @@ Coverage Cover(const Engine& engine, const FingerprintFile& file, const std::str
                   " layers, counted from 0; get the original");
     }
     if (file.header.program == kVersion) {
-      throw Error(source + " has the tensor " + name + ", which the model does not have in version " + kVersion +
-                  " of invar, which wrote the file; get the original");
+      throw Error(source + " has the tensor " + name + ", which this model does not have here, though the file says that invar " + kVersion +
+                  " wrote it; get the original, or export it anew");
     }
     coverage.passed_over.push_back(name);
   }

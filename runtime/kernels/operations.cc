@@ -26,6 +26,9 @@ struct RowTiles {
   size_t EqualFrom(size_t tile, size_t end) const { return (tile < rows % tiles ? std::min(end, rows % tiles) : end) - tile; }
 };
 
+// Rows that go through all passes over a block together.
+constexpr size_t kPassRows = 512;
+
 // The nodes that wait between passes, one thread's.
 Scratch& ThreadNodes() {
   static thread_local Scratch nodes;
@@ -113,26 +116,31 @@ void Matmul(const Context& context, const Linear& w, size_t rows, const Rows& x,
     args.bias = w.bias;
     args.activation = activation;
     args.dst_stride = y.stride;
-    float* nodes = nullptr;
-    if (!whole) nodes = ThreadNodes().Get(invar_matmul_nodes(w.k, leaves, tiles.Begin(tile_end) - tiles.Begin(tile_begin), block));
-    for (size_t leaf = 0; leaf < tree.leaves; leaf += leaves) {
-      if (!whole) {
-        args.leaf_begin = leaf;
-        args.leaf_end = leaf + leaves;
-        args.nodes = nodes;
-      }
-      for (size_t tile = tile_begin; tile < tile_end; tile += args.tiles) {
-        const size_t row = tiles.Begin(tile);
-        const size_t tile_bytes = std::max<size_t>(1, tiles.Height(tile) * terms * sizeof(float));
-        args.tiles = std::min(tiles.EqualFrom(tile, tile_end), std::max<size_t>(1, row_bytes / tile_bytes));
-        args.lhs = packed + row * w.k;
-        args.dst = y.row(row);
-        if (residual != nullptr) {
-          args.residual = residual->row(row);
-          args.residual_stride = residual->stride;
+    // What waits between passes is of some hundred rows at a time, so that a long prompt needs no more memory.
+    const size_t part = whole ? tiles.tiles : std::max<size_t>(1, kPassRows / tiles.Height(0));
+    for (size_t begin = tile_begin; begin < tile_end; begin += part) {
+      const size_t end = std::min(begin + part, tile_end);
+      float* nodes = nullptr;
+      if (!whole) nodes = ThreadNodes().Get(invar_matmul_nodes(w.k, leaves, tiles.Begin(end) - tiles.Begin(begin), block));
+      for (size_t leaf = 0; leaf < tree.leaves; leaf += leaves) {
+        if (!whole) {
+          args.leaf_begin = leaf;
+          args.leaf_end = leaf + leaves;
+          args.nodes = nodes;
         }
-        kernels.matmul(w.type, static_cast<uint32_t>(tiles.Height(tile))).call.matmul(&args);
-        if (!whole) args.nodes += invar_matmul_nodes(w.k, leaves, args.tiles * tiles.Height(tile), block);
+        for (size_t tile = begin; tile < end; tile += args.tiles) {
+          const size_t row = tiles.Begin(tile);
+          const size_t tile_bytes = std::max<size_t>(1, tiles.Height(tile) * terms * sizeof(float));
+          args.tiles = std::min(tiles.EqualFrom(tile, end), std::max<size_t>(1, row_bytes / tile_bytes));
+          args.lhs = packed + row * w.k;
+          args.dst = y.row(row);
+          if (residual != nullptr) {
+            args.residual = residual->row(row);
+            args.residual_stride = residual->stride;
+          }
+          kernels.matmul(w.type, static_cast<uint32_t>(tiles.Height(tile))).call.matmul(&args);
+          if (!whole) args.nodes += invar_matmul_nodes(w.k, leaves, args.tiles * tiles.Height(tile), block);
+        }
       }
     }
   });

@@ -198,6 +198,7 @@ int Main(int argc, char** argv) {
       return Usage(("there is no option " + option).c_str());
     }
   }
+  if (options.digests && options.cases == 0) return Usage("--digests needs --cases: how many make so many comparisons depends on the kernels that run");
   if (options.comparisons == 0) {
     options.comparisons = testing::Scale() == 1 ? 200'000 : uint64_t{10'000'000} * static_cast<uint64_t>(testing::Scale());
   }

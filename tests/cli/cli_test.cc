@@ -80,10 +80,11 @@ TEST(Cli, MisuseExitsWith2) {
   ExpectRefused({"verify", "-m", Gpt2(), "--preset", "some"}, 2, {"--preset some", "full"});
   for (const char* length : {"257", "0", "-1"}) ExpectRefused({"verify", "-m", Gpt2(), "--length", length}, 2, {"--length", "from 1 to", "256"});
   ExpectRefused({"verify", "-m", Gpt2(), "--length", "1x"}, 2, {"--length", "whole number"});
-  for (const char* isas : {",", "", "SCALAR,", ",SCALAR", "SCALAR,,SCALAR"}) {
-    ExpectRefused({"verify", "-m", Gpt2(), "--isa", isas, "--preset", "demo"}, 2, {"--isa '" + std::string(isas) + "'", "empty name"});
+  const std::string least = SupportedIsas().back();  // SCALAR, or what a compiler has in its place
+  for (const std::string& isas : {std::string(","), std::string(), least + ",", "," + least, least + ",," + least}) {
+    ExpectRefused({"verify", "-m", Gpt2(), "--isa", isas, "--preset", "demo"}, 2, {"--isa '" + isas + "'", "empty name"});
   }
-  ExpectRefused({"verify", "-m", Gpt2(), "--isa", "SCALAR,MMX"}, 2, {"MMX"});
+  ExpectRefused({"verify", "-m", Gpt2(), "--isa", least + ",MMX"}, 2, {"MMX"});
   ExpectRefused({"info", "--isa", "MMX"}, 2, {"MMX"});
 }
 
@@ -341,7 +342,8 @@ TEST(Cli, VerifyPrintsATableOfEqualFingerprints) {
   const json report = json::parse(Invar({"verify", "-m", Gpt2(), "--preset", "demo", "--json"}).out);
   EXPECT_TRUE(report["equal"].get<bool>());
   EXPECT_GT(report["compared"].get<size_t>(), 100000u);
-  for (const std::string isas : {"SCALAR", "SCALAR,SCALAR"}) {  // a name given twice compares nothing more
+  const std::string least = SupportedIsas().back();
+  for (const std::string& isas : {least, least + "," + least}) {  // a name given twice compares nothing more
     const Outcome once = Invar({"verify", "-m", Gpt2(), "--preset", "demo", "--length", "3", "--isa", isas});
     EXPECT_NE(once.out.find("all equal: 5 runs"), std::string::npos) << once.out << once.err;
   }

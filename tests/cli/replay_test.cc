@@ -273,7 +273,6 @@ TEST(Receipts, HostileOnesAreRefused) {
   changed("/sequences/0/sampling/logit_bias", {{70000, 1}}, {"70000", "vocabulary"});
   changed("/sequences/0/sampling/logit_bias", {{9, 1}, {5, 1}}, {"logit_bias[1]", "lower token", "ascend"});
   changed("/sequences/0/sampling/logit_bias", {{9, 1}, {9, 1}}, {"logit_bias[1]", "already"});
-  changed("/sequences/0/end_tokens", {1024}, {"sequence 1", "end token 1024", "vocabulary"});
   for (const json& hot : {json(1e300), json(1e308), json("infinity"), json("-infinity"), json(-1)}) {
     changed("/sequences/0/sampling/temperature", hot, {"temperature", "from 0 to 3.4028235e38"});
   }

@@ -48,12 +48,14 @@ def call(command):
         return subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=3600)
     except FileNotFoundError as error:
         raise Failure(f"{command[0]} is missing; install the package that has it") from error
+    except OSError as error:
+        raise Failure(f"{command[0]} does not start: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
         raise Failure(f"{shlex.join(command)} did not end within an hour") from error
 
 
 def digests(command):
-    """What the campaign's --digests said, by name, and how many values it compared."""
+    """What the campaign's --digests said, by name."""
     result = call(command)
     printed = result.stdout.decode(errors="replace")
     if result.returncode != 0:

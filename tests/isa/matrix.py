@@ -35,6 +35,8 @@ def main():
     parser.add_argument("--seed", type=int, default=None, help="of the random cases; another each time where it is not given")
     parser.add_argument("--cases", type=int, default=1000, help="how many")
     arguments = parser.parse_args()
+    if arguments.cases < 1:
+        parser.error("--cases needs a number of 1 or more")
     with open(os.path.join(HERE, "legs.yaml"), encoding="utf-8") as f:
         matrix = yaml.safe_load(f)
     document = read_table()
@@ -53,7 +55,6 @@ def main():
         builds = {name: {**spec, "flags": f"{spec.get('flags', '')} {spec.get('ci_flags', '')}"} for name, spec in builds.items()}
     require_packages({p for spec in [*builds.values(), *refused] for p in spec.get("packages", [])}
                      | {"qemu-user" for leg in legs if leg.get("run", "").startswith("qemu")}, arguments.install)
-    os.makedirs(arguments.work, exist_ok=True)
     folders, highways = sources.prepare(ROOT, arguments.work, {spec["highway"] for spec in builds.values()} | {"1.3.0"})
     failures, rows = [], []
     campaign = None

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/base/bits.h"
 #include "runtime/kernels/operations.h"
 #include "tests/oracle/operations.h"
 #include "tests/support/values.h"
@@ -25,14 +26,23 @@ TEST_P(MatmulTest, RowsAreThoseOfASingleRow) {
   ThreadPool pool(3);
   Random random(31);
   size_t with_single = 0, with_oracle = 0;
-  // 1,024 terms make a pass: below, at and above it, and where the last leaves are empty.
-  for (const Problem& p : {Problem{40, 70, 1000}, {31, 70, 1024}, {40, 70, 1025}, {64, 33, 2048}, {29, 50, 3072}, {33, 20, 4100}}) {
+  // 1,024 terms make a pass: below, at and above it; more rows than pass together; and where the last leaves are empty.
+  for (const Problem& p : {Problem{40, 70, 1000}, {31, 70, 1024}, {40, 70, 1025}, {64, 33, 2048}, {29, 50, 3072}, {33, 20, 4100},
+                           {530, 3, 1030}, {17, 5, 32769}}) {
     std::vector<float> x(p.rows * p.k), w(p.n * p.k), bias(p.n), packed(invar_packed_size(p.n, p.k));
+    std::vector<uint16_t> narrow(w.size()), narrow_packed(packed.size());
     random.Fill(x.data(), x.size(), Values::kNormal);
     random.Fill(w.data(), w.size(), Values::kNormal);
     random.Fill(bias.data(), bias.size(), Values::kNormal);
-    invar_pack_panels(INVAR_F32, p.n, p.k, w.data(), static_cast<int64_t>(p.k), 1, 0, (p.n + 15) / 16, packed.data());
+    for (size_t i = 0; i < w.size(); ++i) {  // values that bfloat16 has: either type must give the same
+      narrow[i] = static_cast<uint16_t>(BitCast<uint32_t>(w[i]) >> 16);
+      w[i] = BitCast<float>(static_cast<uint32_t>(narrow[i]) << 16);
+    }
+    const int64_t k = static_cast<int64_t>(p.k);
+    invar_pack_panels(INVAR_F32, p.n, p.k, w.data(), k, 1, 0, (p.n + 15) / 16, packed.data());
+    invar_pack_panels(INVAR_BF16, p.n, p.k, narrow.data(), k, 1, 0, (p.n + 15) / 16, narrow_packed.data());
     const Linear linear = {INVAR_F32, p.n, p.k, packed.data(), bias.data()};
+    const Linear narrow_linear = {INVAR_BF16, p.n, p.k, narrow_packed.data(), bias.data()};
     std::vector<float> expected(p.rows * p.n);
     {
       Team team(pool, 1);
@@ -49,13 +59,16 @@ TEST_P(MatmulTest, RowsAreThoseOfASingleRow) {
     for (const int threads : {1, 3}) {
       for (const bool one_pass : {false, true}) {
         const Kernels used = one_pass ? kernels.InOnePass() : kernels;
-        Team team(pool, threads);
-        Scratch scratch;
-        std::vector<float> y(expected.size());
-        Matmul({used, team, scratch}, linear, p.rows, {x.data(), static_cast<int64_t>(p.k)}, {y.data(), static_cast<int64_t>(p.n)});
-        EXPECT_EQ(std::memcmp(y.data(), expected.data(), y.size() * sizeof(float)), 0)
-            << p.rows << " x " << p.n << " x " << p.k << " on " << threads << " threads" << (one_pass ? ", in one pass" : "");
-        with_single += y.size();
+        for (const Linear* weights : {&linear, &narrow_linear}) {
+          Team team(pool, threads);
+          Scratch scratch;
+          std::vector<float> y(expected.size());
+          Matmul({used, team, scratch}, *weights, p.rows, {x.data(), k}, {y.data(), static_cast<int64_t>(p.n)});
+          EXPECT_EQ(std::memcmp(y.data(), expected.data(), y.size() * sizeof(float)), 0)
+              << p.rows << " x " << p.n << " x " << p.k << " on " << threads << " threads" << (one_pass ? ", in one pass" : "")
+              << (weights == &linear ? "" : ", bfloat16");
+          with_single += y.size();
+        }
       }
     }
   }

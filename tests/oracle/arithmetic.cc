@@ -67,18 +67,6 @@ float Round(bool negative, Wide magnitude, int exponent, bool sticky) {
 
 }  // namespace
 
-uint32_t Bits(float x) {
-  uint32_t bits;
-  std::memcpy(&bits, &x, sizeof(bits));
-  return bits;
-}
-
-float FromBits(uint32_t bits) {
-  float x;
-  std::memcpy(&x, &bits, sizeof(x));
-  return x;
-}
-
 float Stored(float x) { return (Bits(x) & 0x7FFFFFFFu) > 0x7F800000u ? FromBits(0x7FC00000u) : x; }
 
 #ifdef __SIZEOF_INT128__

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 namespace invar::oracle {
 
@@ -14,8 +15,17 @@ inline constexpr bool kHasFunctions = true;
 #endif
 
 
-uint32_t Bits(float x);
-float FromBits(uint32_t bits);
+// Here, to be inlined: a call returns a float on 32-bit x86 in a register of x87, which makes a signalling NaN a quiet one.
+inline uint32_t Bits(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, sizeof(bits));
+  return bits;
+}
+inline float FromBits(uint32_t bits) {
+  float x;
+  std::memcpy(&x, &bits, sizeof(x));
+  return x;
+}
 
 // "A NaN that an operation stores is stored as 0x7FC00000."
 float Stored(float x);

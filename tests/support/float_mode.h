@@ -67,7 +67,7 @@ inline const std::vector<FloatMode>& FloatModes() {
   static const std::vector<FloatMode> modes = {{"flush to zero", 1u << 24}, {"round up", 1u << 22}, {"round down", 2u << 22}, {"round to zero", 3u << 22}};
   return modes;
 }
-#elif defined(__powerpc64__) && defined(__LITTLE_ENDIAN__)
+#elif defined(__powerpc64__) && defined(__LITTLE_ENDIAN__) && defined(__ALTIVEC__)
 // FPSCR's rounding in the low two bits (to zero 1, up 2, down 3); VSCR's NJ, by which vmaddfp and its like flush, as bit 32.
 using VscrWords = unsigned int __attribute__((vector_size(16)));
 inline uint64_t ReadFloatMode() {
