@@ -12,7 +12,6 @@
 // are, so a difference is told with the command that runs that case alone. Exit status 0: no difference; 1: one; 2: usage.
 #include <algorithm>
 #include <atomic>
-#include <bit>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
@@ -27,6 +26,7 @@
 #include "runtime/base/sha256.h"
 #include "tests/adversarial/case.h"
 #include "tests/adversarial/functions.h"
+#include "tests/oracle/arithmetic.h"
 
 namespace invar::adversarial {
 namespace {
@@ -55,8 +55,8 @@ std::string Describe(const Options& options, const Case& c, uint64_t number) {
                        "\n  case:     " + c.description + "\n  kernel:   " + d.isa + ", tile " + d.tile + (d.how.empty() ? "" : ", " + d.how);
   if (d.what.empty()) {
     std::snprintf(text, sizeof(text), "\n  value:    %zu of %zu\n  expected: 0x%08X (%a) by %s\n  found:    0x%08X (%a)", d.index, d.count,
-                  static_cast<unsigned>(d.expected), static_cast<double>(std::bit_cast<float>(d.expected)), d.against.c_str(),
-                  static_cast<unsigned>(d.found), static_cast<double>(std::bit_cast<float>(d.found)));
+                  static_cast<unsigned>(d.expected), static_cast<double>(oracle::FromBits(d.expected)), d.against.c_str(),
+                  static_cast<unsigned>(d.found), static_cast<double>(oracle::FromBits(d.found)));
     report += text;
   } else {
     report += "\n  it " + d.what;
