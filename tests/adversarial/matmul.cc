@@ -135,7 +135,7 @@ class MatmulCase {
   }
 
   const void* Pack(Random& layout) {
-    const auto [m, k, n] = shape_;
+    const size_t k = shape_.k, n = shape_.n;  // names of their own: not every compiler captures bindings
     const size_t panels = (n + INVAR_PANEL - 1) / INVAR_PANEL, size = invar_packed_size(n, k);
     const bool poison = layout.Below(2) == 0;  // outputs beyond n are nobody's
     const auto pack = [&](auto* packed, auto nan, invar_type type, const void* w) -> const void* {
