@@ -179,7 +179,7 @@ TEST(VerifyAgainst, CountsTheTensorsThatAreCompared) {
   EXPECT_TRUE(c.passed_over.empty());
   here.file.tensors.resize(5);
   here.file.tensors[3].name = "another's\n";
-  ExpectRefusal([&] { Cover(here.engine, here.file, "a file"); }, {"a file", "'another's\\x0a' of layer 0", "wrote the file"});
+  ExpectRefusal([&] { Cover(here.engine, here.file, "a file"); }, {"a file", "'another's\\x0a' of layer 0", "wrote it"});
   here.file.header.program = "0.0.1";
   c = Cover(here.engine, here.file, "a file");
   EXPECT_EQ(c.compared, 4u);
