@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tests of the tests: plants each defect of the lists beside it in a copy of one file, and demands that a test reports it.
 
-    run_mutants.py BUILD [NAME...] [--jobs N]
+    run_mutants.py BUILD [NAME...] [--jobs N] [--share I/N]
     run_mutants.py --check          every mutant still applies, and quotes the contract; nothing is built
     run_mutants.py --list
 
@@ -10,6 +10,8 @@ folder of its own, and linked in front of the build's libraries; nothing of the 
 the kernels is one generated file with one operation, for one or two instruction sets; the campaign (tests/adversarial)
 attacks it. A mutant of the runtime is one object in an ordinary test program.
 
+--share takes every N-th mutant of the lists, from the (I modulo N)-th on: each I another part of them.
+
 A mutant counts as caught where the program ends with status 1 and reports a difference; a crash, a hang or a compiler's
 error is a failure of the mutant. So is a text that is not found exactly once, words that docs/numerics.md does not have,
 and a program that reports a difference without the mutant: the campaign is run again without it, for as many comparisons
@@ -17,12 +19,10 @@ as the mutant needed.
 """
 import argparse
 import concurrent.futures
-import json
 import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,14 +31,12 @@ import yaml
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
+from relink import Broken, Build, run  # noqa: E402
 SEED, COMPARISONS = 1, 3_000_000
 KEYS = {"name", "contract", "file", "old", "new", "edits", "operation", "targets", "test"}
 # Tiles that the campaign can tell apart, and that compile quickly.
 FEW_TILES = {1: {1: 2, 4: 1}, 2: {1: 2, 4: 1}, 4: {1: 1, 2: 1}, 16: {1: 1, 2: 1}}
-
-
-class Broken(Exception):
-    """A mutant, or what it needs, is not what it should be."""
 
 
 def words(text):
@@ -87,58 +85,6 @@ def apply(edits, folder):
         with open(target, "w", encoding="utf-8") as f:
             f.write(text)
     return list(texts)
-
-
-def run(command, cwd, what, timeout=900, accept=(0,)):
-    try:
-        result = subprocess.run(command, cwd=cwd, shell=isinstance(command, str), text=True, capture_output=True, timeout=timeout)
-    except subprocess.TimeoutExpired as e:
-        raise Broken(f"{what} took more than {timeout} seconds") from e
-    if result.returncode not in accept:
-        raise Broken(f"{what} ended with status {result.returncode}:\n{(result.stdout + result.stderr)[-1500:]}")
-    return result
-
-
-class Build:
-    """The commands of a build folder."""
-
-    def __init__(self, folder):
-        self.folder = os.path.abspath(folder)
-        database = os.path.join(self.folder, "compile_commands.json")
-        if not os.path.exists(os.path.join(self.folder, "build.ninja")) or not os.path.exists(database):
-            raise Broken(f"{folder} was not configured with Ninja (cmake -G Ninja)")
-        with open(database, encoding="utf-8") as f:
-            self.commands = {os.path.abspath(c["file"]): c for c in json.load(f)}
-        self.links = {}
-
-    def compile(self, like, source, output, options):
-        """Compiles source as the build compiles `like`, options first and last."""
-        entry = self.commands.get(os.path.abspath(like))
-        if entry is None:
-            raise Broken(f"the build does not compile {like}")
-        arguments = shlex.split(entry["command"])
-        at = arguments.index("-o")
-        arguments = arguments[:at] + arguments[at + 2:]
-        arguments = [a for a in arguments if a not in ("-c", "-Werror", entry["file"])]
-        compiler = 2 if os.path.basename(arguments[0]) == "ccache" else 1
-        first, last = options
-        arguments[compiler:compiler] = first
-        run(arguments + last + ["-c", source, "-o", output], entry["directory"], f"compiling {os.path.basename(source)}")
-
-    def link(self, program, objects, output):
-        """Links a program of tests/ with objects in front of the libraries."""
-        target = f"tests/{program}"
-        if target not in self.links:
-            lines = run(["ninja", "-t", "commands", target], self.folder, "ninja").stdout.splitlines()
-            if not os.path.exists(os.path.join(self.folder, target)):
-                raise Broken(f"{target} is not built")
-            self.links[target] = lines[-1]
-        command = self.links[target].replace(f"-o {target} ", f"{' '.join(map(shlex.quote, objects))} -o {shlex.quote(output)} ")
-        if shlex.quote(output) not in command:
-            raise Broken(f"the command that links {target} is not understood: {command}")
-        # gtest's discovery after linking would run the mutant.
-        command = command.split(" && cd ")[0]
-        run(command, self.folder, f"linking {program}")
 
 
 def few_kernels(operation, folder):
@@ -241,12 +187,20 @@ def summary(m, output):
     return f"{m['operation']} on {kernel.group(1) if kernel else '?'}, within {compared(output)} comparisons"
 
 
+def share(text):
+    found = re.fullmatch(r"(\d+)/([1-9]\d*)", text)
+    if not found:
+        raise argparse.ArgumentTypeError("two numbers, as in 1/3")
+    return int(found[1]), int(found[2])
+
+
 def main():
     parser = argparse.ArgumentParser(description="Plants defects and demands that tests report them.")
     parser.add_argument("build", nargs="?")
     parser.add_argument("names", nargs="*")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--share", type=share, default=(0, 1), metavar="I/N")
     parser.add_argument("--list", action="store_true")
     arguments = parser.parse_args()
     mutants = mutants_of(HERE)
@@ -255,6 +209,9 @@ def main():
         raise Broken(f"there is no mutant {', '.join(sorted(unknown))}")
     if arguments.names:
         mutants = [m for m in mutants if m["name"] in arguments.names]
+    mutants = mutants[arguments.share[0] % arguments.share[1]::arguments.share[1]]
+    if not mutants:
+        raise Broken("this share has no mutant")
     if arguments.list:
         for m in mutants:
             print(f"{m['name']:34} {m.get('operation') or m['test'].split()[0]:24} {words(m['contract'])}")
