@@ -23,11 +23,11 @@ def main(root, folder):
     sources = [path for path in build.commands if path.startswith((os.path.join(root, "runtime", "kernels") + os.sep,
                                                                    os.path.join(build.folder, "generated") + os.sep,
                                                                    os.path.join(root, "generated") + os.sep))]
-    last = ["-w", "-O1", "-ffp-contract=fast"]
+    last = ["-w", "-O2", "-ffp-contract=fast"]
     if platform.machine() in ("x86_64", "AMD64"):
         last.append("-DHWY_DISABLED_TARGETS=(~(HWY_AVX2|HWY_SCALAR|HWY_EMU128))")
     with tempfile.TemporaryDirectory(prefix="invar-broken-") as work:
-        objects = [os.path.join(work, os.path.basename(path) + ".o") for path in sources]
+        objects = [os.path.join(work, f"{i}-{os.path.basename(path)}.o") for i, path in enumerate(sources)]
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             for done in [pool.submit(build.compile, path, path, o, ([], last)) for path, o in zip(sources, objects)]:
                 done.result()

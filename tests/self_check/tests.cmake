@@ -33,5 +33,6 @@ if(NOT INVAR_SANITIZE)
   if(TARGET invar AND CMAKE_GENERATOR MATCHES "Ninja" AND Python3_FOUND)
     add_test(NAME self_check/refuses_to_run COMMAND "${Python3_EXECUTABLE}" "${CMAKE_CURRENT_LIST_DIR}/refuses_to_run.py"
       "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}")
+    set_tests_properties(self_check/refuses_to_run PROPERTIES RUN_SERIAL ON)  # it compiles with every processor
   endif()
 endif()

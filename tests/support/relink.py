@@ -47,6 +47,8 @@ class Build:
 
     def link(self, program, objects, output):
         """Links a program (of tests/, or bin/NAME) with objects in front of the libraries, whose own are then not taken."""
+        if len(set(objects)) != len(objects):
+            raise Broken("an object is to be linked twice")
         target = program if "/" in program else f"tests/{program}"
         if target not in self.links:
             lines = run(["ninja", "-t", "commands", target], self.folder, "ninja").stdout.splitlines()
