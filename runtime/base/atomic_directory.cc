@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-[[noreturn]] void Fail(const fs::path& path, const std::error_code& code) {
+[[noreturn]] void FailOn(const fs::path& path, const std::error_code& code) {
   throw Error("cannot write the directory " + path.string() + ": " + code.message() +
               "; check that its parent exists, is writable and has space");
 }
@@ -49,7 +49,7 @@ AtomicDirectory::AtomicDirectory(const fs::path& target, MayReplace may_replace)
     }
     if (error) break;
   }
-  Fail(target_, error);
+  FailOn(target_, error);
 }
 
 AtomicDirectory::~AtomicDirectory() {
@@ -64,12 +64,12 @@ void AtomicDirectory::Commit() {
     may_replace_(target_);  // something may have been put there meanwhile
     const fs::path aside = Beside(target_);
     fs::rename(target_, aside, error);
-    if (error) Fail(target_, error);
+    if (error) FailOn(target_, error);
     fs::rename(temporary_, target_, error);
     if (error) {
       std::error_code ignored;
       fs::rename(aside, target_, ignored);
-      Fail(target_, error);
+      FailOn(target_, error);
     }
     temporary_.clear();
     fs::remove_all(aside, error);
@@ -78,7 +78,7 @@ void AtomicDirectory::Commit() {
   }
   // A rename over a directory that another made meanwhile succeeds where that one is empty, and then loses nothing.
   fs::rename(temporary_, target_, error);
-  if (error) Fail(target_, error);
+  if (error) FailOn(target_, error);
   temporary_.clear();
 }
 

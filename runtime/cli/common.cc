@@ -65,6 +65,19 @@ std::vector<int32_t> ParseIdText(const std::string& text, const std::string& sou
   return ids;
 }
 
+// Whether a file of this name in a checkpoint's directory is what a model or tokenizer is read from.
+bool IsPartOfCheckpoint(const std::string& name) {
+  const auto ends_with = [&](const std::string& end) {
+    return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
+  };
+  if (ends_with(".safetensors") || ends_with(".safetensors.index.json")) return true;
+  for (const char* read : {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt",
+                           "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "chat_template.json"}) {
+    if (name == read) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void EngineFlags::Add(CLI::App& app, bool isa_flag, bool threads_flag, bool loads) {
@@ -162,7 +175,19 @@ std::string ReadText(const std::string& path) {
   return text;
 }
 
-void RequireWritable(const std::string& path) {
+void RequireWritable(const std::string& path, const std::filesystem::path& model, const std::vector<std::string>& inputs) {
+  std::error_code error;
+  const auto refuse = [&](const std::string& what) {
+    throw UsageError(Quoted(path) + " is " + what + ", which the result would take the place of; name another file");
+  };
+  for (const std::string& input : inputs) {
+    if (!input.empty() && input != "-" && std::filesystem::equivalent(path, input, error)) refuse("what is read");
+  }
+  if (std::filesystem::equivalent(path, model, error)) refuse("the model");
+  const std::filesystem::path real = std::filesystem::canonical(path, error);  // fails where there is no such file yet
+  if (!error && std::filesystem::equivalent(real.parent_path(), model, error) && IsPartOfCheckpoint(real.filename().string())) {
+    refuse("a file of the model");
+  }
   const CatchInterrupts caught;
   const AtomicFile removed_again(path);
 }

@@ -62,8 +62,10 @@ std::string ReadText(const std::string& path);
 std::string CheckGiven(const std::string& text);
 std::string CheckOutput(const std::string& text);
 
-// Throws Error where a file could not be written there: asked before the work whose result it is to hold.
-void RequireWritable(const std::string& path);
+// Throws Error where a file could not be written there, and UsageError where it would take the place of an input: the model, or a
+// file of its directory that a checkpoint is made of, or one of `inputs` ("-" and "" are none). Asked before the work whose result
+// the file is to hold.
+void RequireWritable(const std::string& path, const std::filesystem::path& model, const std::vector<std::string>& inputs);
 // A file that appears whole or not at all, also where a signal ends the program.
 void WriteWholeFile(const std::string& path, const std::string& text);
 

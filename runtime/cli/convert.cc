@@ -12,7 +12,7 @@
 namespace invar::cli {
 namespace {
 
-struct Flags {
+struct ConvertFlags {
   EngineFlags model;
   std::string output, type = "keep", shard;
   bool force = false, json = false;
@@ -39,7 +39,7 @@ uint64_t ShardBytes(const std::string& text) {
   return number * scale;
 }
 
-int RunConvert(const Flags& flags) {
+int RunConvert(const ConvertFlags& flags) {
   ConvertOptions options;
   options.type = TypeOf(flags.type);
   options.shard_bytes = ShardBytes(flags.shard);
@@ -66,7 +66,7 @@ void AddConvert(CLI::App& app, Action& action) {
   convert->footer("Written beside the weights: config.json, and of the model's directory generation_config.json, tokenizer*.json, "
                   "tokenizer.model, vocab.json, merges.txt, added_tokens.json, special_tokens_map.json, chat_template.json, "
                   "chat_template.jinja and additional_chat_templates/*.jinja. No other file is copied.");
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<ConvertFlags>();
   flags->model.Add(*convert, false, false, false);
   convert->add_option("-o,--output", flags->output, "directory to write; it appears whole or not at all")->required();
   convert->add_option("--type", flags->type, "type of the weights: f32, bf16, f16 (to nearest even), or keep");

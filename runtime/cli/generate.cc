@@ -20,7 +20,7 @@
 namespace invar::cli {
 namespace {
 
-struct Flags {
+struct GenerateFlags {
   EngineFlags engine;
   PromptFlags prompt;
   IdsFlags ids;
@@ -130,7 +130,7 @@ std::string CheckSeed(const std::string& text) {
 
 class GenerateCommand {
  public:
-  explicit GenerateCommand(const Flags& flags) : flags_(flags), path_(flags.engine.path()) {}
+  explicit GenerateCommand(const GenerateFlags& flags) : flags_(flags), path_(flags.engine.path()) {}
 
   int Run() {
     if (flags_.max_tokens < -1 || flags_.max_tokens == 0) {
@@ -214,7 +214,9 @@ class GenerateCommand {
     for (const std::string& stop : flags_.stop) {
       if (!IsValidUtf8(stop)) throw UsageError("--stop " + Quoted(stop) + " is not UTF-8, which a receipt cannot hold");
     }
-    RequireWritable(flags_.receipt);
+    std::vector<std::string> inputs = flags_.prompt.files;
+    inputs.insert(inputs.end(), {flags_.ids.file, flags_.messages, flags_.tools});
+    RequireWritable(flags_.receipt, path_, inputs);
   }
 
   void WriteReceipt(const std::vector<GenerateRequest>& requests, const std::vector<GenerateResult>& results,
@@ -306,7 +308,7 @@ class GenerateCommand {
     return ids;
   }
 
-  // Flags first, then generation_config.json where it asks for sampling, then greedy; mode_ says which.
+  // GenerateFlags first, then generation_config.json where it asks for sampling, then greedy; mode_ says which.
   SamplingParameters Sampling() {
     SamplingParameters p;
     const bool configured = generation_.do_sample.value_or(false);
@@ -387,7 +389,7 @@ class GenerateCommand {
                  decode, rate(t.decode_tokens, decode));
   }
 
-  const Flags& flags_;
+  const GenerateFlags& flags_;
   std::filesystem::path path_;
   std::optional<Tokenizer> tokenizer_;
   GenerationConfig generation_;
@@ -401,8 +403,8 @@ class GenerateCommand {
 
 void AddGenerate(CLI::App& app, Action& action) {
   CLI::App* generate = app.add_subcommand("generate", "continue a text, or answer in a chat");
-  auto flags = std::make_shared<Flags>();
-  Flags& f = *flags;
+  auto flags = std::make_shared<GenerateFlags>();
+  GenerateFlags& f = *flags;
   f.engine.Add(*generate);
   f.prompt.Add(*generate);
   f.ids.Add(*generate);

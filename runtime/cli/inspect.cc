@@ -16,7 +16,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Flags {
+struct InspectFlags {
   EngineFlags model;
   bool no_tensors = false, hash = false, json = false;
 };
@@ -221,7 +221,7 @@ void PrintReport(const Json& report, bool with_tensors) {
 void AddInspect(CLI::App& app, Action& action) {
   CLI::App* inspect = app.add_subcommand(
       "inspect", "what a model is and what loading it would take, before it is loaded: tensors, config, ignored fields, memory");
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<InspectFlags>();
   inspect->add_option("-m,--model,model", flags->model.model, "checkpoint directory, GGUF file or safetensors file")
       ->envname("INVAR_MODEL")
       ->required();

@@ -12,7 +12,7 @@
 namespace invar::cli {
 namespace {
 
-struct Flags {
+struct LogitsFlags {
   EngineFlags engine;
   PromptFlags prompt;
   IdsFlags ids;
@@ -21,7 +21,7 @@ struct Flags {
   bool log_probabilities = false, json = false;
 };
 
-std::vector<int32_t> ReadIds(const Flags& flags) {
+std::vector<int32_t> ReadIds(const LogitsFlags& flags) {
   if (flags.ids.given() && flags.prompt.given()) {
     throw UsageError("a text (-p, -f) and token ids (--ids, --ids-file) exclude each other; give one of them");
   }
@@ -50,10 +50,15 @@ void WriteOutput(const std::string& path, const std::vector<int32_t>& ids, const
                    {{"fingerprint", fingerprint}, {"contract", std::to_string(INVAR_CONTRACT_VERSION)}});
 }
 
-int RunLogits(const Flags& flags) {
+int RunLogits(const LogitsFlags& flags) {
   if (flags.batch < 1 || flags.batch > 4096) throw UsageError("--batch must be between 1 and 4096");
   if (flags.chunk < 0) throw UsageError("--chunk must be 1 or more, or 0 for the whole text at once");
   const std::vector<int32_t> ids = ReadIds(flags);
+  if (!flags.output.empty()) {
+    std::vector<std::string> inputs = flags.prompt.files;
+    inputs.push_back(flags.ids.file);
+    RequireWritable(flags.output, flags.engine.path(), inputs);
+  }
   const Engine engine = flags.engine.Load();
   Feeding feeding;
   feeding.chunk = static_cast<size_t>(flags.chunk);
@@ -89,7 +94,7 @@ int RunLogits(const Flags& flags) {
 
 void AddLogits(CLI::App& app, Action& action) {
   CLI::App* logits = app.add_subcommand("logits", "logits of a text, and their SHA-256 fingerprint");
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<LogitsFlags>();
   flags->engine.Add(*logits);
   flags->prompt.Add(*logits);
   flags->ids.Add(*logits);

@@ -9,7 +9,7 @@
 namespace invar::cli {
 namespace {
 
-struct Flags {
+struct PerplexityFlags {
   EngineFlags engine;
   PromptFlags prompt;
   IdsFlags ids;
@@ -17,7 +17,7 @@ struct Flags {
   bool json = false, quiet = false;
 };
 
-int RunPerplexity(const Flags& flags) {
+int RunPerplexity(const PerplexityFlags& flags) {
   if (flags.prompt.given() && flags.ids.given()) {
     throw UsageError("a text (-p, -f) and token ids (--ids, --ids-file) exclude each other; give one of them");
   }
@@ -63,7 +63,7 @@ int RunPerplexity(const Flags& flags) {
 void AddPerplexity(CLI::App& app, Action& action) {
   CLI::App* perplexity = app.add_subcommand(
       "perplexity", "how well a model predicts a text: exp of minus the mean log-probability of its tokens, +/- one standard error");
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<PerplexityFlags>();
   flags->engine.Add(*perplexity);
   flags->prompt.Add(*perplexity);
   flags->ids.Add(*perplexity);

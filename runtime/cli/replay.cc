@@ -13,7 +13,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Flags {
+struct ReplayFlags {
   EngineFlags engine;
   std::string receipt;
   int64_t batch = 0;
@@ -93,7 +93,7 @@ void PrintReport(const Receipt& receipt, const ReplayResult& result, const std::
   for (const Difference& d : differences) std::cout << "unequal: " << d.sentence << "\n";
 }
 
-int RunReplay(const Flags& flags) {
+int RunReplay(const ReplayFlags& flags) {
   if (flags.batch < 0 || flags.batch > 4096) throw UsageError("--batch must be between 1 and 4096, or 0 for all sequences at once");
   const std::string source = flags.receipt == "-" ? "the receipt from standard input" : "the receipt " + Quoted(flags.receipt);
   const Receipt receipt = Receipt::Parse(ReadText(flags.receipt), source);
@@ -120,7 +120,7 @@ void AddReplay(CLI::App& app, Action& action) {
   CLI::App* replay = app.add_subcommand("replay", "compute again what a receipt of invar generate says, and compare every step");
   replay->footer("Exit status 0: equal. 1: unequal, and where is printed on standard output; or no receipt, or of another model, and "
                  "why is printed on standard error.");
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<ReplayFlags>();
   replay->add_option("receipt", flags->receipt, "file that invar generate --receipt wrote, or - for standard input")->required();
   flags->engine.Add(*replay);
   replay->add_option("--batch", flags->batch, "sequences to compute at once; 0: all")->check(CLI::Validator(CheckInteger, ""));

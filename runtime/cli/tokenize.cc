@@ -7,7 +7,7 @@
 namespace invar::cli {
 namespace {
 
-struct Flags {
+struct TokenizeFlags {
   std::string model;
   PromptFlags prompt;
   IdsFlags ids;
@@ -20,7 +20,7 @@ struct Flags {
   }
 };
 
-int RunTokenize(Flags flags) {
+int RunTokenize(TokenizeFlags flags) {
   if (!flags.prompt.given()) {
     if (!InputWaits()) throw UsageError("give a text: -p TEXT, -f FILE, or standard input");
     flags.prompt.files = {"-"};
@@ -42,7 +42,7 @@ int RunTokenize(Flags flags) {
   return 0;
 }
 
-int RunDetokenize(Flags flags) {
+int RunDetokenize(TokenizeFlags flags) {
   if (!flags.ids.given()) {
     if (!InputWaits()) throw UsageError("give tokens: --ids 1,2,3, --ids-file FILE, or standard input");
     flags.ids.file = "-";
@@ -67,7 +67,7 @@ int RunDetokenize(Flags flags) {
 }  // namespace
 
 void AddTokenize(CLI::App& app, Action& action) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<TokenizeFlags>();
   const auto add_model = [&](CLI::App* command) {
     command->add_option("-m,--model", flags->model, "directory that holds a tokenizer, or GGUF file")->envname("INVAR_MODEL")->required();
     command->add_flag("--json", flags->json, "print JSON");

@@ -13,7 +13,7 @@
 namespace invar::cli {
 namespace {
 
-struct Flags {
+struct VerifyFlags {
   EngineFlags engine;
   PromptFlags prompt;
   IdsFlags ids;
@@ -38,7 +38,7 @@ std::vector<int32_t> DefaultIds(const ModelConfig& config, std::optional<int64_t
   return ids;
 }
 
-std::vector<int32_t> ReadIds(const Flags& flags, const ModelConfig& config) {
+std::vector<int32_t> ReadIds(const VerifyFlags& flags, const ModelConfig& config) {
   if (flags.ids.given() && flags.prompt.given()) throw UsageError("give either a prompt or ids, not both");
   if (flags.ids.given()) return flags.ids.Read();
   if (!flags.prompt.given()) return DefaultIds(config, flags.length);
@@ -156,7 +156,7 @@ void PrintCoverage(const Coverage& c) {
 }
 
 // Made after every way has agreed, by one more run.
-void Export(const Engine& engine, const Flags& flags, const std::vector<int32_t>& ids) {
+void Export(const Engine& engine, const VerifyFlags& flags, const std::vector<int32_t>& ids) {
   const FingerprintFile file = MakeFingerprints(engine, ids, HashModel(flags.engine.path(), 0).identity, Feeding());
   WriteWholeFile(flags.export_to, file.Text());
   if (flags.json) return;
@@ -164,9 +164,9 @@ void Export(const Engine& engine, const Flags& flags, const std::vector<int32_t>
               file.positions.size(), file.tensors.size());
 }
 
-std::string SourceOf(const Flags& flags) { return "--against " + Quoted(flags.against); }
+std::string SourceOf(const VerifyFlags& flags) { return "--against " + Quoted(flags.against); }
 
-FingerprintFile ReadAgainst(const Flags& flags) {
+FingerprintFile ReadAgainst(const VerifyFlags& flags) {
   if (flags.ids.given() || flags.prompt.given() || flags.length) {
     throw UsageError("--against takes its ids from the file; leave -p, -f, --ids, --ids-file and --length out");
   }
@@ -176,13 +176,17 @@ FingerprintFile ReadAgainst(const Flags& flags) {
   return file;
 }
 
-int RunVerify(const Flags& flags) {
+int RunVerify(const VerifyFlags& flags) {
   if (!flags.export_to.empty() && !flags.against.empty()) {
     throw UsageError("--export and --against exclude each other; give one of them");
   }
   std::optional<FingerprintFile> expected;
   if (!flags.against.empty()) expected = ReadAgainst(flags);
-  if (!flags.export_to.empty()) RequireWritable(flags.export_to);
+  if (!flags.export_to.empty()) {
+    std::vector<std::string> inputs = flags.prompt.files;
+    inputs.push_back(flags.ids.file);
+    RequireWritable(flags.export_to, flags.engine.path(), inputs);
+  }
   const VerifyPreset preset = PresetOf(flags.preset);
   const std::vector<std::string> isas = IsasOf(flags.isas);
   EngineFlags load = flags.engine;
@@ -243,7 +247,7 @@ void AddVerify(CLI::App& app, Action& action) {
   CLI::App* verify = app.add_subcommand(
       "verify", "compute one text's logits on every instruction set, with other threads, batches, chunks and loads, and "
                 "compare every bit");
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<VerifyFlags>();
   flags->engine.Add(*verify, false, false);
   flags->prompt.Add(*verify);
   flags->ids.Add(*verify);

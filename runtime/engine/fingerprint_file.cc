@@ -9,12 +9,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kFormat = "invar fingerprints";
+constexpr const char* kFingerprintFormat = "invar fingerprints";
 
 }  // namespace
 
 std::string FingerprintFile::Text() const {
-  Json json = HeaderJson(kFormat, header);
+  Json json = HeaderJson(kFingerprintFormat, header);
   json["ids"] = ids;
   json["logits_sha256"] = logits;
   json["positions_sha256"] = positions;
@@ -32,7 +32,7 @@ FingerprintFile FingerprintFile::Parse(std::string_view text, const std::string&
   const nlohmann::json json = ParseUniqueJson(text, source);
   const JsonFields fields(json, source);
   FingerprintFile file;
-  file.header = ReadHeader(fields, kFormat);
+  file.header = ReadHeader(fields, kFingerprintFormat);
   file.ids = NeedIds(fields, "ids");
   file.logits = NeedHash(fields, "logits_sha256");
   file.positions = NeedHashes(fields, "positions_sha256");

@@ -10,7 +10,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kFormat = "invar receipt";
+constexpr const char* kReceiptFormat = "invar receipt";
 constexpr const char* kReasons[] = {"end", "length", "stop", "error"};  // as FinishReason
 
 Json SamplingJson(const SamplingParameters& p) {
@@ -126,7 +126,7 @@ int32_t SequenceReceipt::TokenOf(size_t k) const {
 }
 
 std::string Receipt::Text() const {
-  Json json = HeaderJson(kFormat, header);
+  Json json = HeaderJson(kReceiptFormat, header);
   json["sequences"] = Json::array();
   for (const SequenceReceipt& s : sequences) json["sequences"].push_back(SequenceJson(s));
   return RecordText(json, "the receipt");
@@ -136,7 +136,7 @@ Receipt Receipt::Parse(std::string_view text, const std::string& source) {
   const nlohmann::json json = ParseUniqueJson(text, source);
   const JsonFields fields(json, source);
   Receipt receipt;
-  receipt.header = ReadHeader(fields, kFormat);
+  receipt.header = ReadHeader(fields, kReceiptFormat);
   const nlohmann::json& list = NeedList(fields, "sequences");
   RefuseOtherFields(fields);
   if (list.empty()) throw Error(source + " has no sequences, so there is nothing to replay; get the original");

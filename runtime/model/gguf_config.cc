@@ -12,19 +12,19 @@ namespace {
 constexpr int64_t kLargest = 1 << 25;  // of a size, as for config.json
 using Json = nlohmann::ordered_json;
 
-struct Family {
+struct GgufFamily {
   const char* architecture;
   const char* model_type;
   const char* class_name;
 };
-constexpr Family kFamilies[] = {{"gpt2", "gpt2", "GPT2LMHeadModel"},     {"llama", "llama", "LlamaForCausalLM"},
+constexpr GgufFamily kGgufFamilies[] = {{"gpt2", "gpt2", "GPT2LMHeadModel"},     {"llama", "llama", "LlamaForCausalLM"},
                                 {"qwen2", "qwen2", "Qwen2ForCausalLM"}, {"qwen3", "qwen3", "Qwen3ForCausalLM"},
                                 {"qwen3moe", "qwen3_moe", "Qwen3MoeForCausalLM"}};
 
-const Family& FamilyOf(const GgufFile& file) {
+const GgufFamily& FamilyOf(const GgufFile& file) {
   const std::optional<std::string_view> name = file.String("general.architecture");
   std::string known;
-  for (const Family& family : kFamilies) {
+  for (const GgufFamily& family : kGgufFamilies) {
     if (name == family.architecture) return family;
     known += (known.empty() ? "" : ", ") + std::string(family.architecture);
   }
@@ -77,7 +77,7 @@ class Keys {
   std::set<std::string> asked_;
 };
 
-uint64_t Rows(const GgufFile& file, const char* name) {
+uint64_t RowsOf(const GgufFile& file, const char* name) {
   const GgufTensor* tensor = file.FindTensor(name);
   if (tensor == nullptr || tensor->shape.size() != 2) {
     throw Error(file.source() + " has no matrix " + Quoted(name) + "; it is incomplete, or holds a vocabulary alone");
@@ -108,7 +108,7 @@ void Gpt2Fields(const GgufFile& file, Keys& keys, Json& config) {
   if (!epsilon) keys.Reject("attention.layer_norm_epsilon", "there");
   config["layer_norm_epsilon"] = *epsilon;
   config["activation_function"] = "gelu_new";
-  if (file.FindTensor("position_embd.weight") == nullptr) Rows(file, "position_embd.weight");
+  if (file.FindTensor("position_embd.weight") == nullptr) RowsOf(file, "position_embd.weight");
 }
 
 // rope_scaling, or null.
@@ -240,12 +240,12 @@ double ConfigDecimal(float value) { return ParseDecimal(ShortestDecimal(value));
 std::string GgufModelType(const GgufFile& file) { return FamilyOf(file).model_type; }
 
 nlohmann::ordered_json GgufConfig(const GgufFile& file) {
-  const Family& family = FamilyOf(file);
+  const GgufFamily& family = FamilyOf(file);
   Keys keys(file, family.architecture);
   Json config;
   config["architectures"] = Json::array({family.class_name});
   config["model_type"] = family.model_type;
-  const uint64_t vocabulary = Rows(file, "token_embd.weight");
+  const uint64_t vocabulary = RowsOf(file, "token_embd.weight");
   if (vocabulary > static_cast<uint64_t>(kLargest)) throw Error(file.source() + " has too large a vocabulary; it is damaged");
   config["vocab_size"] = vocabulary;
   if (keys.Integer("vocab_size").value_or(static_cast<int64_t>(vocabulary)) != static_cast<int64_t>(vocabulary)) {

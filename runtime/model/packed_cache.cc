@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 constexpr uint32_t kLayout = 1;
 constexpr uint32_t kByteOrder = 0x01020304;
 constexpr char kMagic[16] = "invar packed\r\n\x1a";
-constexpr uint64_t kPiece = uint64_t{1} << 20;       // bytes to a checksum
+constexpr uint64_t kSummed = uint64_t{1} << 20;       // bytes to a checksum
 constexpr uint64_t kAlignment = uint64_t{2} << 20;   // of the image in the file: a huge page's
 constexpr uint64_t kLargestHeader = uint64_t{1} << 30;
 constexpr size_t kMaxConfig = size_t{64} << 20;
@@ -45,9 +45,9 @@ struct Start {
 };
 static_assert(sizeof(Start) == 112, "no padding, which would be written as it is found");
 
-uint64_t Pieces(uint64_t bytes) { return (bytes + kPiece - 1) / kPiece; }
+uint64_t Pieces(uint64_t bytes) { return (bytes + kSummed - 1) / kSummed; }
 
-size_t PieceBytes(size_t i, uint64_t bytes) { return static_cast<size_t>(std::min(kPiece, bytes - i * kPiece)); }
+size_t PieceBytes(size_t i, uint64_t bytes) { return static_cast<size_t>(std::min(kSummed, bytes - i * kSummed)); }
 
 uint64_t HeaderBytes(uint64_t table_bytes, uint64_t image_bytes) {
   return sizeof(Start) + table_bytes + Pieces(image_bytes) * sizeof(uint64_t) + kHash;
@@ -184,7 +184,7 @@ std::optional<MappedFile> PackedCache::Map(const std::string& table, uint64_t by
     file->ReadAt(0, sizeof(start), &start);
     if (std::memcmp(start.magic, wanted.magic, sizeof(start.magic)) != 0) return refuse("are no packed weights");
     if (start.layout != kLayout || start.byte_order != kByteOrder) return refuse("are of another release or another kind of machine");
-    if (start.image_begin > kLargestHeader || start.table_bytes > kLargestHeader || start.image_bytes / kPiece > kLargestHeader / 8 ||
+    if (start.image_begin > kLargestHeader || start.table_bytes > kLargestHeader || start.image_bytes / kSummed > kLargestHeader / 8 ||
         HeaderBytes(start.table_bytes, start.image_bytes) > start.image_begin) {
       return refuse("are damaged");
     }
@@ -204,7 +204,7 @@ std::optional<MappedFile> PackedCache::Map(const std::string& table, uint64_t by
     std::vector<char> differs(sums.size());
     Team team(pool, pool.threads());
     team.For(sums.size(), [&](size_t i) {
-      differs[i] = SumOfFile(*file, start.image_begin + i * kPiece, PieceBytes(i, bytes)) != sums[i];
+      differs[i] = SumOfFile(*file, start.image_begin + i * kSummed, PieceBytes(i, bytes)) != sums[i];
     });
     if (std::count(differs.begin(), differs.end(), 0) != static_cast<ptrdiff_t>(differs.size())) return refuse("are damaged");
     return MappedFile(*file, start.image_begin, static_cast<size_t>(bytes));
@@ -224,7 +224,7 @@ void PackedCache::Write(const std::string& table, const void* image, uint64_t by
   std::vector<uint64_t> sums(static_cast<size_t>(Pieces(bytes)));
   {
     Team team(pool, pool.threads());
-    team.For(sums.size(), [&](size_t i) { sums[i] = SumOfMemory(from + i * kPiece, PieceBytes(i, bytes)); });
+    team.For(sums.size(), [&](size_t i) { sums[i] = SumOfMemory(from + i * kSummed, PieceBytes(i, bytes)); });
   }
   header.append(reinterpret_cast<const char*>(sums.data()), sums.size() * sizeof(uint64_t));
   header += HashText(header);
@@ -234,8 +234,8 @@ void PackedCache::Write(const std::string& table, const void* image, uint64_t by
     fs::create_directory(file_.parent_path(), ignored);
     AtomicFile file(file_);
     file.Write(header);
-    for (uint64_t at = 0; at < bytes; at += 16 * kPiece) {  // in pieces: an interrupt is noticed
-      file.Write(from + at, static_cast<size_t>(std::min(16 * kPiece, bytes - at)));
+    for (uint64_t at = 0; at < bytes; at += 16 * kSummed) {  // in pieces: an interrupt is noticed
+      file.Write(from + at, static_cast<size_t>(std::min(16 * kSummed, bytes - at)));
     }
     if (KeyOf(model_) != key_) {
       return Note("the checkpoint " + model_.string() + " changed while it was loaded, so its packed weights are not kept; load it again");

@@ -15,7 +15,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kTokens = "tokenizer.ggml.tokens";
-constexpr const char* kBlank = "\xE2\x96\x81";  // U+2581
+constexpr const char* kGgufBlank = "\xE2\x96\x81";  // U+2581
 // Pieces of a SentencePiece vocabulary are cut at every character to find their merges; published ones are far shorter.
 constexpr size_t kLongestPiece = 256;  // bytes
 
@@ -72,7 +72,7 @@ nlohmann::json VocabularyJson(const Vocabulary& v) {
   return vocabulary;
 }
 
-Json AddedTokens(const Vocabulary& v) {
+Json AddedTokensOf(const Vocabulary& v) {
   Json added = Json::array();
   for (size_t id = 0; id < v.tokens.size(); ++id) {
     if (!v.IsAdded(id)) continue;
@@ -224,11 +224,11 @@ void SentencePiece(const GgufFile& file, const Vocabulary& v, Json& json) {
     if (!off) file.Reject(key, "left out (normalisation of text is not supported)");
   }
   const bool blank_first = file.Bool("tokenizer.ggml.add_space_prefix").value_or(true);
-  const Json replace = {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", kBlank}};
-  const Json prepend = {{"type", "Prepend"}, {"prepend", kBlank}};
+  const Json replace = {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", kGgufBlank}};
+  const Json prepend = {{"type", "Prepend"}, {"prepend", kGgufBlank}};
   const Json normalizers = blank_first ? Json::array({prepend, replace}) : Json::array({replace});
   Json decoders = Json::array();
-  decoders.push_back({{"type", "Replace"}, {"pattern", {{"String", kBlank}}}, {"content", " "}});
+  decoders.push_back({{"type", "Replace"}, {"pattern", {{"String", kGgufBlank}}}, {"content", " "}});
   decoders.push_back({{"type", "ByteFallback"}});
   decoders.push_back({{"type", "Fuse"}});
   if (blank_first) decoders.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
@@ -259,7 +259,7 @@ void SentencePiece(const GgufFile& file, const Vocabulary& v, Json& json) {
 
 nlohmann::ordered_json GgufTokenizer(const GgufFile& file) {
   const Vocabulary v = ReadVocabulary(file);
-  Json json = {{"version", "1.0"}, {"truncation", nullptr}, {"padding", nullptr}, {"added_tokens", AddedTokens(v)}};
+  Json json = {{"version", "1.0"}, {"truncation", nullptr}, {"padding", nullptr}, {"added_tokens", AddedTokensOf(v)}};
   const std::string model(file.String("tokenizer.ggml.model").value_or(""));
   if (model == "gpt2") {
     BytePairs(file, v, json);

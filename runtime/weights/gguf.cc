@@ -13,7 +13,7 @@ namespace invar {
 namespace {
 
 constexpr uint64_t kMaxName = 65535;  // bytes, of a key or a tensor's name
-constexpr uint32_t kMaxDimensions = 4;
+constexpr uint32_t kMaxGgufDimensions = 4;
 // Read at first: the header of all but models with the largest vocabularies.
 constexpr uint64_t kFirstPrefix = 4 << 20;
 constexpr uint64_t kLargestHeader = 1 << 30;
@@ -188,9 +188,9 @@ Listed ReadTensor(Cursor& cursor, const std::string& source) {
   const std::string who = "tensor " + Quoted(tensor.name);
   if (tensor.name.empty()) throw Error(source + " has a tensor without a name" + kDownload);
   const uint32_t dimensions = cursor.U32(who);
-  if (dimensions > kMaxDimensions) {
+  if (dimensions > kMaxGgufDimensions) {
     throw Error(who + " of " + source + " has " + std::to_string(dimensions) + " dimensions where at most " +
-                std::to_string(kMaxDimensions) + " are allowed" + kDownload);
+                std::to_string(kMaxGgufDimensions) + " are allowed" + kDownload);
   }
   for (uint32_t i = 0; i < dimensions; ++i) tensor.shape.push_back(cursor.U64(who));
   std::reverse(tensor.shape.begin(), tensor.shape.end());
