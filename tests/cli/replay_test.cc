@@ -82,6 +82,25 @@ TEST(Receipts, WhatWouldBeLostInSilenceIsRefused) {
   refused({"generate", "-m", Gpt2(), "-p", "R"}, {"-n", "4294967297"}, {"--n-predict", "2147483647"});
 }
 
+// A result in the place of the model or of the prompt.
+TEST(Receipts, InputsAreNotOverwritten) {
+  const Folder folder;
+  const std::string model = folder.Copy("gpt2"), prompt = folder / "prompt.txt", link = folder / "link";
+  WriteText(prompt, "ROMEO:");
+  fs::create_symlink(model + "/config.json", link);
+  const std::string config = FileText(model + "/config.json"), weights = FileText(model + "/model.safetensors");
+  for (const std::string& path : {model + "/config.json", model + "/model.safetensors", model + "/tokenizer.json", prompt, link}) {
+    const Words words = {path, "take the place"};
+    ExpectRefused(Invar({"generate", "-m", model, "-f", prompt, "-n", "2", "--receipt", path}), 2, words);
+    ExpectRefused(Invar({"verify", "-m", model, "-f", prompt, "--preset", "demo", "--export", path}), 2, words);
+    ExpectRefused(Invar({"logits", "-m", model, "-f", prompt, "-o", path}), 2, words);
+  }
+  EXPECT_EQ(FileText(prompt), "ROMEO:");
+  EXPECT_EQ(FileText(model + "/config.json"), config);
+  EXPECT_EQ(FileText(model + "/model.safetensors"), weights);
+  EXPECT_EQ(Invar({"generate", "-m", model, "-f", prompt, "-n", "2", "--receipt", model + "/receipt.json"}).code, 0);
+}
+
 TEST(Receipts, AFileKeepsItsPermissions) {
   const Folder folder;
   const std::string file = folder / "receipt.json";
