@@ -58,6 +58,8 @@ def build(name, spec, work, folders, highways):
     folder = os.path.join(work, name)
     os.makedirs(folder, exist_ok=True)
     cxx = spec["cxx"]
+    if not shutil.which(cxx):  # on systems whose packages are not Debian's, or that were not asked for
+        raise Failure(f"{cxx} is missing; install it (Debian's packages: {' '.join(spec.get('packages', [cxx]))})")
     cc = cxx.replace("clang++", "clang").replace("g++", "gcc").replace("em++", "emcc")
     flags = spec.get("flags", "")
     link = spec.get("link", "" if "processor" not in spec else "-static")

@@ -22,6 +22,7 @@
 
 #include "runtime/base/atomic_file.h"
 #include "runtime/base/bits.h"
+#include "runtime/base/error.h"
 #include "runtime/engine/engine.h"
 #include "runtime/kernels/selection.h"
 #include "tests/isa/fingerprints.h"
@@ -58,6 +59,30 @@ size_t VectorBits() {
   size_t bytes;
   asm("csrr %0, vlenb" : "=r"(bytes));
   return bytes * 8;
+#else
+  return 0;
+#endif
+}
+
+// A thread of SVE code may be given vectors of another length while it runs: by itself, or as it would be where it moved between
+// cores of different lengths, if Linux let it. What is computed afterwards must be the same. Returns how many fingerprints were
+// compared, 0 where vectors cannot become shorter; throws where one differs.
+size_t CompareWithShorterVectors([[maybe_unused]] const std::string& isa, [[maybe_unused]] const std::vector<NamedFingerprint>& expected) {
+#if defined(__aarch64__) && defined(__linux__)
+  const size_t before = VectorBits();
+  if ((isa != "SVE" && isa != "SVE2") || before <= 128 || prctl(PR_SVE_SET_VL, 128 / 8) < 0 || VectorBits() >= before) return 0;
+  Tally tally;
+  const std::vector<NamedFingerprint> found = KernelFingerprints(isa, tally);
+  const size_t shorter = VectorBits();
+  prctl(PR_SVE_SET_VL, static_cast<long>(before / 8));
+  if (found.size() > expected.size()) throw Error("more kernels with shorter vectors");
+  for (size_t i = 0; i < found.size(); ++i) {
+    if (found[i].name != expected[i].name || found[i].sha256 != expected[i].sha256) {
+      throw Error(isa + ": " + found[i].name + " is another with vectors of " + std::to_string(shorter) + " bits from now on");
+    }
+  }
+  std::printf("%s: %zu fingerprints equal after this thread's vectors had become %zu bits long\n", isa.c_str(), found.size(), shorter);
+  return found.size();
 #else
   return 0;
 #endif
@@ -112,6 +137,11 @@ int Run(const std::vector<std::string>& arguments) {
         isa, tally, [&](const std::string& name, const std::vector<float>& values) {
           if (!dump.empty()) Dump(dump, isa, name, values);
         });
+    const bool longer = VectorBits() > 128 && (isa == "SVE" || isa == "SVE2");
+    if (longer && CompareWithShorterVectors(isa, fingerprints) == 0) {
+      std::printf("FAILED %s: its vectors did not become shorter\n", isa.c_str());
+      failed = true;
+    }
     if (models) {
       for (const char* model : {"gpt2", "qwen3"}) {
         const std::filesystem::path directory = project / "models" / model;

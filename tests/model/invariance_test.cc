@@ -220,6 +220,7 @@ TEST_P(Invariance, LogProbabilitiesWhileSamplingEqualThoseOfTheFinishedText) {
     request.sampling.temperature = seed == 0 ? 0.0 : 0.7;
     request.sampling.top_p = 0.9;
     request.sampling.repetition_penalty = 1.1;
+    request.sampling.logit_bias = {{static_cast<int32_t>(seed), 2.5}};
     request.sampling.seed = seed;
     requests.push_back(request);
   }

@@ -2,7 +2,7 @@
 """Tests of the tests: plants each defect of the lists beside it in a copy of one file, and demands that a test reports it.
 
     run_mutants.py BUILD [NAME...] [--jobs N] [--share I/N]
-    run_mutants.py --check          every mutant still applies, and quotes the contract; nothing is built
+    run_mutants.py --check          every mutant still applies, and together they quote the contract; nothing is built
     run_mutants.py --list
 
 BUILD is a folder built with Ninja that holds the programs. A mutant is compiled alone, with the build's own commands, in a
@@ -34,6 +34,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 from relink import Broken, Build, run  # noqa: E402
 SEED, COMPARISONS = 1, 3_000_000
+NOT_PLANTED = "not_planted.yaml"
 KEYS = {"name", "contract", "file", "old", "new", "edits", "operation", "targets", "test"}
 # Tiles that the campaign can tell apart, and that compile quickly.
 FEW_TILES = {1: {1: 2, 4: 1}, 2: {1: 2, 4: 1}, 4: {1: 1, 2: 1}, 16: {1: 1, 2: 1}}
@@ -46,7 +47,7 @@ def words(text):
 def mutants_of(folder):
     listed = []
     for name in sorted(os.listdir(folder)):
-        if name.endswith(".yaml"):
+        if name.endswith(".yaml") and name != NOT_PLANTED:
             with open(os.path.join(folder, name), encoding="utf-8") as f:
                 listed += yaml.safe_load(f)
     with open(os.path.join(ROOT, "docs", "numerics.md"), encoding="utf-8") as f:
@@ -65,6 +66,24 @@ def mutants_of(folder):
         if not m["edits"]:
             raise Broken(f"{name}: changes nothing")
     return listed
+
+
+def uncovered(mutants):
+    """The paragraphs, rows and items of the contract that no mutant quotes, but for those that NOT_PLANTED has a reason for."""
+    with open(os.path.join(HERE, NOT_PLANTED), encoding="utf-8") as f:
+        reasons = yaml.safe_load(f)
+    with open(os.path.join(ROOT, "docs", "numerics.md"), encoding="utf-8") as f:
+        text = f.read()
+    text = text[text.index("\n## 1. "):]  # what comes before says what a result depends on
+    parts = [words(part) for part in re.split(r"\n\n|\n(?=- )|\n(?=\|)", text)]
+    headings = ("| operation | definition |", "| attention | below |")
+    parts = [part for part in parts if not part.startswith("#") and part not in headings and part[-1:] != ":" and set(part) - set("|- ")]
+    planted = {words(m["contract"]) for m in mutants}
+    exempt = [words(reason["contract"]) for reason in reasons]
+    idle = [quote for quote in exempt if not any(quote in part and not any(q in part for q in planted) for part in parts)]
+    if idle:
+        raise Broken(f"{NOT_PLANTED} exempts what has a mutant, or is not in the contract: {'; '.join(idle)}")
+    return [part for part in parts if not any(quote in part for quote in [*planted, *exempt])]
 
 
 def apply(edits, folder):
@@ -220,7 +239,10 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             for m in mutants:
                 apply(m["edits"], folder)
-        print(f"{len(mutants)} mutants apply")
+        missing = uncovered(mutants)
+        if missing:
+            raise Broken("no mutant quotes these parts of the contract:\n" + "\n".join(part[:150] for part in missing))
+        print(f"{len(mutants)} mutants apply, and quote every part of the contract that they should")
         return 0
     if not arguments.build:
         parser.error("a build folder is needed")
