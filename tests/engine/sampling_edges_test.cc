@@ -104,9 +104,10 @@ TEST(SamplingEdges, EveryStepOfThePenaltiesIsRounded) {
   Random random(2);
   for (int i = 0; i < 2000 * Scale(); ++i) {
     SamplingParameters s;
-    s.repetition_penalty = random.Below(2) == 0 ? 1 : static_cast<double>(random.Uniform(0.5f, 2));
-    s.frequency_penalty = static_cast<double>(random.Uniform(-1, 1));
-    s.presence_penalty = random.Below(2) == 0 ? 0 : static_cast<double>(random.Uniform(-1, 1));
+    const double between = 1 + 1e-8;  // numbers that binary32 does not have
+    s.repetition_penalty = random.Below(2) == 0 ? 1 : static_cast<double>(random.Uniform(0.5f, 2)) * between;
+    s.frequency_penalty = static_cast<double>(random.Uniform(-1, 1)) * between;
+    s.presence_penalty = random.Below(2) == 0 ? 0 : static_cast<double>(random.Uniform(-1, 1)) * between;
     const size_t penalised = random.Below(2), count = 1 + random.Below(9);
     TokenCounts counts;
     for (size_t j = 0; j < count; ++j) counts.AddGenerated(static_cast<int32_t>(penalised));

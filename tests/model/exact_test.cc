@@ -153,6 +153,22 @@ TEST(RopeAttentionFactor, Mscale) {
   EXPECT_EQ(RopeAttentionFactor(p), static_cast<float>(1.0 / 3));
 }
 
+TEST(RopeAttentionFactor, Longrope) {
+  RopeParameters p;
+  p.kind = RopeParameters::Kind::kLongrope;
+  p.dimension = 64;
+  p.original_max_position_embeddings = 4096;
+  for (const int length : {8192, 32768, 131072, 100000}) {
+    p.max_position_embeddings = length;
+    const Big square = Big(1) + (Big(length) / Big(4096)).Log() / Big(4096).Log();
+    EXPECT_EQ(Bits(RopeAttentionFactor(p)), Bits(square.Sqrt().Round())) << length;
+  }
+  p.max_position_embeddings = 4096;
+  EXPECT_EQ(RopeAttentionFactor(p), 1.0f);
+  p.attention_factor = 1.0 / 3;
+  EXPECT_EQ(RopeAttentionFactor(p), static_cast<float>(1.0 / 3));
+}
+
 TEST(AttentionScale, EveryDimension) {
   for (uint32_t d = 1; d <= 4096; ++d) {
     EXPECT_EQ(Bits(AttentionScale(d)), Bits((Big(1) / Big(d).Sqrt()).Round())) << d;
