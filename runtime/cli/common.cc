@@ -16,6 +16,7 @@
 #include "runtime/base/file.h"
 #include "runtime/base/json.h"
 #include "runtime/cli/catch_interrupts.h"
+#include "runtime/model/checkpoint_files.h"
 
 namespace invar::cli {
 namespace {
@@ -63,19 +64,6 @@ std::vector<int32_t> ParseIdText(const std::string& text, const std::string& sou
     ids.push_back(id.get<int32_t>());
   }
   return ids;
-}
-
-// Whether a file of this name in a checkpoint's directory is what a model or tokenizer is read from.
-bool IsPartOfCheckpoint(const std::string& name) {
-  const auto ends_with = [&](const std::string& end) {
-    return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
-  };
-  if (ends_with(".safetensors") || ends_with(".safetensors.index.json")) return true;
-  for (const char* read : {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt",
-                           "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "chat_template.json"}) {
-    if (name == read) return true;
-  }
-  return false;
 }
 
 }  // namespace
@@ -185,8 +173,9 @@ void RequireWritable(const std::string& path, const std::filesystem::path& model
   }
   if (std::filesystem::equivalent(path, model, error)) refuse("the model");
   const std::filesystem::path real = std::filesystem::canonical(path, error);  // fails where there is no such file yet
-  if (!error && std::filesystem::equivalent(real.parent_path(), model, error) && IsPartOfCheckpoint(real.filename().string())) {
-    refuse("a file of the model");
+  if (!error && std::filesystem::equivalent(real.parent_path(), model, error)) {
+    const std::string name = real.filename().string();
+    if (IsCheckpointFile(name) || name.ends_with(".safetensors")) refuse("a file of the model");  // shards may have any name
   }
   const CatchInterrupts caught;
   const AtomicFile removed_again(path);

@@ -74,6 +74,10 @@ bool IsCheckpointWeights(std::string_view name) {
   return (name.starts_with("model") && name.ends_with(".safetensors")) || (name.size() > 5 && name.front() != '.' && name.ends_with(".gguf"));
 }
 
+bool IsCheckpointFile(std::string_view name) {
+  return name == "config.json" || name == "model.safetensors.index.json" || IsCheckpointWeights(name) || IsCheckpointText(name);
+}
+
 void RequireCheckpointAlone(const fs::path& directory) {
   bool config = false, weights = false;
   for (const fs::directory_entry& entry : EntriesOf(directory)) {
@@ -86,11 +90,9 @@ void RequireCheckpointAlone(const fs::path& directory) {
       }
       continue;
     }
-    const bool is_config = name == "config.json", is_weights = IsCheckpointWeights(name);
-    const bool known = is_config || is_weights || name == "model.safetensors.index.json" || IsCheckpointText(name);
-    if (!known || !IsOwnFile(entry)) RefuseEntry(directory, name);
-    config = config || is_config;
-    weights = weights || is_weights;
+    if (!IsCheckpointFile(name) || !IsOwnFile(entry)) RefuseEntry(directory, name);
+    config = config || name == "config.json";
+    weights = weights || IsCheckpointWeights(name);
   }
   if (!config || !weights) {
     throw Error("cannot replace " + directory.string() + ": it is no checkpoint, since it holds no " +

@@ -10,6 +10,8 @@ namespace invar {
 bool IsCheckpointText(std::string_view name);
 // *.safetensors as Hugging Face names them, and *.gguf.
 bool IsCheckpointWeights(std::string_view name);
+// Any of both, config.json, and the index of shards.
+bool IsCheckpointFile(std::string_view name);
 
 // Throws Error unless the directory holds config.json, weights, and nothing but a checkpoint's own files: what is replaced
 // is lost.

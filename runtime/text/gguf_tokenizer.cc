@@ -15,7 +15,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kTokens = "tokenizer.ggml.tokens";
-constexpr const char* kGgufBlank = "\xE2\x96\x81";  // U+2581
 // Pieces of a SentencePiece vocabulary are cut at every character to find their merges; published ones are far shorter.
 constexpr size_t kLongestPiece = 256;  // bytes
 
@@ -224,11 +223,11 @@ void SentencePiece(const GgufFile& file, const Vocabulary& v, Json& json) {
     if (!off) file.Reject(key, "left out (normalisation of text is not supported)");
   }
   const bool blank_first = file.Bool("tokenizer.ggml.add_space_prefix").value_or(true);
-  const Json replace = {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", kGgufBlank}};
-  const Json prepend = {{"type", "Prepend"}, {"prepend", kGgufBlank}};
+  const Json replace = {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", kBlank}};
+  const Json prepend = {{"type", "Prepend"}, {"prepend", kBlank}};
   const Json normalizers = blank_first ? Json::array({prepend, replace}) : Json::array({replace});
   Json decoders = Json::array();
-  decoders.push_back({{"type", "Replace"}, {"pattern", {{"String", kGgufBlank}}}, {"content", " "}});
+  decoders.push_back({{"type", "Replace"}, {"pattern", {{"String", kBlank}}}, {"content", " "}});
   decoders.push_back({{"type", "ByteFallback"}});
   decoders.push_back({{"type", "Fuse"}});
   if (blank_first) decoders.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});

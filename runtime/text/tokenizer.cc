@@ -11,7 +11,6 @@ namespace invar {
 
 namespace {
 
-constexpr std::string_view kBlank = "\xE2\x96\x81";  // U+2581
 
 void AppendWithBlanks(std::string_view text, std::string* to) {
   for (size_t at = 0;;) {

@@ -56,14 +56,12 @@ int FallbackByte(const std::string& entry) {
   return is ? static_cast<int>(byte) : -1;
 }
 
-constexpr std::string_view kReplacedBlank = "\xE2\x96\x81";  // U+2581
-
 std::string WithSpaces(const std::string& entry) {
   std::string text;
   for (size_t at = 0; at < entry.size();) {
-    const bool blank = entry.compare(at, kReplacedBlank.size(), kReplacedBlank) == 0;
+    const bool blank = entry.compare(at, kBlank.size(), kBlank) == 0;
     text += blank ? ' ' : entry[at];
-    at += blank ? kReplacedBlank.size() : 1;
+    at += blank ? kBlank.size() : 1;
   }
   return text;
 }
@@ -92,7 +90,7 @@ void Flatten(const nlohmann::json& part, const char* list, const std::string& wh
 }
 
 std::string Scheme(const JsonFields& metaspace) {
-  if (!metaspace.IsNull("replacement") && metaspace.String("replacement") != kReplacedBlank) {
+  if (!metaspace.IsNull("replacement") && metaspace.String("replacement") != kBlank) {
     Unsupported(metaspace.where(), "a replacement other than U+2581");
   }
   const std::string scheme = metaspace.IsNull("prepend_scheme") ? "always" : metaspace.String("prepend_scheme").value();
@@ -355,7 +353,7 @@ void Tokenizer::ReadDecoder(const nlohmann::json& decoder, const std::string& wh
       characters_ = true;
       if (Scheme(fields) != "never") first_blanks_ = FirstBlanks::kDroppedFromFirstToken;
     } else if (type == "Replace" && before.empty()) {
-      const nlohmann::json *pattern = fields.Find("pattern"), blank = {{"String", kReplacedBlank}};
+      const nlohmann::json *pattern = fields.Find("pattern"), blank = {{"String", kBlank}};
       if (pattern == nullptr || *pattern != blank || fields.IsNull("content") || fields.String("content") != " ") {
         Unsupported(where, "a Replace other than of U+2581 by a blank");
       }
@@ -411,9 +409,9 @@ void Tokenizer::ReadNormalizer(const nlohmann::json& normalizer, const std::stri
   } else if (type == "Prepend" || type == "Replace") {
     const JsonFields fields(normalizer, where);
     const nlohmann::json blank = {{"String", " "}};
-    const bool known = type == "Prepend" ? !fields.IsNull("prepend") && fields.String("prepend") == "\xE2\x96\x81"
+    const bool known = type == "Prepend" ? !fields.IsNull("prepend") && fields.String("prepend") == kBlank
                                          : fields.Find("pattern") != nullptr && *fields.Find("pattern") == blank &&
-                                               !fields.IsNull("content") && fields.String("content") == "\xE2\x96\x81";
+                                               !fields.IsNull("content") && fields.String("content") == kBlank;
     if (!known || !characters_) Unsupported(where, "a " + type + " other than of U+2581");
     if (type == "Prepend" && normalizer_prepends_) Unsupported(where, "two of Prepend");
     (type == "Prepend" ? normalizer_prepends_ : normalizer_replaces_) = true;

@@ -9,6 +9,9 @@
 
 namespace invar {
 
+// U+2581, which stands for a blank in SentencePiece's vocabularies.
+inline constexpr std::string_view kBlank = "\xE2\x96\x81";
+
 enum class CharClass : uint8_t { kOther, kLetter, kNumber, kSpace };
 
 // What the tables say of each code point (runtime/text/unicode_tables.h), a byte each: its CharClass (\p{L}, \p{N} and \s

@@ -1,7 +1,6 @@
-// Perplexity is made of the log-probabilities in binary64, by ascending position: the same bits whatever the windows.
+// Perplexity is made of the log-probabilities in binary64, by ascending position.
 #include "runtime/engine/perplexity.h"
 
-#include "runtime/base/error.h"
 #include "runtime/engine/score.h"
 #include "runtime/model/exact.h"
 #include "tests/model/bundled.h"

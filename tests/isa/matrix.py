@@ -22,12 +22,8 @@ import sources
 from builds import HERE, ROOT, Failure, build, must_refuse, require_packages, stop
 from legs import Campaign, read_table, run_leg, write_table
 
-
-def share(text):
-    part, of, number = text.partition("/")
-    if not (of and part.isdecimal() and number.isdecimal() and int(number)):
-        raise argparse.ArgumentTypeError("two numbers, as in 1/2")
-    return int(part), int(number)
+sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
+from share import ALL, share  # noqa: E402
 
 
 def main():
@@ -35,7 +31,7 @@ def main():
     parser.add_argument("--work", default=os.path.join(ROOT, "build-isa"), help="folder of the builds")
     parser.add_argument("--only", action="append", default=[], help="legs whose name holds this text, or of the build of this name")
     parser.add_argument("--ci", action="store_true", help="only the legs that say ci: true")
-    parser.add_argument("--share", type=share, default=(0, 1), metavar="I/N",
+    parser.add_argument("--share", type=share, default=ALL, metavar="I/N",
                         help="of the builds, every N-th from the (I modulo N)-th on")
     parser.add_argument("--list", action="store_true", help="print the legs and stop")
     parser.add_argument("--install", action="store_true", help="install the missing packages (Debian, as root)")
@@ -52,8 +48,8 @@ def main():
     legs = [leg for leg in matrix["legs"]
             if (not arguments.only or any(text in leg["name"] or text == leg["build"] for text in arguments.only))
             and (not arguments.ci or leg.get("ci"))]
-    builds = list(dict.fromkeys(leg["build"] for leg in legs))[arguments.share[0] % arguments.share[1]::arguments.share[1]]
-    legs = [leg for leg in legs if leg["build"] in builds]
+    shared_out = list(dict.fromkeys(leg["build"] for leg in legs))[arguments.share]
+    legs = [leg for leg in legs if leg["build"] in shared_out]
     if arguments.list:
         for leg in legs:
             print(f"{leg['name']:42} {leg['build']:14} {'CI' if leg.get('ci') else '':3} {leg.get('run', '')}")

@@ -33,6 +33,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 from relink import Broken, Build, run  # noqa: E402
+from share import ALL, share  # noqa: E402
+
 SEED, COMPARISONS = 1, 3_000_000
 NOT_PLANTED = "not_planted.yaml"
 KEYS = {"name", "contract", "file", "old", "new", "edits", "operation", "targets", "test"}
@@ -206,20 +208,13 @@ def summary(m, output):
     return f"{m['operation']} on {kernel.group(1) if kernel else '?'}, within {compared(output)} comparisons"
 
 
-def share(text):
-    found = re.fullmatch(r"(\d+)/([1-9]\d*)", text)
-    if not found:
-        raise argparse.ArgumentTypeError("two numbers, as in 1/3")
-    return int(found[1]), int(found[2])
-
-
 def main():
     parser = argparse.ArgumentParser(description="Plants defects and demands that tests report them.")
     parser.add_argument("build", nargs="?")
     parser.add_argument("names", nargs="*")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--share", type=share, default=(0, 1), metavar="I/N")
+    parser.add_argument("--share", type=share, default=ALL, metavar="I/N")
     parser.add_argument("--list", action="store_true")
     arguments = parser.parse_args()
     mutants = mutants_of(HERE)
@@ -228,7 +223,7 @@ def main():
         raise Broken(f"there is no mutant {', '.join(sorted(unknown))}")
     if arguments.names:
         mutants = [m for m in mutants if m["name"] in arguments.names]
-    mutants = mutants[arguments.share[0] % arguments.share[1]::arguments.share[1]]
+    mutants = mutants[arguments.share]
     if not mutants:
         raise Broken("this share has no mutant")
     if arguments.list:

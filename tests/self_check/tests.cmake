@@ -29,9 +29,9 @@ if(NOT INVAR_SANITIZE)
   endif()
   add_test(NAME self_check/refused_flags COMMAND bash "${CMAKE_CURRENT_LIST_DIR}/refused_flags.sh" "${PROJECT_SOURCE_DIR}"
     "${PROJECT_BINARY_DIR}" "${CMAKE_COMMAND}")
-  find_package(Python3 COMPONENTS Interpreter)
-  if(TARGET invar AND CMAKE_GENERATOR MATCHES "Ninja" AND Python3_FOUND)
-    add_test(NAME self_check/refuses_to_run COMMAND "${Python3_EXECUTABLE}" "${CMAKE_CURRENT_LIST_DIR}/refuses_to_run.py"
+  find_program(INVAR_LINT_PYTHON NAMES python3)
+  if(TARGET invar AND CMAKE_GENERATOR MATCHES "Ninja" AND INVAR_LINT_PYTHON)
+    add_test(NAME self_check/refuses_to_run COMMAND "${INVAR_LINT_PYTHON}" "${CMAKE_CURRENT_LIST_DIR}/refuses_to_run.py"
       "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}")
     set_tests_properties(self_check/refuses_to_run PROPERTIES RUN_SERIAL ON)  # it compiles with every processor
   endif()
