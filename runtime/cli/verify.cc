@@ -198,7 +198,10 @@ int RunVerify(const VerifyFlags& flags) {
   options.model_directory = flags.engine.path();
   options.ids = expected ? expected->ids : ReadIds(flags, engine.model().config());
   options.expected = expected ? &*expected : nullptr;
-  if (expected) options.coverage = Cover(engine, *expected, SourceOf(flags));
+  if (expected) {
+    options.source = SourceOf(flags);
+    options.coverage = Cover(engine, *expected, options.source);
+  }
   options.cases = VerifyCases(preset, isas, options.ids.size());
   const int code = ReportVerify(engine, options, flags.json);
   if (code == 0 && !flags.export_to.empty()) Export(engine, flags, options.ids);

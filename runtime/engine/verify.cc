@@ -118,8 +118,8 @@ std::optional<Parting> Compare(const Engine& engine, const VerifyOptions& option
   const std::vector<std::string> positions = PositionFingerprints(logits, engine.vocab_size());
   const auto [expected, found] = std::mismatch(file.positions.begin(), file.positions.end(), positions.begin(), positions.end());
   if (same != (expected == file.positions.end())) {
-    throw Error("the file of fingerprints contradicts itself: the SHA-256 of all logits and those of the positions cannot "
-                "be of the same logits; get the original");
+    throw Error(options.source + " contradicts itself: the SHA-256 of all logits and those of the positions cannot be of the "
+                "same logits; get the original");
   }
   if (!same) {
     parting.position = static_cast<size_t>(expected - file.positions.begin());

@@ -75,6 +75,7 @@ struct VerifyOptions {
   // Null, or what every case is compared with beside the first; its ids are the ones above. The first case's tensors inside
   // the model are compared too.
   const FingerprintFile* expected = nullptr;
+  std::string source = "the file of fingerprints";  // what messages call it
   std::optional<Coverage> coverage;  // of that file, for whoever reports
   // Kernels of an instruction set: Kernels::Of, unless a test plants a defect.
   std::function<const Kernels&(const std::string& isa)> kernels = [](const std::string& isa) -> const Kernels& {

@@ -446,7 +446,7 @@ TEST(Fingerprints, MisuseAndOtherModels) {
   ExpectRefused(Invar({"verify", "-m", Gpt2(), "--against", "-"}, bad.dump()), 1, {"ids[0]"});
   bad = json::parse(FileText(file));
   bad["logits_sha256"] = std::string(64, '0');
-  ExpectRefused(Invar({"verify", "-m", Gpt2(), "--against", "-", "--json"}, bad.dump()), 1, {"contradicts itself"});
+  ExpectRefused(Invar({"verify", "-m", Gpt2(), "--against", "-", "--json"}, bad.dump()), 1, {"--against '-'", "contradicts itself"});
 }
 
 }  // namespace
