@@ -56,7 +56,8 @@ void RunAttention(benchmark::State& state, const std::string& table, const std::
     layer = (layer + 1) % layers;
   };
   const Measured measured = Run(state, work);
-  Record({table, (decode ? "decode at " : "prefill of ") + std::to_string(length), isa + " " + std::to_string(threads) + "t",
+  const std::string prefill = "prefill of " + (rows < length ? std::to_string(rows) + " up to " : "");
+  Record({table, (decode ? "decode at " : prefill) + std::to_string(length), isa + " " + std::to_string(threads) + "t",
           decode ? measured.pct_bandwidth : measured.pct_peak});
 }
 
@@ -68,14 +69,17 @@ void RegisterAttention() {
     size_t rows, length;
     bool quick;
   };
-  constexpr Case kCases[] = {{512, 512, true},  {4096, 4096, false}, {1, 512, false},
-                             {1, 4096, true},   {1, 32768, true}};
+  constexpr Case kCases[] = {{512, 512, true}, {4096, 4096, false}, {512, 32768, false},
+                             {1, 512, false},  {1, 4096, true},     {1, 32768, true}};
   for (const std::string& isa : OperationIsas()) {
     for (const int threads : ThreadCounts()) {
       for (const Case& c : kCases) {
         if (TheOptions().quick && !c.quick) continue;
         const std::string name = std::string("Attention/f32/") + isa + "/threads:" + std::to_string(threads) +
-                                 (c.rows == 1 ? "/decode:" : "/prefill:") + std::to_string(c.length);
+                                 (c.rows == 1         ? "/decode:"
+                                  : c.rows < c.length ? "/prefill:" + std::to_string(c.rows) + "_to:"
+                                                      : "/prefill:") +
+                                 std::to_string(c.length);
         Register(name, [=](benchmark::State& state) { RunAttention(state, table, isa, threads, c.rows, c.length); });
       }
     }

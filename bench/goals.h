@@ -7,9 +7,12 @@
 
 namespace invar::bench {
 
-// Markdown: a line for each goal that the document has figures of, a column for each thread count; below it, what was measured
-// where and when. Figures of the best instruction set alone. Throws Error where the document lacks what it should have.
+// Markdown: for each instruction set a line for each goal that the document has figures of, a column for each thread count; below
+// them, what was measured where and when. Throws Error where the document lacks what it should have.
 std::string GoalsTable(const nlohmann::ordered_json& document, const std::string& source);
+
+// Whether a goal is about the figure of that name.
+bool IsOfAGoal(const std::string& name);
 
 inline constexpr char kGoalsBegin[] = "<!-- goals: begin; written by ./run bench --goals -->";
 inline constexpr char kGoalsEnd[] = "<!-- goals: end -->";

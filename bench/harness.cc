@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "bench/goals.h"
 #include "runtime/kernels/selection.h"
 #include "runtime/model/weights.h"
 
@@ -210,6 +211,7 @@ std::string& Running() {
 const std::string& RunningName() { return Running(); }
 
 void Register(const std::string& name, std::function<void(benchmark::State&)> body) {
+  if (TheOptions().goals && !IsOfAGoal(name)) return;
   benchmark::RegisterBenchmark(name.c_str(), [name, body = std::move(body)](benchmark::State& state) {
     Running() = name;
     try {

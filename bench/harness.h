@@ -25,6 +25,7 @@ namespace invar::bench {
 
 struct Options {
   bool quick = false;
+  bool goals = false;                         // only what a goal is about
   int rounds = 0;                             // 0: as RoundsFor says (harness.cc)
   std::vector<std::string> isas;              // empty: each benchmark's own choice
   std::vector<int> threads;                   // empty: 1 and all
@@ -80,7 +81,7 @@ struct Mean {
 std::vector<Mean> Means();
 void PrintSummary(std::FILE* to);
 
-// Registers a benchmark of that name. What `body` throws becomes the benchmark's error.
+// Registers a benchmark of that name, if it is asked for. What `body` throws becomes the benchmark's error.
 void Register(const std::string& name, std::function<void(benchmark::State&)> body);
 // Of the benchmark that runs.
 const std::string& RunningName();

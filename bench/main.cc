@@ -35,7 +35,8 @@ constexpr char kHelp[] =
     "  --json [FILE]   one document: the machine, its ceilings, every figure as a share of them with its noise. Without FILE\n"
     "                  it goes to standard output, and the tables to standard error\n"
     "  --csv [FILE]    the figures alone, one a line\n"
-    "  --goals [FILE]  the table of goals, into FILE between its marks (docs/performance.md), or to standard output\n"
+    "  --goals [FILE]  only what a goal is about; the table of goals goes into FILE between its marks (docs/performance.md), or\n"
+    "                  to standard output\n"
     "  --compare OLD   when done, the change of every figure since that document, beside the noise of both\n"
     "  --with NEW      nothing is measured: NEW is what --compare compares with, and --goals tells of\n"
     "  --sweep [DIR]   only sweeps over batch, context, prompt and model size, as SVG and CSV in DIR (docs/figures)\n"
@@ -123,6 +124,7 @@ Outputs TakeFlags(std::vector<std::string>& arguments) {
       outputs.sweep = file(std::string(INVAR_SOURCE_DIR) + "/docs/figures");
     } else if (flag == "--goals") {
       outputs.goals = file("-");
+      options.goals = true;
     } else if (flag == "--compare") {
       outputs.compare = value();
     } else if (flag == "--with") {

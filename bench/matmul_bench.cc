@@ -60,7 +60,7 @@ const std::vector<Projection>& Projections() {
 
 void RegisterMatmul() {
   const std::vector<size_t> all_rows = TheOptions().quick ? std::vector<size_t>{1, 512}
-                                                          : std::vector<size_t>{1, 8, 64, 128, 512};
+                                                          : std::vector<size_t>{1, 2, 4, 8, 16, 64, 128, 512};
   for (const std::string& isa : OperationIsas()) {
     for (const invar_type type : {INVAR_F32, INVAR_BF16, INVAR_F16}) {
       for (const int threads : ThreadCounts()) {
