@@ -85,12 +85,14 @@ void Matmul(const Context& context, const Linear& w, size_t rows, const Rows& x,
   }
 
   const size_t panels = CeilDiv(w.n, INVAR_PANEL);
-  const size_t step = kernels.matmul(w.type, static_cast<uint32_t>(tiles.Height(0))).panels;
+  const auto panels_of = [&](size_t tile) -> size_t { return kernels.matmul(w.type, static_cast<uint32_t>(tiles.Height(tile))).panels; };
+  size_t step = panels_of(0);  // whole tiles of both heights
+  while (step % panels_of(tiles.tiles - 1) != 0) step += panels_of(0);
   const size_t team = static_cast<size_t>(context.team.threads());
   // Enough tasks to balance; blocks of panels that are whole tiles and stay in cache; for few outputs, rows are cut too.
-  // A block of weights stays in the second-level cache while rows pass over it, an eighth of it at a time: of a long
-  // contraction some leaves at a time, or few outputs would fill that cache.
-  const size_t weight_bytes = CacheBytes() / 2, row_bytes = CacheBytes() / 8;
+  // A block of weights, an eighth of the second-level cache, stays there while rows pass over it, another eighth at a time: of a
+  // long contraction some leaves at a time, or few outputs would fill that cache.
+  const size_t weight_bytes = CacheBytes() / 8, row_bytes = CacheBytes() / 8;
   const MatmulTree tree = MatmulTreeOf(w.k);
   size_t leaves = tree.leaves;
   while (tiles.tiles > 1 && leaves > 1 && leaves * tree.leaf_length > kernels.most_terms()) leaves /= 2;

@@ -55,7 +55,7 @@ class Kernels {
   const invar_kernel& Find(std::string_view operation, std::string_view type) const;
 
   std::string isa_;
-  size_t most_terms_ = 1024;
+  size_t most_terms_ = 2048;
   std::array<std::vector<const invar_kernel*>, 3> matmul_;  // by rows; [0] is null
 };
 
