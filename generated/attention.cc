@@ -151,7 +151,7 @@ HWY_NOINLINE void Chains_4_1(const Chains& c) {
         s_3_0_0 = hn::LoadU(d, y_0 + 3 * c.stride);
       }
       for (size_t k = 0; k < c.terms; ++k) {
-        const VF w_0_0 = Storage::Load(d, w_0);
+        const VF w_0_0 = Storage::LoadShared(d, w_0);
         {
           const VF x_0 = hn::Set(d, x[0]);
           s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
@@ -202,7 +202,7 @@ HWY_NOINLINE void Chains_6_1(const Chains& c) {
         s_5_0_0 = hn::LoadU(d, y_0 + 5 * c.stride);
       }
       for (size_t k = 0; k < c.terms; ++k) {
-        const VF w_0_0 = Storage::Load(d, w_0);
+        const VF w_0_0 = Storage::LoadShared(d, w_0);
         {
           const VF x_0 = hn::Set(d, x[0]);
           s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
@@ -268,7 +268,7 @@ HWY_NOINLINE void Chains_8_1(const Chains& c) {
         s_7_0_0 = hn::LoadU(d, y_0 + 7 * c.stride);
       }
       for (size_t k = 0; k < c.terms; ++k) {
-        const VF w_0_0 = Storage::Load(d, w_0);
+        const VF w_0_0 = Storage::LoadShared(d, w_0);
         {
           const VF x_0 = hn::Set(d, x[0]);
           s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
@@ -368,8 +368,8 @@ HWY_NOINLINE void Chains_12_1(const Chains& c) {
         s_11_1_0 = hn::LoadU(d, y_1 + 11 * c.stride);
       }
       for (size_t k = 0; k < c.terms; ++k) {
-        const VF w_0_0 = Storage::Load(d, w_0);
-        const VF w_1_0 = Storage::Load(d, w_1);
+        const VF w_0_0 = Storage::LoadShared(d, w_0);
+        const VF w_1_0 = Storage::LoadShared(d, w_1);
         {
           const VF x_0 = hn::Set(d, x[0]);
           s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
@@ -609,8 +609,8 @@ HWY_NOINLINE void Chains_4_2(const Chains& c) {
         s_3_0_1 = hn::LoadU(d, y_0 + 3 * c.stride + 1 * lanes);
       }
       for (size_t k = 0; k < c.terms; ++k) {
-        const VF w_0_0 = Storage::Load(d, w_0);
-        const VF w_0_1 = Storage::Load(d, w_0 + 1 * lanes);
+        const VF w_0_0 = Storage::LoadShared(d, w_0);
+        const VF w_0_1 = Storage::LoadShared(d, w_0 + 1 * lanes);
         {
           const VF x_0 = hn::Set(d, x[0]);
           s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
@@ -675,8 +675,8 @@ HWY_NOINLINE void Chains_6_2(const Chains& c) {
         s_5_0_1 = hn::LoadU(d, y_0 + 5 * c.stride + 1 * lanes);
       }
       for (size_t k = 0; k < c.terms; ++k) {
-        const VF w_0_0 = Storage::Load(d, w_0);
-        const VF w_0_1 = Storage::Load(d, w_0 + 1 * lanes);
+        const VF w_0_0 = Storage::LoadShared(d, w_0);
+        const VF w_0_1 = Storage::LoadShared(d, w_0 + 1 * lanes);
         {
           const VF x_0 = hn::Set(d, x[0]);
           s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);

@@ -27,8 +27,9 @@ constexpr size_t kLevels = 18;
 // the weights while it is in the first-level cache.
 constexpr size_t kKept = 4096;
 
-// Elements of a panel, two kilobytes, that a single row asks for in advance: widening leaves too few loads in flight.
-constexpr size_t kAhead = 64 * INVAR_PANEL;
+// Elements of a panel that few rows ask for in advance, where the processor's own prefetching is best left alone but for the
+// loads that multiplying leaves too few of in flight.
+constexpr size_t kAhead = 8 * INVAR_PANEL;
 
 #if INVAR_GROUP_VECTORS == 1
 // 1 rows x 64 outputs in 4 accumulators.
@@ -87,10 +88,10 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
                 const VF w = Storage::Load(d, w_3);
                 s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
               }
-              Prefetch(w_0, kAhead);
-              Prefetch(w_1, kAhead);
-              Prefetch(w_2, kAhead);
-              Prefetch(w_3, kAhead);
+              PrefetchNear(w_0, kAhead);
+              PrefetchNear(w_1, kAhead);
+              PrefetchNear(w_2, kAhead);
+              PrefetchNear(w_3, kAhead);
               x += 1;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -163,8 +164,8 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t next_w = 4 * panel_size;
-            const size_t next_x = a.k * 2;
+            const size_t ahead_w = 4 * panel_size;
+            const size_t ahead_x = a.k * 2;
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
@@ -192,11 +193,11 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
                 s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
                 s_1_3_0 = Fma(d, x_1, w, s_1_3_0);
               }
-              Prefetch(w_0, next_w);
-              Prefetch(w_1, next_w);
-              Prefetch(w_2, next_w);
-              Prefetch(w_3, next_w);
-              Prefetch(x, next_x);
+              Prefetch(w_0, ahead_w);
+              Prefetch(w_1, ahead_w);
+              Prefetch(w_2, ahead_w);
+              Prefetch(w_3, ahead_w);
+              Prefetch(x, ahead_x);
               x += 2;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -241,8 +242,8 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
   }
 }
 
-// 3 rows x 32 outputs in 6 accumulators.
-HWY_NOINLINE void Tile_3x32_1(const invar_matmul_args& a) {
+// 3 rows x 64 outputs in 12 accumulators.
+HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
@@ -250,15 +251,15 @@ HWY_NOINLINE void Tile_3x32_1(const invar_matmul_args& a) {
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 96)];
-  const size_t kept_size = levels * 96;
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 192)];
+  const size_t kept_size = levels * 192;
   // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
   const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
-  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 96;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 192;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
+  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 4) {
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -271,14 +272,18 @@ HWY_NOINLINE void Tile_3x32_1(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
             const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t next_w = 2 * panel_size;
-            const size_t next_x = a.k * 3;
+            const size_t ahead_w = 4 * panel_size;
+            const size_t ahead_x = a.k * 3;
 
-            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
-            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
-            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
+            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d);
 #pragma GCC unroll 2
             for (size_t i = 0; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
@@ -296,569 +301,77 @@ HWY_NOINLINE void Tile_3x32_1(const invar_matmul_args& a) {
                 s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
                 s_2_1_0 = Fma(d, x_2, w, s_2_1_0);
               }
-              Prefetch(w_0, next_w);
-              Prefetch(w_1, next_w);
-              Prefetch(x, next_x);
+              {
+                const VF w = Storage::Load(d, w_2);
+                s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+                s_1_2_0 = Fma(d, x_1, w, s_1_2_0);
+                s_2_2_0 = Fma(d, x_2, w, s_2_2_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_3);
+                s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
+                s_1_3_0 = Fma(d, x_1, w, s_1_3_0);
+                s_2_3_0 = Fma(d, x_2, w, s_2_3_0);
+              }
+              Prefetch(w_0, ahead_w);
+              Prefetch(w_1, ahead_w);
+              Prefetch(w_2, ahead_w);
+              Prefetch(w_3, ahead_w);
+              Prefetch(x, ahead_x);
               x += 3;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
+              w_2 += INVAR_PANEL;
+              w_3 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
-            float* node = own == 0 ? high : low;
-            for (int level = 0; level < joins; node = ++level == own ? high : node + 96) {
-              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
-              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
-              s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
-              s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
-              s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
-              s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
-            }
-            hn::StoreU(s_0_0_0, d, node + 0 + lane);
-            hn::StoreU(s_0_1_0, d, node + 16 + lane);
-            hn::StoreU(s_1_0_0, d, node + 32 + lane);
-            hn::StoreU(s_1_1_0, d, node + 48 + lane);
-            hn::StoreU(s_2_0_0, d, node + 64 + lane);
-            hn::StoreU(s_2_1_0, d, node + 80 + lane);
-          }
-          k += terms;
-        }
-      }
-      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
-      for (size_t tile = begin; tile < end; ++tile) {
-        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 96
-                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 96;
-        for (size_t i = 0; i < 3; ++i) FinishRow(a, tile * 3 + i, first, outputs, root + i * 32);
-      }
-    }
-  }
-}
-
-// 4 rows x 32 outputs in 8 accumulators.
-HWY_NOINLINE void Tile_4x32_1(const invar_matmul_args& a) {
-  const DF d;
-  const size_t lanes = hn::Lanes(d);
-  const MatmulTree tree = MatmulTreeOf(a.k);
-  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
-  const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 128)];
-  const size_t kept_size = levels * 128;
-  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
-  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
-  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
-  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 128;
-  // A leaf of two panels is as large as that cache.
-  const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
-    for (size_t begin = 0; begin < tiles; begin += group) {
-      const size_t end = HWY_MIN(begin + group, tiles);
-      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
-      // at a time.
-      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
-        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
-          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
-          for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 4;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t next_w = 2 * panel_size;
-            const size_t next_x = a.k * 4;
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              for (size_t i = 0; i < 4; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 4 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * INVAR_PANEL);
-              }
-            }
-
-            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
-            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
-            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
-            VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
-#pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
-              const VF w_0_0 = Storage::Load(d, w_0);
-              const VF w_1_0 = Storage::Load(d, w_1);
-              {
-                const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
-              }
-              {
-                const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-              }
-              {
-                const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-              }
-              {
-                const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-              }
-              Prefetch(w_0, next_w);
-              Prefetch(w_1, next_w);
-              Prefetch(x, next_x);
-              x += 4;
-              w_0 += INVAR_PANEL;
-              w_1 += INVAR_PANEL;
-            }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
-            float* node = own == 0 ? high : low;
-            for (int level = 0; level < joins; node = ++level == own ? high : node + 128) {
-              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
-              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
-              s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
-              s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
-              s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
-              s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
-              s_3_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_3_0_0);
-              s_3_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_3_1_0);
-            }
-            hn::StoreU(s_0_0_0, d, node + 0 + lane);
-            hn::StoreU(s_0_1_0, d, node + 16 + lane);
-            hn::StoreU(s_1_0_0, d, node + 32 + lane);
-            hn::StoreU(s_1_1_0, d, node + 48 + lane);
-            hn::StoreU(s_2_0_0, d, node + 64 + lane);
-            hn::StoreU(s_2_1_0, d, node + 80 + lane);
-            hn::StoreU(s_3_0_0, d, node + 96 + lane);
-            hn::StoreU(s_3_1_0, d, node + 112 + lane);
-          }
-          k += terms;
-        }
-      }
-      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
-      for (size_t tile = begin; tile < end; ++tile) {
-        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 128
-                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 128;
-        for (size_t i = 0; i < 4; ++i) FinishRow(a, tile * 4 + i, first, outputs, root + i * 32);
-      }
-    }
-  }
-}
-
-// 5 rows x 32 outputs in 10 accumulators.
-HWY_NOINLINE void Tile_5x32_1(const invar_matmul_args& a) {
-  const DF d;
-  const size_t lanes = hn::Lanes(d);
-  const MatmulTree tree = MatmulTreeOf(a.k);
-  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
-  const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 160)];
-  const size_t kept_size = levels * 160;
-  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
-  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
-  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
-  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 160;
-  // A leaf of two panels is as large as that cache.
-  const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
-    for (size_t begin = 0; begin < tiles; begin += group) {
-      const size_t end = HWY_MIN(begin + group, tiles);
-      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
-      // at a time.
-      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
-        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
-          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
-          for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 5;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t next_w = 2 * panel_size;
-            const size_t next_x = a.k * 5;
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              for (size_t i = 0; i < 5; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 5 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * INVAR_PANEL);
-              }
-            }
-
-            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
-            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
-            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
-            VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
-            VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
-#pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
-              const VF w_0_0 = Storage::Load(d, w_0);
-              const VF w_1_0 = Storage::Load(d, w_1);
-              {
-                const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
-              }
-              {
-                const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-              }
-              {
-                const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-              }
-              {
-                const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-              }
-              {
-                const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
-              }
-              Prefetch(w_0, next_w);
-              Prefetch(w_1, next_w);
-              Prefetch(x, next_x);
-              x += 5;
-              w_0 += INVAR_PANEL;
-              w_1 += INVAR_PANEL;
-            }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
-            float* node = own == 0 ? high : low;
-            for (int level = 0; level < joins; node = ++level == own ? high : node + 160) {
-              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
-              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
-              s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
-              s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
-              s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
-              s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
-              s_3_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_3_0_0);
-              s_3_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_3_1_0);
-              s_4_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_4_0_0);
-              s_4_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_4_1_0);
-            }
-            hn::StoreU(s_0_0_0, d, node + 0 + lane);
-            hn::StoreU(s_0_1_0, d, node + 16 + lane);
-            hn::StoreU(s_1_0_0, d, node + 32 + lane);
-            hn::StoreU(s_1_1_0, d, node + 48 + lane);
-            hn::StoreU(s_2_0_0, d, node + 64 + lane);
-            hn::StoreU(s_2_1_0, d, node + 80 + lane);
-            hn::StoreU(s_3_0_0, d, node + 96 + lane);
-            hn::StoreU(s_3_1_0, d, node + 112 + lane);
-            hn::StoreU(s_4_0_0, d, node + 128 + lane);
-            hn::StoreU(s_4_1_0, d, node + 144 + lane);
-          }
-          k += terms;
-        }
-      }
-      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
-      for (size_t tile = begin; tile < end; ++tile) {
-        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 160
-                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 160;
-        for (size_t i = 0; i < 5; ++i) FinishRow(a, tile * 5 + i, first, outputs, root + i * 32);
-      }
-    }
-  }
-}
-
-// 6 rows x 32 outputs in 12 accumulators.
-HWY_NOINLINE void Tile_6x32_1(const invar_matmul_args& a) {
-  const DF d;
-  const size_t lanes = hn::Lanes(d);
-  const MatmulTree tree = MatmulTreeOf(a.k);
-  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
-  const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 192)];
-  const size_t kept_size = levels * 192;
-  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
-  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
-  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
-  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 192;
-  // A leaf of two panels is as large as that cache.
-  const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
-    for (size_t begin = 0; begin < tiles; begin += group) {
-      const size_t end = HWY_MIN(begin + group, tiles);
-      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
-      // at a time.
-      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
-        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
-          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
-          for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 6;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t next_w = 2 * panel_size;
-            const size_t next_x = a.k * 6;
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              for (size_t i = 0; i < 6; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 6 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * INVAR_PANEL);
-              }
-            }
-
-            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
-            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
-            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
-            VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
-            VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
-            VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
-#pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
-              const VF w_0_0 = Storage::Load(d, w_0);
-              const VF w_1_0 = Storage::Load(d, w_1);
-              {
-                const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
-              }
-              {
-                const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-              }
-              {
-                const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-              }
-              {
-                const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-              }
-              {
-                const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
-              }
-              {
-                const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
-              }
-              Prefetch(w_0, next_w);
-              Prefetch(w_1, next_w);
-              Prefetch(x, next_x);
-              x += 6;
-              w_0 += INVAR_PANEL;
-              w_1 += INVAR_PANEL;
-            }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 192) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
-              s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
-              s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
-              s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
-              s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
-              s_3_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_3_0_0);
-              s_3_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_3_1_0);
-              s_4_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_4_0_0);
-              s_4_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_4_1_0);
-              s_5_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_5_0_0);
-              s_5_1_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_5_1_0);
+              s_0_2_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_0_2_0);
+              s_0_3_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_0_3_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_1_0_0);
+              s_1_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_1_1_0);
+              s_1_2_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_1_2_0);
+              s_1_3_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_1_3_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_2_0_0);
+              s_2_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_2_1_0);
+              s_2_2_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_2_2_0);
+              s_2_3_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_2_3_0);
             }
             hn::StoreU(s_0_0_0, d, node + 0 + lane);
             hn::StoreU(s_0_1_0, d, node + 16 + lane);
-            hn::StoreU(s_1_0_0, d, node + 32 + lane);
-            hn::StoreU(s_1_1_0, d, node + 48 + lane);
-            hn::StoreU(s_2_0_0, d, node + 64 + lane);
-            hn::StoreU(s_2_1_0, d, node + 80 + lane);
-            hn::StoreU(s_3_0_0, d, node + 96 + lane);
-            hn::StoreU(s_3_1_0, d, node + 112 + lane);
-            hn::StoreU(s_4_0_0, d, node + 128 + lane);
-            hn::StoreU(s_4_1_0, d, node + 144 + lane);
-            hn::StoreU(s_5_0_0, d, node + 160 + lane);
-            hn::StoreU(s_5_1_0, d, node + 176 + lane);
+            hn::StoreU(s_0_2_0, d, node + 32 + lane);
+            hn::StoreU(s_0_3_0, d, node + 48 + lane);
+            hn::StoreU(s_1_0_0, d, node + 64 + lane);
+            hn::StoreU(s_1_1_0, d, node + 80 + lane);
+            hn::StoreU(s_1_2_0, d, node + 96 + lane);
+            hn::StoreU(s_1_3_0, d, node + 112 + lane);
+            hn::StoreU(s_2_0_0, d, node + 128 + lane);
+            hn::StoreU(s_2_1_0, d, node + 144 + lane);
+            hn::StoreU(s_2_2_0, d, node + 160 + lane);
+            hn::StoreU(s_2_3_0, d, node + 176 + lane);
           }
           k += terms;
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 4, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 192
-                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 192;
-        for (size_t i = 0; i < 6; ++i) FinishRow(a, tile * 6 + i, first, outputs, root + i * 32);
+                                         : a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile + 1) * nodes_size - 192;
+        for (size_t i = 0; i < 3; ++i) FinishRow(a, tile * 3 + i, first, outputs, root + i * 64);
       }
     }
   }
 }
 
-// 7 rows x 32 outputs in 14 accumulators.
-HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
-  const DF d;
-  const size_t lanes = hn::Lanes(d);
-  const MatmulTree tree = MatmulTreeOf(a.k);
-  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
-  const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 224)];
-  const size_t kept_size = levels * 224;
-  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
-  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
-  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
-  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 224;
-  // A leaf of two panels is as large as that cache.
-  const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
-    for (size_t begin = 0; begin < tiles; begin += group) {
-      const size_t end = HWY_MIN(begin + group, tiles);
-      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
-      // at a time.
-      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
-        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
-          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
-          for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 7;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t next_w = 2 * panel_size;
-            const size_t next_x = a.k * 7;
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              for (size_t i = 0; i < 7; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 7 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * INVAR_PANEL);
-              }
-            }
-
-            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
-            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
-            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
-            VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
-            VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
-            VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
-            VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
-#pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
-              const VF w_0_0 = Storage::Load(d, w_0);
-              const VF w_1_0 = Storage::Load(d, w_1);
-              {
-                const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
-              }
-              {
-                const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-              }
-              {
-                const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-              }
-              {
-                const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-              }
-              {
-                const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
-              }
-              {
-                const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
-              }
-              {
-                const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
-              }
-              Prefetch(w_0, next_w);
-              Prefetch(w_1, next_w);
-              Prefetch(x, next_x);
-              x += 7;
-              w_0 += INVAR_PANEL;
-              w_1 += INVAR_PANEL;
-            }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
-            float* node = own == 0 ? high : low;
-            for (int level = 0; level < joins; node = ++level == own ? high : node + 224) {
-              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
-              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
-              s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
-              s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
-              s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
-              s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
-              s_3_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_3_0_0);
-              s_3_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_3_1_0);
-              s_4_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_4_0_0);
-              s_4_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_4_1_0);
-              s_5_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_5_0_0);
-              s_5_1_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_5_1_0);
-              s_6_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_6_0_0);
-              s_6_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_6_1_0);
-            }
-            hn::StoreU(s_0_0_0, d, node + 0 + lane);
-            hn::StoreU(s_0_1_0, d, node + 16 + lane);
-            hn::StoreU(s_1_0_0, d, node + 32 + lane);
-            hn::StoreU(s_1_1_0, d, node + 48 + lane);
-            hn::StoreU(s_2_0_0, d, node + 64 + lane);
-            hn::StoreU(s_2_1_0, d, node + 80 + lane);
-            hn::StoreU(s_3_0_0, d, node + 96 + lane);
-            hn::StoreU(s_3_1_0, d, node + 112 + lane);
-            hn::StoreU(s_4_0_0, d, node + 128 + lane);
-            hn::StoreU(s_4_1_0, d, node + 144 + lane);
-            hn::StoreU(s_5_0_0, d, node + 160 + lane);
-            hn::StoreU(s_5_1_0, d, node + 176 + lane);
-            hn::StoreU(s_6_0_0, d, node + 192 + lane);
-            hn::StoreU(s_6_1_0, d, node + 208 + lane);
-          }
-          k += terms;
-        }
-      }
-      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
-      for (size_t tile = begin; tile < end; ++tile) {
-        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 224
-                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 224;
-        for (size_t i = 0; i < 7; ++i) FinishRow(a, tile * 7 + i, first, outputs, root + i * 32);
-      }
-    }
-  }
-}
-
-// 8 rows x 32 outputs in 16 accumulators.
-HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
+// 4 rows x 64 outputs in 16 accumulators.
+HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
@@ -874,7 +387,7 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 256;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
+  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 4) {
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -887,133 +400,129 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
             const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 8;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 4;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t next_w = 2 * panel_size;
-            const size_t next_x = a.k * 8;
+            const size_t ahead_w = 4 * panel_size;
+            const size_t ahead_x = a.k * 4;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              for (size_t i = 0; i < 8; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 8 + i) * a.dst_stride + panel * INVAR_PANEL;
+              for (size_t i = 0; i < 4; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 4 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * INVAR_PANEL);
                 PrefetchToWrite(y, 1 * INVAR_PANEL);
+                PrefetchToWrite(y, 2 * INVAR_PANEL);
+                PrefetchToWrite(y, 3 * INVAR_PANEL);
               }
             }
 
-            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
-            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
-            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
-            VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
-            VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
-            VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
-            VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
-            VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
+            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d), s_3_2_0 = hn::Zero(d), s_3_3_0 = hn::Zero(d);
 #pragma GCC unroll 2
             for (size_t i = 0; i < terms; ++i) {
-              const VF w_0_0 = Storage::Load(d, w_0);
-              const VF w_1_0 = Storage::Load(d, w_1);
+              const VF w_0_0 = Storage::LoadShared(d, w_0);
+              const VF w_1_0 = Storage::LoadShared(d, w_1);
+              const VF w_2_0 = Storage::LoadShared(d, w_2);
+              const VF w_3_0 = Storage::LoadShared(d, w_3);
               {
                 const VF x_0 = hn::Set(d, x[0]);
                 s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
                 s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+                s_0_2_0 = Fma(d, x_0, w_2_0, s_0_2_0);
+                s_0_3_0 = Fma(d, x_0, w_3_0, s_0_3_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
                 s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
                 s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+                s_1_2_0 = Fma(d, x_1, w_2_0, s_1_2_0);
+                s_1_3_0 = Fma(d, x_1, w_3_0, s_1_3_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
                 s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
                 s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+                s_2_2_0 = Fma(d, x_2, w_2_0, s_2_2_0);
+                s_2_3_0 = Fma(d, x_2, w_3_0, s_2_3_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
                 s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
                 s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+                s_3_2_0 = Fma(d, x_3, w_2_0, s_3_2_0);
+                s_3_3_0 = Fma(d, x_3, w_3_0, s_3_3_0);
               }
-              {
-                const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
-              }
-              {
-                const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
-              }
-              {
-                const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
-              }
-              {
-                const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
-              }
-              Prefetch(w_0, next_w);
-              Prefetch(w_1, next_w);
-              Prefetch(x, next_x);
-              x += 8;
+              Prefetch(w_0, ahead_w);
+              Prefetch(w_1, ahead_w);
+              Prefetch(w_2, ahead_w);
+              Prefetch(w_3, ahead_w);
+              Prefetch(x, ahead_x);
+              x += 4;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
+              w_2 += INVAR_PANEL;
+              w_3 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 256) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
-              s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
-              s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
-              s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
-              s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
-              s_3_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_3_0_0);
-              s_3_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_3_1_0);
-              s_4_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_4_0_0);
-              s_4_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_4_1_0);
-              s_5_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_5_0_0);
-              s_5_1_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_5_1_0);
-              s_6_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_6_0_0);
-              s_6_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_6_1_0);
-              s_7_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_7_0_0);
-              s_7_1_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_7_1_0);
+              s_0_2_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_0_2_0);
+              s_0_3_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_0_3_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_1_0_0);
+              s_1_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_1_1_0);
+              s_1_2_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_1_2_0);
+              s_1_3_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_1_3_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_2_0_0);
+              s_2_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_2_1_0);
+              s_2_2_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_2_2_0);
+              s_2_3_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_2_3_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_3_0_0);
+              s_3_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_3_1_0);
+              s_3_2_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_3_2_0);
+              s_3_3_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_3_3_0);
             }
             hn::StoreU(s_0_0_0, d, node + 0 + lane);
             hn::StoreU(s_0_1_0, d, node + 16 + lane);
-            hn::StoreU(s_1_0_0, d, node + 32 + lane);
-            hn::StoreU(s_1_1_0, d, node + 48 + lane);
-            hn::StoreU(s_2_0_0, d, node + 64 + lane);
-            hn::StoreU(s_2_1_0, d, node + 80 + lane);
-            hn::StoreU(s_3_0_0, d, node + 96 + lane);
-            hn::StoreU(s_3_1_0, d, node + 112 + lane);
-            hn::StoreU(s_4_0_0, d, node + 128 + lane);
-            hn::StoreU(s_4_1_0, d, node + 144 + lane);
-            hn::StoreU(s_5_0_0, d, node + 160 + lane);
-            hn::StoreU(s_5_1_0, d, node + 176 + lane);
-            hn::StoreU(s_6_0_0, d, node + 192 + lane);
-            hn::StoreU(s_6_1_0, d, node + 208 + lane);
-            hn::StoreU(s_7_0_0, d, node + 224 + lane);
-            hn::StoreU(s_7_1_0, d, node + 240 + lane);
+            hn::StoreU(s_0_2_0, d, node + 32 + lane);
+            hn::StoreU(s_0_3_0, d, node + 48 + lane);
+            hn::StoreU(s_1_0_0, d, node + 64 + lane);
+            hn::StoreU(s_1_1_0, d, node + 80 + lane);
+            hn::StoreU(s_1_2_0, d, node + 96 + lane);
+            hn::StoreU(s_1_3_0, d, node + 112 + lane);
+            hn::StoreU(s_2_0_0, d, node + 128 + lane);
+            hn::StoreU(s_2_1_0, d, node + 144 + lane);
+            hn::StoreU(s_2_2_0, d, node + 160 + lane);
+            hn::StoreU(s_2_3_0, d, node + 176 + lane);
+            hn::StoreU(s_3_0_0, d, node + 192 + lane);
+            hn::StoreU(s_3_1_0, d, node + 208 + lane);
+            hn::StoreU(s_3_2_0, d, node + 224 + lane);
+            hn::StoreU(s_3_3_0, d, node + 240 + lane);
           }
           k += terms;
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 4, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 256
-                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 256;
-        for (size_t i = 0; i < 8; ++i) FinishRow(a, tile * 8 + i, first, outputs, root + i * 32);
+                                         : a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile + 1) * nodes_size - 256;
+        for (size_t i = 0; i < 4; ++i) FinishRow(a, tile * 4 + i, first, outputs, root + i * 64);
       }
     }
   }
 }
 
-// 9 rows x 32 outputs in 18 accumulators.
-HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
+// 5 rows x 64 outputs in 20 accumulators.
+HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
@@ -1021,15 +530,15 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 288)];
-  const size_t kept_size = levels * 288;
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 320)];
+  const size_t kept_size = levels * 320;
   // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
   const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
-  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 288;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 320;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
+  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 4) {
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -1042,136 +551,876 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
             const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 9;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 5;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t next_w = 2 * panel_size;
-            const size_t next_x = a.k * 9;
+            const size_t ahead_w = 4 * panel_size;
+            const size_t ahead_x = a.k * 5;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              for (size_t i = 0; i < 9; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 9 + i) * a.dst_stride + panel * INVAR_PANEL;
+              for (size_t i = 0; i < 5; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 5 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * INVAR_PANEL);
                 PrefetchToWrite(y, 1 * INVAR_PANEL);
+                PrefetchToWrite(y, 2 * INVAR_PANEL);
+                PrefetchToWrite(y, 3 * INVAR_PANEL);
               }
             }
 
-            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
-            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
-            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
-            VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
-            VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
-            VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
-            VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
-            VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
-            VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
+            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d), s_3_2_0 = hn::Zero(d), s_3_3_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d), s_4_2_0 = hn::Zero(d), s_4_3_0 = hn::Zero(d);
 #pragma GCC unroll 2
             for (size_t i = 0; i < terms; ++i) {
-              const VF w_0_0 = Storage::Load(d, w_0);
-              const VF w_1_0 = Storage::Load(d, w_1);
+              const VF w_0_0 = Storage::LoadShared(d, w_0);
+              const VF w_1_0 = Storage::LoadShared(d, w_1);
+              const VF w_2_0 = Storage::LoadShared(d, w_2);
+              const VF w_3_0 = Storage::LoadShared(d, w_3);
               {
                 const VF x_0 = hn::Set(d, x[0]);
                 s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
                 s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+                s_0_2_0 = Fma(d, x_0, w_2_0, s_0_2_0);
+                s_0_3_0 = Fma(d, x_0, w_3_0, s_0_3_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
                 s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
                 s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+                s_1_2_0 = Fma(d, x_1, w_2_0, s_1_2_0);
+                s_1_3_0 = Fma(d, x_1, w_3_0, s_1_3_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
                 s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
                 s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+                s_2_2_0 = Fma(d, x_2, w_2_0, s_2_2_0);
+                s_2_3_0 = Fma(d, x_2, w_3_0, s_2_3_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
                 s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
                 s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+                s_3_2_0 = Fma(d, x_3, w_2_0, s_3_2_0);
+                s_3_3_0 = Fma(d, x_3, w_3_0, s_3_3_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
                 s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
                 s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+                s_4_2_0 = Fma(d, x_4, w_2_0, s_4_2_0);
+                s_4_3_0 = Fma(d, x_4, w_3_0, s_4_3_0);
               }
-              {
-                const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
-              }
-              {
-                const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
-              }
-              {
-                const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
-              }
-              {
-                const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
-                s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
-              }
-              Prefetch(w_0, next_w);
-              Prefetch(w_1, next_w);
-              Prefetch(x, next_x);
-              x += 9;
+              Prefetch(w_0, ahead_w);
+              Prefetch(w_1, ahead_w);
+              Prefetch(w_2, ahead_w);
+              Prefetch(w_3, ahead_w);
+              Prefetch(x, ahead_x);
+              x += 5;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
+              w_2 += INVAR_PANEL;
+              w_3 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
-            for (int level = 0; level < joins; node = ++level == own ? high : node + 288) {
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 320) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
-              s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
-              s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
-              s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
-              s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
-              s_3_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_3_0_0);
-              s_3_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_3_1_0);
-              s_4_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_4_0_0);
-              s_4_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_4_1_0);
-              s_5_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_5_0_0);
-              s_5_1_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_5_1_0);
-              s_6_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_6_0_0);
-              s_6_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_6_1_0);
-              s_7_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_7_0_0);
-              s_7_1_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_7_1_0);
-              s_8_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_8_0_0);
-              s_8_1_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_8_1_0);
+              s_0_2_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_0_2_0);
+              s_0_3_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_0_3_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_1_0_0);
+              s_1_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_1_1_0);
+              s_1_2_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_1_2_0);
+              s_1_3_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_1_3_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_2_0_0);
+              s_2_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_2_1_0);
+              s_2_2_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_2_2_0);
+              s_2_3_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_2_3_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_3_0_0);
+              s_3_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_3_1_0);
+              s_3_2_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_3_2_0);
+              s_3_3_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_3_3_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_4_0_0);
+              s_4_1_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_4_1_0);
+              s_4_2_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_4_2_0);
+              s_4_3_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_4_3_0);
             }
             hn::StoreU(s_0_0_0, d, node + 0 + lane);
             hn::StoreU(s_0_1_0, d, node + 16 + lane);
-            hn::StoreU(s_1_0_0, d, node + 32 + lane);
-            hn::StoreU(s_1_1_0, d, node + 48 + lane);
-            hn::StoreU(s_2_0_0, d, node + 64 + lane);
-            hn::StoreU(s_2_1_0, d, node + 80 + lane);
-            hn::StoreU(s_3_0_0, d, node + 96 + lane);
-            hn::StoreU(s_3_1_0, d, node + 112 + lane);
-            hn::StoreU(s_4_0_0, d, node + 128 + lane);
-            hn::StoreU(s_4_1_0, d, node + 144 + lane);
-            hn::StoreU(s_5_0_0, d, node + 160 + lane);
-            hn::StoreU(s_5_1_0, d, node + 176 + lane);
-            hn::StoreU(s_6_0_0, d, node + 192 + lane);
-            hn::StoreU(s_6_1_0, d, node + 208 + lane);
-            hn::StoreU(s_7_0_0, d, node + 224 + lane);
-            hn::StoreU(s_7_1_0, d, node + 240 + lane);
-            hn::StoreU(s_8_0_0, d, node + 256 + lane);
-            hn::StoreU(s_8_1_0, d, node + 272 + lane);
+            hn::StoreU(s_0_2_0, d, node + 32 + lane);
+            hn::StoreU(s_0_3_0, d, node + 48 + lane);
+            hn::StoreU(s_1_0_0, d, node + 64 + lane);
+            hn::StoreU(s_1_1_0, d, node + 80 + lane);
+            hn::StoreU(s_1_2_0, d, node + 96 + lane);
+            hn::StoreU(s_1_3_0, d, node + 112 + lane);
+            hn::StoreU(s_2_0_0, d, node + 128 + lane);
+            hn::StoreU(s_2_1_0, d, node + 144 + lane);
+            hn::StoreU(s_2_2_0, d, node + 160 + lane);
+            hn::StoreU(s_2_3_0, d, node + 176 + lane);
+            hn::StoreU(s_3_0_0, d, node + 192 + lane);
+            hn::StoreU(s_3_1_0, d, node + 208 + lane);
+            hn::StoreU(s_3_2_0, d, node + 224 + lane);
+            hn::StoreU(s_3_3_0, d, node + 240 + lane);
+            hn::StoreU(s_4_0_0, d, node + 256 + lane);
+            hn::StoreU(s_4_1_0, d, node + 272 + lane);
+            hn::StoreU(s_4_2_0, d, node + 288 + lane);
+            hn::StoreU(s_4_3_0, d, node + 304 + lane);
           }
           k += terms;
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 4, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
-        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 288
-                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 288;
-        for (size_t i = 0; i < 9; ++i) FinishRow(a, tile * 9 + i, first, outputs, root + i * 32);
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 320
+                                         : a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile + 1) * nodes_size - 320;
+        for (size_t i = 0; i < 5; ++i) FinishRow(a, tile * 5 + i, first, outputs, root + i * 64);
+      }
+    }
+  }
+}
+
+// 6 rows x 64 outputs in 24 accumulators.
+HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
+  const DF d;
+  const size_t lanes = hn::Lanes(d);
+  const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
+  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
+  const size_t panel_size = a.k * INVAR_PANEL;
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 384)];
+  const size_t kept_size = levels * 384;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 384;
+  // A leaf of two panels is as large as that cache.
+  const size_t group = 1;
+  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 4) {
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 6;
+            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            const size_t ahead_w = 4 * panel_size;
+            const size_t ahead_x = a.k * 6;
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 6; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 6 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * INVAR_PANEL);
+                PrefetchToWrite(y, 2 * INVAR_PANEL);
+                PrefetchToWrite(y, 3 * INVAR_PANEL);
+              }
+            }
+
+            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d), s_3_2_0 = hn::Zero(d), s_3_3_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d), s_4_2_0 = hn::Zero(d), s_4_3_0 = hn::Zero(d);
+            VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d), s_5_2_0 = hn::Zero(d), s_5_3_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::LoadShared(d, w_0);
+              const VF w_1_0 = Storage::LoadShared(d, w_1);
+              const VF w_2_0 = Storage::LoadShared(d, w_2);
+              const VF w_3_0 = Storage::LoadShared(d, w_3);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+                s_0_2_0 = Fma(d, x_0, w_2_0, s_0_2_0);
+                s_0_3_0 = Fma(d, x_0, w_3_0, s_0_3_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+                s_1_2_0 = Fma(d, x_1, w_2_0, s_1_2_0);
+                s_1_3_0 = Fma(d, x_1, w_3_0, s_1_3_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+                s_2_2_0 = Fma(d, x_2, w_2_0, s_2_2_0);
+                s_2_3_0 = Fma(d, x_2, w_3_0, s_2_3_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+                s_3_2_0 = Fma(d, x_3, w_2_0, s_3_2_0);
+                s_3_3_0 = Fma(d, x_3, w_3_0, s_3_3_0);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+                s_4_2_0 = Fma(d, x_4, w_2_0, s_4_2_0);
+                s_4_3_0 = Fma(d, x_4, w_3_0, s_4_3_0);
+              }
+              {
+                const VF x_5 = hn::Set(d, x[5]);
+                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+                s_5_2_0 = Fma(d, x_5, w_2_0, s_5_2_0);
+                s_5_3_0 = Fma(d, x_5, w_3_0, s_5_3_0);
+              }
+              Prefetch(w_0, ahead_w);
+              Prefetch(w_1, ahead_w);
+              Prefetch(w_2, ahead_w);
+              Prefetch(w_3, ahead_w);
+              Prefetch(x, ahead_x);
+              x += 6;
+              w_0 += INVAR_PANEL;
+              w_1 += INVAR_PANEL;
+              w_2 += INVAR_PANEL;
+              w_3 += INVAR_PANEL;
+            }
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 384) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
+              s_0_2_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_0_2_0);
+              s_0_3_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_0_3_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_1_0_0);
+              s_1_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_1_1_0);
+              s_1_2_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_1_2_0);
+              s_1_3_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_1_3_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_2_0_0);
+              s_2_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_2_1_0);
+              s_2_2_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_2_2_0);
+              s_2_3_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_2_3_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_3_0_0);
+              s_3_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_3_1_0);
+              s_3_2_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_3_2_0);
+              s_3_3_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_3_3_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_4_0_0);
+              s_4_1_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_4_1_0);
+              s_4_2_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_4_2_0);
+              s_4_3_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_4_3_0);
+              s_5_0_0 = hn::Add(hn::LoadU(d, node + 320 + lane), s_5_0_0);
+              s_5_1_0 = hn::Add(hn::LoadU(d, node + 336 + lane), s_5_1_0);
+              s_5_2_0 = hn::Add(hn::LoadU(d, node + 352 + lane), s_5_2_0);
+              s_5_3_0 = hn::Add(hn::LoadU(d, node + 368 + lane), s_5_3_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_0_1_0, d, node + 16 + lane);
+            hn::StoreU(s_0_2_0, d, node + 32 + lane);
+            hn::StoreU(s_0_3_0, d, node + 48 + lane);
+            hn::StoreU(s_1_0_0, d, node + 64 + lane);
+            hn::StoreU(s_1_1_0, d, node + 80 + lane);
+            hn::StoreU(s_1_2_0, d, node + 96 + lane);
+            hn::StoreU(s_1_3_0, d, node + 112 + lane);
+            hn::StoreU(s_2_0_0, d, node + 128 + lane);
+            hn::StoreU(s_2_1_0, d, node + 144 + lane);
+            hn::StoreU(s_2_2_0, d, node + 160 + lane);
+            hn::StoreU(s_2_3_0, d, node + 176 + lane);
+            hn::StoreU(s_3_0_0, d, node + 192 + lane);
+            hn::StoreU(s_3_1_0, d, node + 208 + lane);
+            hn::StoreU(s_3_2_0, d, node + 224 + lane);
+            hn::StoreU(s_3_3_0, d, node + 240 + lane);
+            hn::StoreU(s_4_0_0, d, node + 256 + lane);
+            hn::StoreU(s_4_1_0, d, node + 272 + lane);
+            hn::StoreU(s_4_2_0, d, node + 288 + lane);
+            hn::StoreU(s_4_3_0, d, node + 304 + lane);
+            hn::StoreU(s_5_0_0, d, node + 320 + lane);
+            hn::StoreU(s_5_1_0, d, node + 336 + lane);
+            hn::StoreU(s_5_2_0, d, node + 352 + lane);
+            hn::StoreU(s_5_3_0, d, node + 368 + lane);
+          }
+          k += terms;
+        }
+      }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 4, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 384
+                                         : a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile + 1) * nodes_size - 384;
+        for (size_t i = 0; i < 6; ++i) FinishRow(a, tile * 6 + i, first, outputs, root + i * 64);
+      }
+    }
+  }
+}
+
+// 7 rows x 48 outputs in 21 accumulators.
+HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
+  const DF d;
+  const size_t lanes = hn::Lanes(d);
+  const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
+  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
+  const size_t panel_size = a.k * INVAR_PANEL;
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 336)];
+  const size_t kept_size = levels * 336;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 336;
+  // A leaf of two panels is as large as that cache.
+  const size_t group = 1;
+  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 3) {
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 7;
+            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            const size_t ahead_w = 3 * panel_size;
+            const size_t ahead_x = a.k * 7;
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 7; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 7 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * INVAR_PANEL);
+                PrefetchToWrite(y, 2 * INVAR_PANEL);
+              }
+            }
+
+            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d), s_3_2_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d), s_4_2_0 = hn::Zero(d);
+            VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d), s_5_2_0 = hn::Zero(d);
+            VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d), s_6_2_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::LoadShared(d, w_0);
+              const VF w_1_0 = Storage::LoadShared(d, w_1);
+              const VF w_2_0 = Storage::LoadShared(d, w_2);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+                s_0_2_0 = Fma(d, x_0, w_2_0, s_0_2_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+                s_1_2_0 = Fma(d, x_1, w_2_0, s_1_2_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+                s_2_2_0 = Fma(d, x_2, w_2_0, s_2_2_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+                s_3_2_0 = Fma(d, x_3, w_2_0, s_3_2_0);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+                s_4_2_0 = Fma(d, x_4, w_2_0, s_4_2_0);
+              }
+              {
+                const VF x_5 = hn::Set(d, x[5]);
+                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+                s_5_2_0 = Fma(d, x_5, w_2_0, s_5_2_0);
+              }
+              {
+                const VF x_6 = hn::Set(d, x[6]);
+                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
+                s_6_2_0 = Fma(d, x_6, w_2_0, s_6_2_0);
+              }
+              Prefetch(w_0, ahead_w);
+              Prefetch(w_1, ahead_w);
+              Prefetch(w_2, ahead_w);
+              Prefetch(x, ahead_x);
+              x += 7;
+              w_0 += INVAR_PANEL;
+              w_1 += INVAR_PANEL;
+              w_2 += INVAR_PANEL;
+            }
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 3 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 336) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
+              s_0_2_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_0_2_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_0_0);
+              s_1_1_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_1_1_0);
+              s_1_2_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_1_2_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_2_0_0);
+              s_2_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_2_1_0);
+              s_2_2_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_2_2_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_3_0_0);
+              s_3_1_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_3_1_0);
+              s_3_2_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_3_2_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_4_0_0);
+              s_4_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_4_1_0);
+              s_4_2_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_4_2_0);
+              s_5_0_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_5_0_0);
+              s_5_1_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_5_1_0);
+              s_5_2_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_5_2_0);
+              s_6_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_6_0_0);
+              s_6_1_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_6_1_0);
+              s_6_2_0 = hn::Add(hn::LoadU(d, node + 320 + lane), s_6_2_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_0_1_0, d, node + 16 + lane);
+            hn::StoreU(s_0_2_0, d, node + 32 + lane);
+            hn::StoreU(s_1_0_0, d, node + 48 + lane);
+            hn::StoreU(s_1_1_0, d, node + 64 + lane);
+            hn::StoreU(s_1_2_0, d, node + 80 + lane);
+            hn::StoreU(s_2_0_0, d, node + 96 + lane);
+            hn::StoreU(s_2_1_0, d, node + 112 + lane);
+            hn::StoreU(s_2_2_0, d, node + 128 + lane);
+            hn::StoreU(s_3_0_0, d, node + 144 + lane);
+            hn::StoreU(s_3_1_0, d, node + 160 + lane);
+            hn::StoreU(s_3_2_0, d, node + 176 + lane);
+            hn::StoreU(s_4_0_0, d, node + 192 + lane);
+            hn::StoreU(s_4_1_0, d, node + 208 + lane);
+            hn::StoreU(s_4_2_0, d, node + 224 + lane);
+            hn::StoreU(s_5_0_0, d, node + 240 + lane);
+            hn::StoreU(s_5_1_0, d, node + 256 + lane);
+            hn::StoreU(s_5_2_0, d, node + 272 + lane);
+            hn::StoreU(s_6_0_0, d, node + 288 + lane);
+            hn::StoreU(s_6_1_0, d, node + 304 + lane);
+            hn::StoreU(s_6_2_0, d, node + 320 + lane);
+          }
+          k += terms;
+        }
+      }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 3, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 336
+                                         : a.nodes + ((panel - a.panel_begin) / 3 * tiles + tile + 1) * nodes_size - 336;
+        for (size_t i = 0; i < 7; ++i) FinishRow(a, tile * 7 + i, first, outputs, root + i * 48);
+      }
+    }
+  }
+}
+
+// 8 rows x 48 outputs in 24 accumulators.
+HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
+  const DF d;
+  const size_t lanes = hn::Lanes(d);
+  const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
+  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
+  const size_t panel_size = a.k * INVAR_PANEL;
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 384)];
+  const size_t kept_size = levels * 384;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 384;
+  // A leaf of two panels is as large as that cache.
+  const size_t group = 1;
+  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 3) {
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 8;
+            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            const size_t ahead_w = 3 * panel_size;
+            const size_t ahead_x = a.k * 8;
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 8; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 8 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * INVAR_PANEL);
+                PrefetchToWrite(y, 2 * INVAR_PANEL);
+              }
+            }
+
+            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d), s_3_2_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d), s_4_2_0 = hn::Zero(d);
+            VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d), s_5_2_0 = hn::Zero(d);
+            VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d), s_6_2_0 = hn::Zero(d);
+            VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d), s_7_2_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::LoadShared(d, w_0);
+              const VF w_1_0 = Storage::LoadShared(d, w_1);
+              const VF w_2_0 = Storage::LoadShared(d, w_2);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+                s_0_2_0 = Fma(d, x_0, w_2_0, s_0_2_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+                s_1_2_0 = Fma(d, x_1, w_2_0, s_1_2_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+                s_2_2_0 = Fma(d, x_2, w_2_0, s_2_2_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+                s_3_2_0 = Fma(d, x_3, w_2_0, s_3_2_0);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+                s_4_2_0 = Fma(d, x_4, w_2_0, s_4_2_0);
+              }
+              {
+                const VF x_5 = hn::Set(d, x[5]);
+                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+                s_5_2_0 = Fma(d, x_5, w_2_0, s_5_2_0);
+              }
+              {
+                const VF x_6 = hn::Set(d, x[6]);
+                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
+                s_6_2_0 = Fma(d, x_6, w_2_0, s_6_2_0);
+              }
+              {
+                const VF x_7 = hn::Set(d, x[7]);
+                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
+                s_7_2_0 = Fma(d, x_7, w_2_0, s_7_2_0);
+              }
+              Prefetch(w_0, ahead_w);
+              Prefetch(w_1, ahead_w);
+              Prefetch(w_2, ahead_w);
+              Prefetch(x, ahead_x);
+              x += 8;
+              w_0 += INVAR_PANEL;
+              w_1 += INVAR_PANEL;
+              w_2 += INVAR_PANEL;
+            }
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 3 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 384) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
+              s_0_2_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_0_2_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_0_0);
+              s_1_1_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_1_1_0);
+              s_1_2_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_1_2_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_2_0_0);
+              s_2_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_2_1_0);
+              s_2_2_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_2_2_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_3_0_0);
+              s_3_1_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_3_1_0);
+              s_3_2_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_3_2_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_4_0_0);
+              s_4_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_4_1_0);
+              s_4_2_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_4_2_0);
+              s_5_0_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_5_0_0);
+              s_5_1_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_5_1_0);
+              s_5_2_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_5_2_0);
+              s_6_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_6_0_0);
+              s_6_1_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_6_1_0);
+              s_6_2_0 = hn::Add(hn::LoadU(d, node + 320 + lane), s_6_2_0);
+              s_7_0_0 = hn::Add(hn::LoadU(d, node + 336 + lane), s_7_0_0);
+              s_7_1_0 = hn::Add(hn::LoadU(d, node + 352 + lane), s_7_1_0);
+              s_7_2_0 = hn::Add(hn::LoadU(d, node + 368 + lane), s_7_2_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_0_1_0, d, node + 16 + lane);
+            hn::StoreU(s_0_2_0, d, node + 32 + lane);
+            hn::StoreU(s_1_0_0, d, node + 48 + lane);
+            hn::StoreU(s_1_1_0, d, node + 64 + lane);
+            hn::StoreU(s_1_2_0, d, node + 80 + lane);
+            hn::StoreU(s_2_0_0, d, node + 96 + lane);
+            hn::StoreU(s_2_1_0, d, node + 112 + lane);
+            hn::StoreU(s_2_2_0, d, node + 128 + lane);
+            hn::StoreU(s_3_0_0, d, node + 144 + lane);
+            hn::StoreU(s_3_1_0, d, node + 160 + lane);
+            hn::StoreU(s_3_2_0, d, node + 176 + lane);
+            hn::StoreU(s_4_0_0, d, node + 192 + lane);
+            hn::StoreU(s_4_1_0, d, node + 208 + lane);
+            hn::StoreU(s_4_2_0, d, node + 224 + lane);
+            hn::StoreU(s_5_0_0, d, node + 240 + lane);
+            hn::StoreU(s_5_1_0, d, node + 256 + lane);
+            hn::StoreU(s_5_2_0, d, node + 272 + lane);
+            hn::StoreU(s_6_0_0, d, node + 288 + lane);
+            hn::StoreU(s_6_1_0, d, node + 304 + lane);
+            hn::StoreU(s_6_2_0, d, node + 320 + lane);
+            hn::StoreU(s_7_0_0, d, node + 336 + lane);
+            hn::StoreU(s_7_1_0, d, node + 352 + lane);
+            hn::StoreU(s_7_2_0, d, node + 368 + lane);
+          }
+          k += terms;
+        }
+      }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 3, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 384
+                                         : a.nodes + ((panel - a.panel_begin) / 3 * tiles + tile + 1) * nodes_size - 384;
+        for (size_t i = 0; i < 8; ++i) FinishRow(a, tile * 8 + i, first, outputs, root + i * 48);
+      }
+    }
+  }
+}
+
+// 9 rows x 48 outputs in 27 accumulators.
+HWY_NOINLINE void Tile_9x48_1(const invar_matmul_args& a) {
+  const DF d;
+  const size_t lanes = hn::Lanes(d);
+  const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
+  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
+  const size_t panel_size = a.k * INVAR_PANEL;
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 432)];
+  const size_t kept_size = levels * 432;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 432;
+  // A leaf of two panels is as large as that cache.
+  const size_t group = 1;
+  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 3) {
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            // Beyond the last panel the last is computed again, and left out below.
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 9;
+            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            const size_t ahead_w = 3 * panel_size;
+            const size_t ahead_x = a.k * 9;
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 9; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 9 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * INVAR_PANEL);
+                PrefetchToWrite(y, 2 * INVAR_PANEL);
+              }
+            }
+
+            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d), s_3_2_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d), s_4_2_0 = hn::Zero(d);
+            VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d), s_5_2_0 = hn::Zero(d);
+            VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d), s_6_2_0 = hn::Zero(d);
+            VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d), s_7_2_0 = hn::Zero(d);
+            VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d), s_8_2_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::LoadShared(d, w_0);
+              const VF w_1_0 = Storage::LoadShared(d, w_1);
+              const VF w_2_0 = Storage::LoadShared(d, w_2);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+                s_0_2_0 = Fma(d, x_0, w_2_0, s_0_2_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+                s_1_2_0 = Fma(d, x_1, w_2_0, s_1_2_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+                s_2_2_0 = Fma(d, x_2, w_2_0, s_2_2_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+                s_3_2_0 = Fma(d, x_3, w_2_0, s_3_2_0);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+                s_4_2_0 = Fma(d, x_4, w_2_0, s_4_2_0);
+              }
+              {
+                const VF x_5 = hn::Set(d, x[5]);
+                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+                s_5_2_0 = Fma(d, x_5, w_2_0, s_5_2_0);
+              }
+              {
+                const VF x_6 = hn::Set(d, x[6]);
+                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
+                s_6_2_0 = Fma(d, x_6, w_2_0, s_6_2_0);
+              }
+              {
+                const VF x_7 = hn::Set(d, x[7]);
+                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
+                s_7_2_0 = Fma(d, x_7, w_2_0, s_7_2_0);
+              }
+              {
+                const VF x_8 = hn::Set(d, x[8]);
+                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
+                s_8_2_0 = Fma(d, x_8, w_2_0, s_8_2_0);
+              }
+              Prefetch(w_0, ahead_w);
+              Prefetch(w_1, ahead_w);
+              Prefetch(w_2, ahead_w);
+              Prefetch(x, ahead_x);
+              x += 9;
+              w_0 += INVAR_PANEL;
+              w_1 += INVAR_PANEL;
+              w_2 += INVAR_PANEL;
+            }
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + ((panel - a.panel_begin) / 3 * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 432) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
+              s_0_2_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_0_2_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_0_0);
+              s_1_1_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_1_1_0);
+              s_1_2_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_1_2_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_2_0_0);
+              s_2_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_2_1_0);
+              s_2_2_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_2_2_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_3_0_0);
+              s_3_1_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_3_1_0);
+              s_3_2_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_3_2_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_4_0_0);
+              s_4_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_4_1_0);
+              s_4_2_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_4_2_0);
+              s_5_0_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_5_0_0);
+              s_5_1_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_5_1_0);
+              s_5_2_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_5_2_0);
+              s_6_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_6_0_0);
+              s_6_1_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_6_1_0);
+              s_6_2_0 = hn::Add(hn::LoadU(d, node + 320 + lane), s_6_2_0);
+              s_7_0_0 = hn::Add(hn::LoadU(d, node + 336 + lane), s_7_0_0);
+              s_7_1_0 = hn::Add(hn::LoadU(d, node + 352 + lane), s_7_1_0);
+              s_7_2_0 = hn::Add(hn::LoadU(d, node + 368 + lane), s_7_2_0);
+              s_8_0_0 = hn::Add(hn::LoadU(d, node + 384 + lane), s_8_0_0);
+              s_8_1_0 = hn::Add(hn::LoadU(d, node + 400 + lane), s_8_1_0);
+              s_8_2_0 = hn::Add(hn::LoadU(d, node + 416 + lane), s_8_2_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_0_1_0, d, node + 16 + lane);
+            hn::StoreU(s_0_2_0, d, node + 32 + lane);
+            hn::StoreU(s_1_0_0, d, node + 48 + lane);
+            hn::StoreU(s_1_1_0, d, node + 64 + lane);
+            hn::StoreU(s_1_2_0, d, node + 80 + lane);
+            hn::StoreU(s_2_0_0, d, node + 96 + lane);
+            hn::StoreU(s_2_1_0, d, node + 112 + lane);
+            hn::StoreU(s_2_2_0, d, node + 128 + lane);
+            hn::StoreU(s_3_0_0, d, node + 144 + lane);
+            hn::StoreU(s_3_1_0, d, node + 160 + lane);
+            hn::StoreU(s_3_2_0, d, node + 176 + lane);
+            hn::StoreU(s_4_0_0, d, node + 192 + lane);
+            hn::StoreU(s_4_1_0, d, node + 208 + lane);
+            hn::StoreU(s_4_2_0, d, node + 224 + lane);
+            hn::StoreU(s_5_0_0, d, node + 240 + lane);
+            hn::StoreU(s_5_1_0, d, node + 256 + lane);
+            hn::StoreU(s_5_2_0, d, node + 272 + lane);
+            hn::StoreU(s_6_0_0, d, node + 288 + lane);
+            hn::StoreU(s_6_1_0, d, node + 304 + lane);
+            hn::StoreU(s_6_2_0, d, node + 320 + lane);
+            hn::StoreU(s_7_0_0, d, node + 336 + lane);
+            hn::StoreU(s_7_1_0, d, node + 352 + lane);
+            hn::StoreU(s_7_2_0, d, node + 368 + lane);
+            hn::StoreU(s_8_0_0, d, node + 384 + lane);
+            hn::StoreU(s_8_1_0, d, node + 400 + lane);
+            hn::StoreU(s_8_2_0, d, node + 416 + lane);
+          }
+          k += terms;
+        }
+      }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
+      const size_t first = panel * INVAR_PANEL;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 3, a.panel_end) * INVAR_PANEL, a.n) - first;
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 432
+                                         : a.nodes + ((panel - a.panel_begin) / 3 * tiles + tile + 1) * nodes_size - 432;
+        for (size_t i = 0; i < 9; ++i) FinishRow(a, tile * 9 + i, first, outputs, root + i * 48);
       }
     }
   }
@@ -1209,8 +1458,8 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 10;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t next_w = 2 * panel_size;
-            const size_t next_x = a.k * 10;
+            const size_t ahead_w = 2 * panel_size;
+            const size_t ahead_x = a.k * 10;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 10; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 10 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -1231,8 +1480,8 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
             VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
 #pragma GCC unroll 2
             for (size_t i = 0; i < terms; ++i) {
-              const VF w_0_0 = Storage::Load(d, w_0);
-              const VF w_1_0 = Storage::Load(d, w_1);
+              const VF w_0_0 = Storage::LoadShared(d, w_0);
+              const VF w_1_0 = Storage::LoadShared(d, w_1);
               {
                 const VF x_0 = hn::Set(d, x[0]);
                 s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
@@ -1283,9 +1532,9 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
                 s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
                 s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
               }
-              Prefetch(w_0, next_w);
-              Prefetch(w_1, next_w);
-              Prefetch(x, next_x);
+              Prefetch(w_0, ahead_w);
+              Prefetch(w_1, ahead_w);
+              Prefetch(x, ahead_x);
               x += 10;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -1384,8 +1633,8 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 11;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t next_w = 2 * panel_size;
-            const size_t next_x = a.k * 11;
+            const size_t ahead_w = 2 * panel_size;
+            const size_t ahead_x = a.k * 11;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 11; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 11 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -1407,8 +1656,8 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
             VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
 #pragma GCC unroll 2
             for (size_t i = 0; i < terms; ++i) {
-              const VF w_0_0 = Storage::Load(d, w_0);
-              const VF w_1_0 = Storage::Load(d, w_1);
+              const VF w_0_0 = Storage::LoadShared(d, w_0);
+              const VF w_1_0 = Storage::LoadShared(d, w_1);
               {
                 const VF x_0 = hn::Set(d, x[0]);
                 s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
@@ -1464,9 +1713,9 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
                 s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
                 s_10_1_0 = Fma(d, x_10, w_1_0, s_10_1_0);
               }
-              Prefetch(w_0, next_w);
-              Prefetch(w_1, next_w);
-              Prefetch(x, next_x);
+              Prefetch(w_0, ahead_w);
+              Prefetch(w_1, ahead_w);
+              Prefetch(x, ahead_x);
               x += 11;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -1569,8 +1818,8 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 12;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t next_w = 2 * panel_size;
-            const size_t next_x = a.k * 12;
+            const size_t ahead_w = 2 * panel_size;
+            const size_t ahead_x = a.k * 12;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 12; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 12 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -1593,8 +1842,8 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
             VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
 #pragma GCC unroll 2
             for (size_t i = 0; i < terms; ++i) {
-              const VF w_0_0 = Storage::Load(d, w_0);
-              const VF w_1_0 = Storage::Load(d, w_1);
+              const VF w_0_0 = Storage::LoadShared(d, w_0);
+              const VF w_1_0 = Storage::LoadShared(d, w_1);
               {
                 const VF x_0 = hn::Set(d, x[0]);
                 s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
@@ -1655,9 +1904,9 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
                 s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
                 s_11_1_0 = Fma(d, x_11, w_1_0, s_11_1_0);
               }
-              Prefetch(w_0, next_w);
-              Prefetch(w_1, next_w);
-              Prefetch(x, next_x);
+              Prefetch(w_0, ahead_w);
+              Prefetch(w_1, ahead_w);
+              Prefetch(x, ahead_x);
               x += 12;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -1764,8 +2013,8 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 13;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t next_w = 2 * panel_size;
-            const size_t next_x = a.k * 13;
+            const size_t ahead_w = 2 * panel_size;
+            const size_t ahead_x = a.k * 13;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 13; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 13 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -1789,8 +2038,8 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
             VF s_12_0_0 = hn::Zero(d), s_12_1_0 = hn::Zero(d);
 #pragma GCC unroll 2
             for (size_t i = 0; i < terms; ++i) {
-              const VF w_0_0 = Storage::Load(d, w_0);
-              const VF w_1_0 = Storage::Load(d, w_1);
+              const VF w_0_0 = Storage::LoadShared(d, w_0);
+              const VF w_1_0 = Storage::LoadShared(d, w_1);
               {
                 const VF x_0 = hn::Set(d, x[0]);
                 s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
@@ -1856,9 +2105,9 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
                 s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
                 s_12_1_0 = Fma(d, x_12, w_1_0, s_12_1_0);
               }
-              Prefetch(w_0, next_w);
-              Prefetch(w_1, next_w);
-              Prefetch(x, next_x);
+              Prefetch(w_0, ahead_w);
+              Prefetch(w_1, ahead_w);
+              Prefetch(x, ahead_x);
               x += 13;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -1969,8 +2218,8 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 14;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t next_w = 2 * panel_size;
-            const size_t next_x = a.k * 14;
+            const size_t ahead_w = 2 * panel_size;
+            const size_t ahead_x = a.k * 14;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 14; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 14 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -1995,8 +2244,8 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
             VF s_13_0_0 = hn::Zero(d), s_13_1_0 = hn::Zero(d);
 #pragma GCC unroll 2
             for (size_t i = 0; i < terms; ++i) {
-              const VF w_0_0 = Storage::Load(d, w_0);
-              const VF w_1_0 = Storage::Load(d, w_1);
+              const VF w_0_0 = Storage::LoadShared(d, w_0);
+              const VF w_1_0 = Storage::LoadShared(d, w_1);
               {
                 const VF x_0 = hn::Set(d, x[0]);
                 s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
@@ -2067,9 +2316,9 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
                 s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
                 s_13_1_0 = Fma(d, x_13, w_1_0, s_13_1_0);
               }
-              Prefetch(w_0, next_w);
-              Prefetch(w_1, next_w);
-              Prefetch(x, next_x);
+              Prefetch(w_0, ahead_w);
+              Prefetch(w_1, ahead_w);
+              Prefetch(x, ahead_x);
               x += 14;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -2223,10 +2472,10 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
                 const VF w = Storage::Load(d, w_3 + 1 * lanes);
                 s_0_3_1 = Fma(d, x_0, w, s_0_3_1);
               }
-              Prefetch(w_0, kAhead);
-              Prefetch(w_1, kAhead);
-              Prefetch(w_2, kAhead);
-              Prefetch(w_3, kAhead);
+              PrefetchNear(w_0, kAhead);
+              PrefetchNear(w_1, kAhead);
+              PrefetchNear(w_2, kAhead);
+              PrefetchNear(w_3, kAhead);
               x += 1;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -2300,8 +2549,8 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t next_w = 2 * panel_size;
-            const size_t next_x = a.k * 2;
+            const size_t ahead_w = 2 * panel_size;
+            const size_t ahead_x = a.k * 2;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d);
@@ -2329,9 +2578,9 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
                 s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
                 s_1_1_1 = Fma(d, x_1, w, s_1_1_1);
               }
-              Prefetch(w_0, next_w);
-              Prefetch(w_1, next_w);
-              Prefetch(x, next_x);
+              Prefetch(w_0, ahead_w);
+              Prefetch(w_1, ahead_w);
+              Prefetch(x, ahead_x);
               x += 2;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -2403,8 +2652,8 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t next_w = 2 * panel_size;
-            const size_t next_x = a.k * 3;
+            const size_t ahead_w = 2 * panel_size;
+            const size_t ahead_x = a.k * 3;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d);
@@ -2438,9 +2687,9 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
                 s_1_1_1 = Fma(d, x_1, w, s_1_1_1);
                 s_2_1_1 = Fma(d, x_2, w, s_2_1_1);
               }
-              Prefetch(w_0, next_w);
-              Prefetch(w_1, next_w);
-              Prefetch(x, next_x);
+              Prefetch(w_0, ahead_w);
+              Prefetch(w_1, ahead_w);
+              Prefetch(x, ahead_x);
               x += 3;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -2517,8 +2766,8 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 4;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t next_w = 1 * panel_size;
-            const size_t next_x = a.k * 4;
+            const size_t ahead_w = 1 * panel_size;
+            const size_t ahead_x = a.k * 4;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 4; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 4 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -2532,8 +2781,8 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
             VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
 #pragma GCC unroll 2
             for (size_t i = 0; i < terms; ++i) {
-              const VF w_0_0 = Storage::Load(d, w_0);
-              const VF w_0_1 = Storage::Load(d, w_0 + 1 * lanes);
+              const VF w_0_0 = Storage::LoadShared(d, w_0);
+              const VF w_0_1 = Storage::LoadShared(d, w_0 + 1 * lanes);
               {
                 const VF x_0 = hn::Set(d, x[0]);
                 s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
@@ -2554,8 +2803,8 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
                 s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
                 s_3_0_1 = Fma(d, x_3, w_0_1, s_3_0_1);
               }
-              Prefetch(w_0, next_w);
-              Prefetch(x, next_x);
+              Prefetch(w_0, ahead_w);
+              Prefetch(x, ahead_x);
               x += 4;
               w_0 += INVAR_PANEL;
             }
@@ -2623,8 +2872,8 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 5;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t next_w = 1 * panel_size;
-            const size_t next_x = a.k * 5;
+            const size_t ahead_w = 1 * panel_size;
+            const size_t ahead_x = a.k * 5;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 5; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 5 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -2639,8 +2888,8 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
             VF s_4_0_0 = hn::Zero(d), s_4_0_1 = hn::Zero(d);
 #pragma GCC unroll 2
             for (size_t i = 0; i < terms; ++i) {
-              const VF w_0_0 = Storage::Load(d, w_0);
-              const VF w_0_1 = Storage::Load(d, w_0 + 1 * lanes);
+              const VF w_0_0 = Storage::LoadShared(d, w_0);
+              const VF w_0_1 = Storage::LoadShared(d, w_0 + 1 * lanes);
               {
                 const VF x_0 = hn::Set(d, x[0]);
                 s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
@@ -2666,8 +2915,8 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
                 s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
                 s_4_0_1 = Fma(d, x_4, w_0_1, s_4_0_1);
               }
-              Prefetch(w_0, next_w);
-              Prefetch(x, next_x);
+              Prefetch(w_0, ahead_w);
+              Prefetch(x, ahead_x);
               x += 5;
               w_0 += INVAR_PANEL;
             }
@@ -2739,8 +2988,8 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 6;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t next_w = 1 * panel_size;
-            const size_t next_x = a.k * 6;
+            const size_t ahead_w = 1 * panel_size;
+            const size_t ahead_x = a.k * 6;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 6; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 6 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -2756,8 +3005,8 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
             VF s_5_0_0 = hn::Zero(d), s_5_0_1 = hn::Zero(d);
 #pragma GCC unroll 2
             for (size_t i = 0; i < terms; ++i) {
-              const VF w_0_0 = Storage::Load(d, w_0);
-              const VF w_0_1 = Storage::Load(d, w_0 + 1 * lanes);
+              const VF w_0_0 = Storage::LoadShared(d, w_0);
+              const VF w_0_1 = Storage::LoadShared(d, w_0 + 1 * lanes);
               {
                 const VF x_0 = hn::Set(d, x[0]);
                 s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
@@ -2788,8 +3037,8 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
                 s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
                 s_5_0_1 = Fma(d, x_5, w_0_1, s_5_0_1);
               }
-              Prefetch(w_0, next_w);
-              Prefetch(x, next_x);
+              Prefetch(w_0, ahead_w);
+              Prefetch(x, ahead_x);
               x += 6;
               w_0 += INVAR_PANEL;
             }
@@ -2924,9 +3173,9 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
                 const VF w = Storage::Load(d, w_2 + 3 * lanes);
                 s_0_2_3 = Fma(d, x_0, w, s_0_2_3);
               }
-              Prefetch(w_0, kAhead);
-              Prefetch(w_1, kAhead);
-              Prefetch(w_2, kAhead);
+              PrefetchNear(w_0, kAhead);
+              PrefetchNear(w_1, kAhead);
+              PrefetchNear(w_2, kAhead);
               x += 1;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -3004,8 +3253,8 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t next_w = 1 * panel_size;
-            const size_t next_x = a.k * 2;
+            const size_t ahead_w = 1 * panel_size;
+            const size_t ahead_x = a.k * 2;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d);
@@ -3033,8 +3282,8 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
                 s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
                 s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
               }
-              Prefetch(w_0, next_w);
-              Prefetch(x, next_x);
+              Prefetch(w_0, ahead_w);
+              Prefetch(x, ahead_x);
               x += 2;
               w_0 += INVAR_PANEL;
             }
@@ -3102,8 +3351,8 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t next_w = 1 * panel_size;
-            const size_t next_x = a.k * 3;
+            const size_t ahead_w = 1 * panel_size;
+            const size_t ahead_x = a.k * 3;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d);
@@ -3137,8 +3386,8 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
                 s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
                 s_2_0_3 = Fma(d, x_2, w, s_2_0_3);
               }
-              Prefetch(w_0, next_w);
-              Prefetch(x, next_x);
+              Prefetch(w_0, ahead_w);
+              Prefetch(x, ahead_x);
               x += 3;
               w_0 += INVAR_PANEL;
             }
@@ -3284,7 +3533,7 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
                 const VF w = Storage::Load(d, w_0 + 15 * lanes);
                 s_0_0_15 = Fma(d, x_0, w, s_0_0_15);
               }
-              Prefetch(w_0, kAhead);
+              PrefetchNear(w_0, kAhead);
               x += 1;
               w_0 += INVAR_PANEL;
             }
@@ -3368,8 +3617,8 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t next_w = 1 * panel_size;
-            const size_t next_x = a.k * 2;
+            const size_t ahead_w = 1 * panel_size;
+            const size_t ahead_x = a.k * 2;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d), s_1_0_4 = hn::Zero(d), s_1_0_5 = hn::Zero(d), s_1_0_6 = hn::Zero(d), s_1_0_7 = hn::Zero(d), s_1_0_8 = hn::Zero(d), s_1_0_9 = hn::Zero(d), s_1_0_10 = hn::Zero(d), s_1_0_11 = hn::Zero(d), s_1_0_12 = hn::Zero(d), s_1_0_13 = hn::Zero(d), s_1_0_14 = hn::Zero(d), s_1_0_15 = hn::Zero(d);
@@ -3457,8 +3706,8 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
                 s_0_0_15 = Fma(d, x_0, w, s_0_0_15);
                 s_1_0_15 = Fma(d, x_1, w, s_1_0_15);
               }
-              Prefetch(w_0, next_w);
-              Prefetch(x, next_x);
+              Prefetch(w_0, ahead_w);
+              Prefetch(x, ahead_x);
               x += 2;
               w_0 += INVAR_PANEL;
             }
@@ -3560,13 +3809,13 @@ constexpr invar_kernel kKernels[] = {
 #if INVAR_GROUP_VECTORS == 1
   {"matmul", "bf16", "1x64", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 1, 4, {.matmul = &Entry<Tile_1x64_1>}},
   {"matmul", "bf16", "2x64", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 2, 4, {.matmul = &Entry<Tile_2x64_1>}},
-  {"matmul", "bf16", "3x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 3, 2, {.matmul = &Entry<Tile_3x32_1>}},
-  {"matmul", "bf16", "4x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 4, 2, {.matmul = &Entry<Tile_4x32_1>}},
-  {"matmul", "bf16", "5x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 5, 2, {.matmul = &Entry<Tile_5x32_1>}},
-  {"matmul", "bf16", "6x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 6, 2, {.matmul = &Entry<Tile_6x32_1>}},
-  {"matmul", "bf16", "7x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 7, 2, {.matmul = &Entry<Tile_7x32_1>}},
-  {"matmul", "bf16", "8x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 8, 2, {.matmul = &Entry<Tile_8x32_1>}},
-  {"matmul", "bf16", "9x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 9, 2, {.matmul = &Entry<Tile_9x32_1>}},
+  {"matmul", "bf16", "3x64", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 3, 4, {.matmul = &Entry<Tile_3x64_1>}},
+  {"matmul", "bf16", "4x64", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 4, 4, {.matmul = &Entry<Tile_4x64_1>}},
+  {"matmul", "bf16", "5x64", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 5, 4, {.matmul = &Entry<Tile_5x64_1>}},
+  {"matmul", "bf16", "6x64", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 6, 4, {.matmul = &Entry<Tile_6x64_1>}},
+  {"matmul", "bf16", "7x48", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 7, 3, {.matmul = &Entry<Tile_7x48_1>}},
+  {"matmul", "bf16", "8x48", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 8, 3, {.matmul = &Entry<Tile_8x48_1>}},
+  {"matmul", "bf16", "9x48", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 9, 3, {.matmul = &Entry<Tile_9x48_1>}},
   {"matmul", "bf16", "10x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 10, 2, {.matmul = &Entry<Tile_10x32_1>}},
   {"matmul", "bf16", "11x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 11, 2, {.matmul = &Entry<Tile_11x32_1>}},
   {"matmul", "bf16", "12x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 12, 2, {.matmul = &Entry<Tile_12x32_1>}},

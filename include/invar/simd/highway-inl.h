@@ -77,6 +77,14 @@ HWY_INLINE void Prefetch(const T* p, size_t ahead) {
 #endif
 }
 
+// The same into the first-level cache, of what is read in a moment.
+template <class T>
+HWY_INLINE void PrefetchNear(const T* p, size_t ahead) {
+#if defined(__GNUC__)
+  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(p) + ahead * sizeof(T)), 0, 3);
+#endif
+}
+
 // The same for what is to be written next.
 template <class T>
 HWY_INLINE void PrefetchToWrite(const T* p, size_t ahead) {
