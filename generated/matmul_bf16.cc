@@ -39,7 +39,6 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 64)];
   const size_t kept_size = levels * 64;
@@ -49,7 +48,11 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 64;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 4) {
+  const size_t sets = (a.panel_end - a.panel_begin + 3) / 4;
+  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
+  const size_t apart = sets;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -61,11 +64,11 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
@@ -99,7 +102,7 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
               w_3 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 64) {
@@ -117,12 +120,15 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 4, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
-                                         : a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile + 1) * nodes_size - 64;
-        for (size_t i = 0; i < 1; ++i) FinishRow(a, tile * 1 + i, first, outputs, root + i * 64);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 64;
+        for (size_t i = 0; i < 1; ++i) {
+          for (size_t p = 0; p < 4 && panel + p * apart < a.panel_end; ++p) {
+            const size_t first = (panel + p * apart) * INVAR_PANEL;
+            FinishRow(a, tile * 1 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
+          }
+        }
       }
     }
   }
@@ -135,7 +141,6 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 128)];
   const size_t kept_size = levels * 128;
@@ -145,7 +150,11 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 128;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 4) {
+  const size_t sets = (a.panel_end - a.panel_begin + 3) / 4;
+  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
+  const size_t apart = sets;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -157,14 +166,14 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = 4 * panel_size;
+            const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 2;
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
@@ -205,7 +214,7 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
               w_3 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 128) {
@@ -231,12 +240,15 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 4, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 128
-                                         : a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile + 1) * nodes_size - 128;
-        for (size_t i = 0; i < 2; ++i) FinishRow(a, tile * 2 + i, first, outputs, root + i * 64);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 128;
+        for (size_t i = 0; i < 2; ++i) {
+          for (size_t p = 0; p < 4 && panel + p * apart < a.panel_end; ++p) {
+            const size_t first = (panel + p * apart) * INVAR_PANEL;
+            FinishRow(a, tile * 2 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
+          }
+        }
       }
     }
   }
@@ -249,7 +261,6 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 192)];
   const size_t kept_size = levels * 192;
@@ -259,7 +270,11 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 192;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 4) {
+  const size_t sets = (a.panel_end - a.panel_begin + 3) / 4;
+  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
+  const size_t apart = sets;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -271,14 +286,14 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = 4 * panel_size;
+            const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 3;
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
@@ -325,7 +340,7 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
               w_3 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 192) {
@@ -359,12 +374,15 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 4, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 192
-                                         : a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile + 1) * nodes_size - 192;
-        for (size_t i = 0; i < 3; ++i) FinishRow(a, tile * 3 + i, first, outputs, root + i * 64);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 192;
+        for (size_t i = 0; i < 3; ++i) {
+          for (size_t p = 0; p < 4 && panel + p * apart < a.panel_end; ++p) {
+            const size_t first = (panel + p * apart) * INVAR_PANEL;
+            FinishRow(a, tile * 3 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
+          }
+        }
       }
     }
   }
@@ -377,7 +395,6 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 256)];
   const size_t kept_size = levels * 256;
@@ -387,7 +404,11 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 256;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 4) {
+  const size_t sets = (a.panel_end - a.panel_begin + 3) / 4;
+  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
+  const size_t apart = sets;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -399,22 +420,22 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 4;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = 4 * panel_size;
+            const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 4;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 4; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 4 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * INVAR_PANEL);
-                PrefetchToWrite(y, 2 * INVAR_PANEL);
-                PrefetchToWrite(y, 3 * INVAR_PANEL);
+                PrefetchToWrite(y, 0 * apart * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * apart * INVAR_PANEL);
+                PrefetchToWrite(y, 2 * apart * INVAR_PANEL);
+                PrefetchToWrite(y, 3 * apart * INVAR_PANEL);
               }
             }
 
@@ -468,7 +489,7 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
               w_3 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 256) {
@@ -510,12 +531,15 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 4, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 256
-                                         : a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile + 1) * nodes_size - 256;
-        for (size_t i = 0; i < 4; ++i) FinishRow(a, tile * 4 + i, first, outputs, root + i * 64);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 256;
+        for (size_t i = 0; i < 4; ++i) {
+          for (size_t p = 0; p < 4 && panel + p * apart < a.panel_end; ++p) {
+            const size_t first = (panel + p * apart) * INVAR_PANEL;
+            FinishRow(a, tile * 4 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
+          }
+        }
       }
     }
   }
@@ -528,7 +552,6 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 320)];
   const size_t kept_size = levels * 320;
@@ -538,7 +561,11 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 320;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 4) {
+  const size_t sets = (a.panel_end - a.panel_begin + 3) / 4;
+  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
+  const size_t apart = sets;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -550,22 +577,22 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 5;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = 4 * panel_size;
+            const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 5;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 5; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 5 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * INVAR_PANEL);
-                PrefetchToWrite(y, 2 * INVAR_PANEL);
-                PrefetchToWrite(y, 3 * INVAR_PANEL);
+                PrefetchToWrite(y, 0 * apart * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * apart * INVAR_PANEL);
+                PrefetchToWrite(y, 2 * apart * INVAR_PANEL);
+                PrefetchToWrite(y, 3 * apart * INVAR_PANEL);
               }
             }
 
@@ -627,7 +654,7 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
               w_3 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 320) {
@@ -677,12 +704,15 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 4, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 320
-                                         : a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile + 1) * nodes_size - 320;
-        for (size_t i = 0; i < 5; ++i) FinishRow(a, tile * 5 + i, first, outputs, root + i * 64);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 320;
+        for (size_t i = 0; i < 5; ++i) {
+          for (size_t p = 0; p < 4 && panel + p * apart < a.panel_end; ++p) {
+            const size_t first = (panel + p * apart) * INVAR_PANEL;
+            FinishRow(a, tile * 5 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
+          }
+        }
       }
     }
   }
@@ -695,7 +725,6 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 384)];
   const size_t kept_size = levels * 384;
@@ -705,7 +734,11 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 384;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 4) {
+  const size_t sets = (a.panel_end - a.panel_begin + 3) / 4;
+  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
+  const size_t apart = sets;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -717,22 +750,22 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 6;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = 4 * panel_size;
+            const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 6;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 6; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 6 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * INVAR_PANEL);
-                PrefetchToWrite(y, 2 * INVAR_PANEL);
-                PrefetchToWrite(y, 3 * INVAR_PANEL);
+                PrefetchToWrite(y, 0 * apart * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * apart * INVAR_PANEL);
+                PrefetchToWrite(y, 2 * apart * INVAR_PANEL);
+                PrefetchToWrite(y, 3 * apart * INVAR_PANEL);
               }
             }
 
@@ -802,7 +835,7 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
               w_3 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 384) {
@@ -860,12 +893,15 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 4, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 384
-                                         : a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile + 1) * nodes_size - 384;
-        for (size_t i = 0; i < 6; ++i) FinishRow(a, tile * 6 + i, first, outputs, root + i * 64);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 384;
+        for (size_t i = 0; i < 6; ++i) {
+          for (size_t p = 0; p < 4 && panel + p * apart < a.panel_end; ++p) {
+            const size_t first = (panel + p * apart) * INVAR_PANEL;
+            FinishRow(a, tile * 6 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
+          }
+        }
       }
     }
   }
@@ -878,7 +914,6 @@ HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 336)];
   const size_t kept_size = levels * 336;
@@ -888,7 +923,9 @@ HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 336;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 3) {
+  const size_t sets = (a.panel_end - a.panel_begin + 2) / 3;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set * 3;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -900,9 +937,9 @@ HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 7;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
             const size_t ahead_w = 3 * panel_size;
@@ -980,7 +1017,7 @@ HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
               w_2 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 3 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 336) {
@@ -1036,8 +1073,10 @@ HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 3, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 336
-                                         : a.nodes + ((panel - a.panel_begin) / 3 * tiles + tile + 1) * nodes_size - 336;
-        for (size_t i = 0; i < 7; ++i) FinishRow(a, tile * 7 + i, first, outputs, root + i * 48);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 336;
+        for (size_t i = 0; i < 7; ++i) {
+          FinishRow(a, tile * 7 + i, first, outputs, root + i * 48);
+        }
       }
     }
   }
@@ -1050,7 +1089,6 @@ HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 384)];
   const size_t kept_size = levels * 384;
@@ -1060,7 +1098,9 @@ HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 384;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 3) {
+  const size_t sets = (a.panel_end - a.panel_begin + 2) / 3;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set * 3;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -1072,9 +1112,9 @@ HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 8;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
             const size_t ahead_w = 3 * panel_size;
@@ -1159,7 +1199,7 @@ HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
               w_2 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 3 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 384) {
@@ -1221,8 +1261,10 @@ HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 3, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 384
-                                         : a.nodes + ((panel - a.panel_begin) / 3 * tiles + tile + 1) * nodes_size - 384;
-        for (size_t i = 0; i < 8; ++i) FinishRow(a, tile * 8 + i, first, outputs, root + i * 48);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 384;
+        for (size_t i = 0; i < 8; ++i) {
+          FinishRow(a, tile * 8 + i, first, outputs, root + i * 48);
+        }
       }
     }
   }
@@ -1235,7 +1277,6 @@ HWY_NOINLINE void Tile_9x48_1(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 432)];
   const size_t kept_size = levels * 432;
@@ -1245,7 +1286,9 @@ HWY_NOINLINE void Tile_9x48_1(const invar_matmul_args& a) {
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 432;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 3) {
+  const size_t sets = (a.panel_end - a.panel_begin + 2) / 3;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set * 3;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -1257,9 +1300,9 @@ HWY_NOINLINE void Tile_9x48_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 9;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
             const size_t ahead_w = 3 * panel_size;
@@ -1351,7 +1394,7 @@ HWY_NOINLINE void Tile_9x48_1(const invar_matmul_args& a) {
               w_2 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 3 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 432) {
@@ -1419,983 +1462,10 @@ HWY_NOINLINE void Tile_9x48_1(const invar_matmul_args& a) {
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 3, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 432
-                                         : a.nodes + ((panel - a.panel_begin) / 3 * tiles + tile + 1) * nodes_size - 432;
-        for (size_t i = 0; i < 9; ++i) FinishRow(a, tile * 9 + i, first, outputs, root + i * 48);
-      }
-    }
-  }
-}
-
-// 10 rows x 32 outputs in 20 accumulators.
-HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
-  const DF d;
-  const size_t lanes = hn::Lanes(d);
-  const MatmulTree tree = MatmulTreeOf(a.k);
-  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
-  const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 320)];
-  const size_t kept_size = levels * 320;
-  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
-  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
-  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
-  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 320;
-  // A leaf of two panels is as large as that cache.
-  const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
-    for (size_t begin = 0; begin < tiles; begin += group) {
-      const size_t end = HWY_MIN(begin + group, tiles);
-      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
-      // at a time.
-      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
-        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
-          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
-          for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 10;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = 2 * panel_size;
-            const size_t ahead_x = a.k * 10;
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              for (size_t i = 0; i < 10; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 10 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * INVAR_PANEL);
-              }
-            }
-
-            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
-            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
-            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
-            VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
-            VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
-            VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
-            VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
-            VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
-            VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
-            VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
-#pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
-              const VF w_0_0 = Storage::LoadShared(d, w_0);
-              const VF w_1_0 = Storage::LoadShared(d, w_1);
-              {
-                const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
-              }
-              {
-                const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-              }
-              {
-                const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-              }
-              {
-                const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-              }
-              {
-                const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
-              }
-              {
-                const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
-              }
-              {
-                const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
-              }
-              {
-                const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
-              }
-              {
-                const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
-                s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
-              }
-              {
-                const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
-                s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
-              }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
-              Prefetch(x, ahead_x);
-              x += 10;
-              w_0 += INVAR_PANEL;
-              w_1 += INVAR_PANEL;
-            }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
-            float* node = own == 0 ? high : low;
-            for (int level = 0; level < joins; node = ++level == own ? high : node + 320) {
-              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
-              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
-              s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
-              s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
-              s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
-              s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
-              s_3_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_3_0_0);
-              s_3_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_3_1_0);
-              s_4_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_4_0_0);
-              s_4_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_4_1_0);
-              s_5_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_5_0_0);
-              s_5_1_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_5_1_0);
-              s_6_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_6_0_0);
-              s_6_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_6_1_0);
-              s_7_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_7_0_0);
-              s_7_1_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_7_1_0);
-              s_8_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_8_0_0);
-              s_8_1_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_8_1_0);
-              s_9_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_9_0_0);
-              s_9_1_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_9_1_0);
-            }
-            hn::StoreU(s_0_0_0, d, node + 0 + lane);
-            hn::StoreU(s_0_1_0, d, node + 16 + lane);
-            hn::StoreU(s_1_0_0, d, node + 32 + lane);
-            hn::StoreU(s_1_1_0, d, node + 48 + lane);
-            hn::StoreU(s_2_0_0, d, node + 64 + lane);
-            hn::StoreU(s_2_1_0, d, node + 80 + lane);
-            hn::StoreU(s_3_0_0, d, node + 96 + lane);
-            hn::StoreU(s_3_1_0, d, node + 112 + lane);
-            hn::StoreU(s_4_0_0, d, node + 128 + lane);
-            hn::StoreU(s_4_1_0, d, node + 144 + lane);
-            hn::StoreU(s_5_0_0, d, node + 160 + lane);
-            hn::StoreU(s_5_1_0, d, node + 176 + lane);
-            hn::StoreU(s_6_0_0, d, node + 192 + lane);
-            hn::StoreU(s_6_1_0, d, node + 208 + lane);
-            hn::StoreU(s_7_0_0, d, node + 224 + lane);
-            hn::StoreU(s_7_1_0, d, node + 240 + lane);
-            hn::StoreU(s_8_0_0, d, node + 256 + lane);
-            hn::StoreU(s_8_1_0, d, node + 272 + lane);
-            hn::StoreU(s_9_0_0, d, node + 288 + lane);
-            hn::StoreU(s_9_1_0, d, node + 304 + lane);
-          }
-          k += terms;
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 432;
+        for (size_t i = 0; i < 9; ++i) {
+          FinishRow(a, tile * 9 + i, first, outputs, root + i * 48);
         }
-      }
-      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
-      for (size_t tile = begin; tile < end; ++tile) {
-        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 320
-                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 320;
-        for (size_t i = 0; i < 10; ++i) FinishRow(a, tile * 10 + i, first, outputs, root + i * 32);
-      }
-    }
-  }
-}
-
-// 11 rows x 32 outputs in 22 accumulators.
-HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
-  const DF d;
-  const size_t lanes = hn::Lanes(d);
-  const MatmulTree tree = MatmulTreeOf(a.k);
-  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
-  const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 352)];
-  const size_t kept_size = levels * 352;
-  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
-  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
-  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
-  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 352;
-  // A leaf of two panels is as large as that cache.
-  const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
-    for (size_t begin = 0; begin < tiles; begin += group) {
-      const size_t end = HWY_MIN(begin + group, tiles);
-      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
-      // at a time.
-      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
-        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
-          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
-          for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 11;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = 2 * panel_size;
-            const size_t ahead_x = a.k * 11;
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              for (size_t i = 0; i < 11; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 11 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * INVAR_PANEL);
-              }
-            }
-
-            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
-            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
-            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
-            VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
-            VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
-            VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
-            VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
-            VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
-            VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
-            VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
-            VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
-#pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
-              const VF w_0_0 = Storage::LoadShared(d, w_0);
-              const VF w_1_0 = Storage::LoadShared(d, w_1);
-              {
-                const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
-              }
-              {
-                const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-              }
-              {
-                const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-              }
-              {
-                const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-              }
-              {
-                const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
-              }
-              {
-                const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
-              }
-              {
-                const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
-              }
-              {
-                const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
-              }
-              {
-                const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
-                s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
-              }
-              {
-                const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
-                s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
-              }
-              {
-                const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
-                s_10_1_0 = Fma(d, x_10, w_1_0, s_10_1_0);
-              }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
-              Prefetch(x, ahead_x);
-              x += 11;
-              w_0 += INVAR_PANEL;
-              w_1 += INVAR_PANEL;
-            }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
-            float* node = own == 0 ? high : low;
-            for (int level = 0; level < joins; node = ++level == own ? high : node + 352) {
-              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
-              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
-              s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
-              s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
-              s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
-              s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
-              s_3_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_3_0_0);
-              s_3_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_3_1_0);
-              s_4_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_4_0_0);
-              s_4_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_4_1_0);
-              s_5_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_5_0_0);
-              s_5_1_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_5_1_0);
-              s_6_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_6_0_0);
-              s_6_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_6_1_0);
-              s_7_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_7_0_0);
-              s_7_1_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_7_1_0);
-              s_8_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_8_0_0);
-              s_8_1_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_8_1_0);
-              s_9_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_9_0_0);
-              s_9_1_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_9_1_0);
-              s_10_0_0 = hn::Add(hn::LoadU(d, node + 320 + lane), s_10_0_0);
-              s_10_1_0 = hn::Add(hn::LoadU(d, node + 336 + lane), s_10_1_0);
-            }
-            hn::StoreU(s_0_0_0, d, node + 0 + lane);
-            hn::StoreU(s_0_1_0, d, node + 16 + lane);
-            hn::StoreU(s_1_0_0, d, node + 32 + lane);
-            hn::StoreU(s_1_1_0, d, node + 48 + lane);
-            hn::StoreU(s_2_0_0, d, node + 64 + lane);
-            hn::StoreU(s_2_1_0, d, node + 80 + lane);
-            hn::StoreU(s_3_0_0, d, node + 96 + lane);
-            hn::StoreU(s_3_1_0, d, node + 112 + lane);
-            hn::StoreU(s_4_0_0, d, node + 128 + lane);
-            hn::StoreU(s_4_1_0, d, node + 144 + lane);
-            hn::StoreU(s_5_0_0, d, node + 160 + lane);
-            hn::StoreU(s_5_1_0, d, node + 176 + lane);
-            hn::StoreU(s_6_0_0, d, node + 192 + lane);
-            hn::StoreU(s_6_1_0, d, node + 208 + lane);
-            hn::StoreU(s_7_0_0, d, node + 224 + lane);
-            hn::StoreU(s_7_1_0, d, node + 240 + lane);
-            hn::StoreU(s_8_0_0, d, node + 256 + lane);
-            hn::StoreU(s_8_1_0, d, node + 272 + lane);
-            hn::StoreU(s_9_0_0, d, node + 288 + lane);
-            hn::StoreU(s_9_1_0, d, node + 304 + lane);
-            hn::StoreU(s_10_0_0, d, node + 320 + lane);
-            hn::StoreU(s_10_1_0, d, node + 336 + lane);
-          }
-          k += terms;
-        }
-      }
-      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
-      for (size_t tile = begin; tile < end; ++tile) {
-        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 352
-                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 352;
-        for (size_t i = 0; i < 11; ++i) FinishRow(a, tile * 11 + i, first, outputs, root + i * 32);
-      }
-    }
-  }
-}
-
-// 12 rows x 32 outputs in 24 accumulators.
-HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
-  const DF d;
-  const size_t lanes = hn::Lanes(d);
-  const MatmulTree tree = MatmulTreeOf(a.k);
-  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
-  const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 384)];
-  const size_t kept_size = levels * 384;
-  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
-  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
-  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
-  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 384;
-  // A leaf of two panels is as large as that cache.
-  const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
-    for (size_t begin = 0; begin < tiles; begin += group) {
-      const size_t end = HWY_MIN(begin + group, tiles);
-      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
-      // at a time.
-      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
-        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
-          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
-          for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 12;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = 2 * panel_size;
-            const size_t ahead_x = a.k * 12;
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              for (size_t i = 0; i < 12; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 12 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * INVAR_PANEL);
-              }
-            }
-
-            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
-            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
-            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
-            VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
-            VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
-            VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
-            VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
-            VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
-            VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
-            VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
-            VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
-            VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
-#pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
-              const VF w_0_0 = Storage::LoadShared(d, w_0);
-              const VF w_1_0 = Storage::LoadShared(d, w_1);
-              {
-                const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
-              }
-              {
-                const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-              }
-              {
-                const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-              }
-              {
-                const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-              }
-              {
-                const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
-              }
-              {
-                const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
-              }
-              {
-                const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
-              }
-              {
-                const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
-              }
-              {
-                const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
-                s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
-              }
-              {
-                const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
-                s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
-              }
-              {
-                const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
-                s_10_1_0 = Fma(d, x_10, w_1_0, s_10_1_0);
-              }
-              {
-                const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
-                s_11_1_0 = Fma(d, x_11, w_1_0, s_11_1_0);
-              }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
-              Prefetch(x, ahead_x);
-              x += 12;
-              w_0 += INVAR_PANEL;
-              w_1 += INVAR_PANEL;
-            }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
-            float* node = own == 0 ? high : low;
-            for (int level = 0; level < joins; node = ++level == own ? high : node + 384) {
-              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
-              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
-              s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
-              s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
-              s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
-              s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
-              s_3_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_3_0_0);
-              s_3_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_3_1_0);
-              s_4_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_4_0_0);
-              s_4_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_4_1_0);
-              s_5_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_5_0_0);
-              s_5_1_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_5_1_0);
-              s_6_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_6_0_0);
-              s_6_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_6_1_0);
-              s_7_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_7_0_0);
-              s_7_1_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_7_1_0);
-              s_8_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_8_0_0);
-              s_8_1_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_8_1_0);
-              s_9_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_9_0_0);
-              s_9_1_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_9_1_0);
-              s_10_0_0 = hn::Add(hn::LoadU(d, node + 320 + lane), s_10_0_0);
-              s_10_1_0 = hn::Add(hn::LoadU(d, node + 336 + lane), s_10_1_0);
-              s_11_0_0 = hn::Add(hn::LoadU(d, node + 352 + lane), s_11_0_0);
-              s_11_1_0 = hn::Add(hn::LoadU(d, node + 368 + lane), s_11_1_0);
-            }
-            hn::StoreU(s_0_0_0, d, node + 0 + lane);
-            hn::StoreU(s_0_1_0, d, node + 16 + lane);
-            hn::StoreU(s_1_0_0, d, node + 32 + lane);
-            hn::StoreU(s_1_1_0, d, node + 48 + lane);
-            hn::StoreU(s_2_0_0, d, node + 64 + lane);
-            hn::StoreU(s_2_1_0, d, node + 80 + lane);
-            hn::StoreU(s_3_0_0, d, node + 96 + lane);
-            hn::StoreU(s_3_1_0, d, node + 112 + lane);
-            hn::StoreU(s_4_0_0, d, node + 128 + lane);
-            hn::StoreU(s_4_1_0, d, node + 144 + lane);
-            hn::StoreU(s_5_0_0, d, node + 160 + lane);
-            hn::StoreU(s_5_1_0, d, node + 176 + lane);
-            hn::StoreU(s_6_0_0, d, node + 192 + lane);
-            hn::StoreU(s_6_1_0, d, node + 208 + lane);
-            hn::StoreU(s_7_0_0, d, node + 224 + lane);
-            hn::StoreU(s_7_1_0, d, node + 240 + lane);
-            hn::StoreU(s_8_0_0, d, node + 256 + lane);
-            hn::StoreU(s_8_1_0, d, node + 272 + lane);
-            hn::StoreU(s_9_0_0, d, node + 288 + lane);
-            hn::StoreU(s_9_1_0, d, node + 304 + lane);
-            hn::StoreU(s_10_0_0, d, node + 320 + lane);
-            hn::StoreU(s_10_1_0, d, node + 336 + lane);
-            hn::StoreU(s_11_0_0, d, node + 352 + lane);
-            hn::StoreU(s_11_1_0, d, node + 368 + lane);
-          }
-          k += terms;
-        }
-      }
-      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
-      for (size_t tile = begin; tile < end; ++tile) {
-        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 384
-                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 384;
-        for (size_t i = 0; i < 12; ++i) FinishRow(a, tile * 12 + i, first, outputs, root + i * 32);
-      }
-    }
-  }
-}
-
-// 13 rows x 32 outputs in 26 accumulators.
-HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
-  const DF d;
-  const size_t lanes = hn::Lanes(d);
-  const MatmulTree tree = MatmulTreeOf(a.k);
-  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
-  const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 416)];
-  const size_t kept_size = levels * 416;
-  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
-  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
-  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
-  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 416;
-  // A leaf of two panels is as large as that cache.
-  const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
-    for (size_t begin = 0; begin < tiles; begin += group) {
-      const size_t end = HWY_MIN(begin + group, tiles);
-      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
-      // at a time.
-      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
-        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
-          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
-          for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 13;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = 2 * panel_size;
-            const size_t ahead_x = a.k * 13;
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              for (size_t i = 0; i < 13; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 13 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * INVAR_PANEL);
-              }
-            }
-
-            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
-            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
-            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
-            VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
-            VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
-            VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
-            VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
-            VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
-            VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
-            VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
-            VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
-            VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
-            VF s_12_0_0 = hn::Zero(d), s_12_1_0 = hn::Zero(d);
-#pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
-              const VF w_0_0 = Storage::LoadShared(d, w_0);
-              const VF w_1_0 = Storage::LoadShared(d, w_1);
-              {
-                const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
-              }
-              {
-                const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-              }
-              {
-                const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-              }
-              {
-                const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-              }
-              {
-                const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
-              }
-              {
-                const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
-              }
-              {
-                const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
-              }
-              {
-                const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
-              }
-              {
-                const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
-                s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
-              }
-              {
-                const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
-                s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
-              }
-              {
-                const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
-                s_10_1_0 = Fma(d, x_10, w_1_0, s_10_1_0);
-              }
-              {
-                const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
-                s_11_1_0 = Fma(d, x_11, w_1_0, s_11_1_0);
-              }
-              {
-                const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
-                s_12_1_0 = Fma(d, x_12, w_1_0, s_12_1_0);
-              }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
-              Prefetch(x, ahead_x);
-              x += 13;
-              w_0 += INVAR_PANEL;
-              w_1 += INVAR_PANEL;
-            }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
-            float* node = own == 0 ? high : low;
-            for (int level = 0; level < joins; node = ++level == own ? high : node + 416) {
-              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
-              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
-              s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
-              s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
-              s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
-              s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
-              s_3_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_3_0_0);
-              s_3_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_3_1_0);
-              s_4_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_4_0_0);
-              s_4_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_4_1_0);
-              s_5_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_5_0_0);
-              s_5_1_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_5_1_0);
-              s_6_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_6_0_0);
-              s_6_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_6_1_0);
-              s_7_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_7_0_0);
-              s_7_1_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_7_1_0);
-              s_8_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_8_0_0);
-              s_8_1_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_8_1_0);
-              s_9_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_9_0_0);
-              s_9_1_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_9_1_0);
-              s_10_0_0 = hn::Add(hn::LoadU(d, node + 320 + lane), s_10_0_0);
-              s_10_1_0 = hn::Add(hn::LoadU(d, node + 336 + lane), s_10_1_0);
-              s_11_0_0 = hn::Add(hn::LoadU(d, node + 352 + lane), s_11_0_0);
-              s_11_1_0 = hn::Add(hn::LoadU(d, node + 368 + lane), s_11_1_0);
-              s_12_0_0 = hn::Add(hn::LoadU(d, node + 384 + lane), s_12_0_0);
-              s_12_1_0 = hn::Add(hn::LoadU(d, node + 400 + lane), s_12_1_0);
-            }
-            hn::StoreU(s_0_0_0, d, node + 0 + lane);
-            hn::StoreU(s_0_1_0, d, node + 16 + lane);
-            hn::StoreU(s_1_0_0, d, node + 32 + lane);
-            hn::StoreU(s_1_1_0, d, node + 48 + lane);
-            hn::StoreU(s_2_0_0, d, node + 64 + lane);
-            hn::StoreU(s_2_1_0, d, node + 80 + lane);
-            hn::StoreU(s_3_0_0, d, node + 96 + lane);
-            hn::StoreU(s_3_1_0, d, node + 112 + lane);
-            hn::StoreU(s_4_0_0, d, node + 128 + lane);
-            hn::StoreU(s_4_1_0, d, node + 144 + lane);
-            hn::StoreU(s_5_0_0, d, node + 160 + lane);
-            hn::StoreU(s_5_1_0, d, node + 176 + lane);
-            hn::StoreU(s_6_0_0, d, node + 192 + lane);
-            hn::StoreU(s_6_1_0, d, node + 208 + lane);
-            hn::StoreU(s_7_0_0, d, node + 224 + lane);
-            hn::StoreU(s_7_1_0, d, node + 240 + lane);
-            hn::StoreU(s_8_0_0, d, node + 256 + lane);
-            hn::StoreU(s_8_1_0, d, node + 272 + lane);
-            hn::StoreU(s_9_0_0, d, node + 288 + lane);
-            hn::StoreU(s_9_1_0, d, node + 304 + lane);
-            hn::StoreU(s_10_0_0, d, node + 320 + lane);
-            hn::StoreU(s_10_1_0, d, node + 336 + lane);
-            hn::StoreU(s_11_0_0, d, node + 352 + lane);
-            hn::StoreU(s_11_1_0, d, node + 368 + lane);
-            hn::StoreU(s_12_0_0, d, node + 384 + lane);
-            hn::StoreU(s_12_1_0, d, node + 400 + lane);
-          }
-          k += terms;
-        }
-      }
-      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
-      for (size_t tile = begin; tile < end; ++tile) {
-        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 416
-                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 416;
-        for (size_t i = 0; i < 13; ++i) FinishRow(a, tile * 13 + i, first, outputs, root + i * 32);
-      }
-    }
-  }
-}
-
-// 14 rows x 32 outputs in 28 accumulators.
-HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
-  const DF d;
-  const size_t lanes = hn::Lanes(d);
-  const MatmulTree tree = MatmulTreeOf(a.k);
-  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
-  const size_t panel_size = a.k * INVAR_PANEL;
-  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 448)];
-  const size_t kept_size = levels * 448;
-  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
-  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
-  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
-  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 448;
-  // A leaf of two panels is as large as that cache.
-  const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
-    for (size_t begin = 0; begin < tiles; begin += group) {
-      const size_t end = HWY_MIN(begin + group, tiles);
-      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
-      // at a time.
-      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
-        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
-        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
-          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
-          for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 14;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = 2 * panel_size;
-            const size_t ahead_x = a.k * 14;
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              for (size_t i = 0; i < 14; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 14 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * INVAR_PANEL);
-              }
-            }
-
-            VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
-            VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
-            VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
-            VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
-            VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
-            VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
-            VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
-            VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
-            VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
-            VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
-            VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
-            VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
-            VF s_12_0_0 = hn::Zero(d), s_12_1_0 = hn::Zero(d);
-            VF s_13_0_0 = hn::Zero(d), s_13_1_0 = hn::Zero(d);
-#pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
-              const VF w_0_0 = Storage::LoadShared(d, w_0);
-              const VF w_1_0 = Storage::LoadShared(d, w_1);
-              {
-                const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
-              }
-              {
-                const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-              }
-              {
-                const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-              }
-              {
-                const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-              }
-              {
-                const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
-              }
-              {
-                const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
-              }
-              {
-                const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
-              }
-              {
-                const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
-              }
-              {
-                const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
-                s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
-              }
-              {
-                const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
-                s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
-              }
-              {
-                const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
-                s_10_1_0 = Fma(d, x_10, w_1_0, s_10_1_0);
-              }
-              {
-                const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
-                s_11_1_0 = Fma(d, x_11, w_1_0, s_11_1_0);
-              }
-              {
-                const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
-                s_12_1_0 = Fma(d, x_12, w_1_0, s_12_1_0);
-              }
-              {
-                const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
-                s_13_1_0 = Fma(d, x_13, w_1_0, s_13_1_0);
-              }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
-              Prefetch(x, ahead_x);
-              x += 14;
-              w_0 += INVAR_PANEL;
-              w_1 += INVAR_PANEL;
-            }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
-            float* node = own == 0 ? high : low;
-            for (int level = 0; level < joins; node = ++level == own ? high : node + 448) {
-              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
-              s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
-              s_1_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_1_0_0);
-              s_1_1_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_1_1_0);
-              s_2_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_2_0_0);
-              s_2_1_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_2_1_0);
-              s_3_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_3_0_0);
-              s_3_1_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_3_1_0);
-              s_4_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_4_0_0);
-              s_4_1_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_4_1_0);
-              s_5_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_5_0_0);
-              s_5_1_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_5_1_0);
-              s_6_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_6_0_0);
-              s_6_1_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_6_1_0);
-              s_7_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_7_0_0);
-              s_7_1_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_7_1_0);
-              s_8_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_8_0_0);
-              s_8_1_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_8_1_0);
-              s_9_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_9_0_0);
-              s_9_1_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_9_1_0);
-              s_10_0_0 = hn::Add(hn::LoadU(d, node + 320 + lane), s_10_0_0);
-              s_10_1_0 = hn::Add(hn::LoadU(d, node + 336 + lane), s_10_1_0);
-              s_11_0_0 = hn::Add(hn::LoadU(d, node + 352 + lane), s_11_0_0);
-              s_11_1_0 = hn::Add(hn::LoadU(d, node + 368 + lane), s_11_1_0);
-              s_12_0_0 = hn::Add(hn::LoadU(d, node + 384 + lane), s_12_0_0);
-              s_12_1_0 = hn::Add(hn::LoadU(d, node + 400 + lane), s_12_1_0);
-              s_13_0_0 = hn::Add(hn::LoadU(d, node + 416 + lane), s_13_0_0);
-              s_13_1_0 = hn::Add(hn::LoadU(d, node + 432 + lane), s_13_1_0);
-            }
-            hn::StoreU(s_0_0_0, d, node + 0 + lane);
-            hn::StoreU(s_0_1_0, d, node + 16 + lane);
-            hn::StoreU(s_1_0_0, d, node + 32 + lane);
-            hn::StoreU(s_1_1_0, d, node + 48 + lane);
-            hn::StoreU(s_2_0_0, d, node + 64 + lane);
-            hn::StoreU(s_2_1_0, d, node + 80 + lane);
-            hn::StoreU(s_3_0_0, d, node + 96 + lane);
-            hn::StoreU(s_3_1_0, d, node + 112 + lane);
-            hn::StoreU(s_4_0_0, d, node + 128 + lane);
-            hn::StoreU(s_4_1_0, d, node + 144 + lane);
-            hn::StoreU(s_5_0_0, d, node + 160 + lane);
-            hn::StoreU(s_5_1_0, d, node + 176 + lane);
-            hn::StoreU(s_6_0_0, d, node + 192 + lane);
-            hn::StoreU(s_6_1_0, d, node + 208 + lane);
-            hn::StoreU(s_7_0_0, d, node + 224 + lane);
-            hn::StoreU(s_7_1_0, d, node + 240 + lane);
-            hn::StoreU(s_8_0_0, d, node + 256 + lane);
-            hn::StoreU(s_8_1_0, d, node + 272 + lane);
-            hn::StoreU(s_9_0_0, d, node + 288 + lane);
-            hn::StoreU(s_9_1_0, d, node + 304 + lane);
-            hn::StoreU(s_10_0_0, d, node + 320 + lane);
-            hn::StoreU(s_10_1_0, d, node + 336 + lane);
-            hn::StoreU(s_11_0_0, d, node + 352 + lane);
-            hn::StoreU(s_11_1_0, d, node + 368 + lane);
-            hn::StoreU(s_12_0_0, d, node + 384 + lane);
-            hn::StoreU(s_12_1_0, d, node + 400 + lane);
-            hn::StoreU(s_13_0_0, d, node + 416 + lane);
-            hn::StoreU(s_13_1_0, d, node + 432 + lane);
-          }
-          k += terms;
-        }
-      }
-      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
-      for (size_t tile = begin; tile < end; ++tile) {
-        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 448
-                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 448;
-        for (size_t i = 0; i < 14; ++i) FinishRow(a, tile * 14 + i, first, outputs, root + i * 32);
       }
     }
   }
@@ -2410,7 +1480,6 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 64)];
   const size_t kept_size = levels * 64;
@@ -2419,7 +1488,11 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 64;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 4) {
+  const size_t sets = (a.panel_end - a.panel_begin + 3) / 4;
+  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
+  const size_t apart = sets;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
@@ -2429,11 +1502,11 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_3_1 = hn::Zero(d);
@@ -2483,7 +1556,7 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
               w_3 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 64) {
@@ -2509,12 +1582,15 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 4, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
-                                         : a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile + 1) * nodes_size - 64;
-        for (size_t i = 0; i < 1; ++i) FinishRow(a, tile * 1 + i, first, outputs, root + i * 64);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 64;
+        for (size_t i = 0; i < 1; ++i) {
+          for (size_t p = 0; p < 4 && panel + p * apart < a.panel_end; ++p) {
+            const size_t first = (panel + p * apart) * INVAR_PANEL;
+            FinishRow(a, tile * 1 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
+          }
+        }
       }
     }
   }
@@ -2527,7 +1603,6 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 64)];
   const size_t kept_size = levels * 64;
@@ -2536,7 +1611,11 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 64;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
+  const size_t sets = (a.panel_end - a.panel_begin + 1) / 2;
+  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
+  const size_t apart = sets;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
@@ -2546,10 +1625,10 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = 2 * panel_size;
+            const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 2;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
@@ -2586,7 +1665,7 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
               w_1 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 64) {
@@ -2612,12 +1691,15 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
-                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 64;
-        for (size_t i = 0; i < 2; ++i) FinishRow(a, tile * 2 + i, first, outputs, root + i * 32);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 64;
+        for (size_t i = 0; i < 2; ++i) {
+          for (size_t p = 0; p < 2 && panel + p * apart < a.panel_end; ++p) {
+            const size_t first = (panel + p * apart) * INVAR_PANEL;
+            FinishRow(a, tile * 2 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
+          }
+        }
       }
     }
   }
@@ -2630,7 +1712,6 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 96)];
   const size_t kept_size = levels * 96;
@@ -2639,7 +1720,11 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 96;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
+  const size_t sets = (a.panel_end - a.panel_begin + 1) / 2;
+  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
+  const size_t apart = sets;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
@@ -2649,10 +1734,10 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = 2 * panel_size;
+            const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 3;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
@@ -2695,7 +1780,7 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
               w_1 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 96) {
@@ -2729,12 +1814,15 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 96
-                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 96;
-        for (size_t i = 0; i < 3; ++i) FinishRow(a, tile * 3 + i, first, outputs, root + i * 32);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 96;
+        for (size_t i = 0; i < 3; ++i) {
+          for (size_t p = 0; p < 2 && panel + p * apart < a.panel_end; ++p) {
+            const size_t first = (panel + p * apart) * INVAR_PANEL;
+            FinishRow(a, tile * 3 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
+          }
+        }
       }
     }
   }
@@ -2755,7 +1843,9 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 64;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 1) {
+  const size_t sets = (a.panel_end - a.panel_begin + 0) / 1;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
@@ -2766,7 +1856,7 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 4;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = 1 * panel_size;
+            const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 4;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 4; ++i) {
@@ -2809,7 +1899,7 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 64) {
@@ -2839,8 +1929,10 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
-                                         : a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile + 1) * nodes_size - 64;
-        for (size_t i = 0; i < 4; ++i) FinishRow(a, tile * 4 + i, first, outputs, root + i * 16);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 64;
+        for (size_t i = 0; i < 4; ++i) {
+          FinishRow(a, tile * 4 + i, first, outputs, root + i * 16);
+        }
       }
     }
   }
@@ -2861,7 +1953,9 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 80;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 1) {
+  const size_t sets = (a.panel_end - a.panel_begin + 0) / 1;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
@@ -2872,7 +1966,7 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 5;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = 1 * panel_size;
+            const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 5;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 5; ++i) {
@@ -2921,7 +2015,7 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 80) {
@@ -2955,8 +2049,10 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 80
-                                         : a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile + 1) * nodes_size - 80;
-        for (size_t i = 0; i < 5; ++i) FinishRow(a, tile * 5 + i, first, outputs, root + i * 16);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 80;
+        for (size_t i = 0; i < 5; ++i) {
+          FinishRow(a, tile * 5 + i, first, outputs, root + i * 16);
+        }
       }
     }
   }
@@ -2977,7 +2073,9 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 96;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 1) {
+  const size_t sets = (a.panel_end - a.panel_begin + 0) / 1;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
@@ -2988,7 +2086,7 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 6;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = 1 * panel_size;
+            const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 6;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 6; ++i) {
@@ -3043,7 +2141,7 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 96) {
@@ -3081,8 +2179,10 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 96
-                                         : a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile + 1) * nodes_size - 96;
-        for (size_t i = 0; i < 6; ++i) FinishRow(a, tile * 6 + i, first, outputs, root + i * 16);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 96;
+        for (size_t i = 0; i < 6; ++i) {
+          FinishRow(a, tile * 6 + i, first, outputs, root + i * 16);
+        }
       }
     }
   }
@@ -3097,7 +2197,6 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 48)];
   const size_t kept_size = levels * 48;
@@ -3106,7 +2205,11 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 48;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 3) {
+  const size_t sets = (a.panel_end - a.panel_begin + 2) / 3;
+  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
+  const size_t apart = sets;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
@@ -3116,9 +2219,9 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_1_2 = hn::Zero(d), s_0_1_3 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_2_2 = hn::Zero(d), s_0_2_3 = hn::Zero(d);
@@ -3182,7 +2285,7 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
               w_2 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 3 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 48) {
@@ -3216,12 +2319,15 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 3, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 48
-                                         : a.nodes + ((panel - a.panel_begin) / 3 * tiles + tile + 1) * nodes_size - 48;
-        for (size_t i = 0; i < 1; ++i) FinishRow(a, tile * 1 + i, first, outputs, root + i * 48);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 48;
+        for (size_t i = 0; i < 1; ++i) {
+          for (size_t p = 0; p < 3 && panel + p * apart < a.panel_end; ++p) {
+            const size_t first = (panel + p * apart) * INVAR_PANEL;
+            FinishRow(a, tile * 1 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 48 + p * INVAR_PANEL);
+          }
+        }
       }
     }
   }
@@ -3242,7 +2348,9 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 32;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 1) {
+  const size_t sets = (a.panel_end - a.panel_begin + 0) / 1;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
@@ -3253,7 +2361,7 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = 1 * panel_size;
+            const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 2;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
@@ -3288,7 +2396,7 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 32) {
@@ -3318,8 +2426,10 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 32
-                                         : a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile + 1) * nodes_size - 32;
-        for (size_t i = 0; i < 2; ++i) FinishRow(a, tile * 2 + i, first, outputs, root + i * 16);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 32;
+        for (size_t i = 0; i < 2; ++i) {
+          FinishRow(a, tile * 2 + i, first, outputs, root + i * 16);
+        }
       }
     }
   }
@@ -3340,7 +2450,9 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 48;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 1) {
+  const size_t sets = (a.panel_end - a.panel_begin + 0) / 1;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
@@ -3351,7 +2463,7 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = 1 * panel_size;
+            const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 3;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
@@ -3392,7 +2504,7 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 48) {
@@ -3430,8 +2542,10 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 48
-                                         : a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile + 1) * nodes_size - 48;
-        for (size_t i = 0; i < 3; ++i) FinishRow(a, tile * 3 + i, first, outputs, root + i * 16);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 48;
+        for (size_t i = 0; i < 3; ++i) {
+          FinishRow(a, tile * 3 + i, first, outputs, root + i * 16);
+        }
       }
     }
   }
@@ -3454,7 +2568,9 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 16;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 1) {
+  const size_t sets = (a.panel_end - a.panel_begin + 0) / 1;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
@@ -3538,7 +2654,7 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 16) {
@@ -3584,8 +2700,10 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 16
-                                         : a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile + 1) * nodes_size - 16;
-        for (size_t i = 0; i < 1; ++i) FinishRow(a, tile * 1 + i, first, outputs, root + i * 16);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 16;
+        for (size_t i = 0; i < 1; ++i) {
+          FinishRow(a, tile * 1 + i, first, outputs, root + i * 16);
+        }
       }
     }
   }
@@ -3606,7 +2724,9 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 32;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 1) {
+  const size_t sets = (a.panel_end - a.panel_begin + 0) / 1;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
@@ -3617,7 +2737,7 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = 1 * panel_size;
+            const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 2;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
@@ -3712,7 +2832,7 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 32) {
@@ -3790,8 +2910,10 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 32
-                                         : a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile + 1) * nodes_size - 32;
-        for (size_t i = 0; i < 2; ++i) FinishRow(a, tile * 2 + i, first, outputs, root + i * 16);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 32;
+        for (size_t i = 0; i < 2; ++i) {
+          FinishRow(a, tile * 2 + i, first, outputs, root + i * 16);
+        }
       }
     }
   }
@@ -3816,11 +2938,6 @@ constexpr invar_kernel kKernels[] = {
   {"matmul", "bf16", "7x48", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 7, 3, {.matmul = &Entry<Tile_7x48_1>}},
   {"matmul", "bf16", "8x48", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 8, 3, {.matmul = &Entry<Tile_8x48_1>}},
   {"matmul", "bf16", "9x48", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 9, 3, {.matmul = &Entry<Tile_9x48_1>}},
-  {"matmul", "bf16", "10x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 10, 2, {.matmul = &Entry<Tile_10x32_1>}},
-  {"matmul", "bf16", "11x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 11, 2, {.matmul = &Entry<Tile_11x32_1>}},
-  {"matmul", "bf16", "12x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 12, 2, {.matmul = &Entry<Tile_12x32_1>}},
-  {"matmul", "bf16", "13x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 13, 2, {.matmul = &Entry<Tile_13x32_1>}},
-  {"matmul", "bf16", "14x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 14, 2, {.matmul = &Entry<Tile_14x32_1>}},
 #endif
 #if INVAR_GROUP_VECTORS == 2
   {"matmul", "bf16", "1x64", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 1, 4, {.matmul = &Entry<Tile_1x64_2>}},

@@ -39,7 +39,6 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 64)];
   const size_t kept_size = levels * 64;
@@ -49,7 +48,11 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 64;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 4) {
+  const size_t sets = (a.panel_end - a.panel_begin + 3) / 4;
+  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
+  const size_t apart = sets;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -61,11 +64,11 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
@@ -95,7 +98,7 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
               w_3 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 64) {
@@ -113,12 +116,15 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 4, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
-                                         : a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile + 1) * nodes_size - 64;
-        for (size_t i = 0; i < 1; ++i) FinishRow(a, tile * 1 + i, first, outputs, root + i * 64);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 64;
+        for (size_t i = 0; i < 1; ++i) {
+          for (size_t p = 0; p < 4 && panel + p * apart < a.panel_end; ++p) {
+            const size_t first = (panel + p * apart) * INVAR_PANEL;
+            FinishRow(a, tile * 1 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
+          }
+        }
       }
     }
   }
@@ -131,7 +137,6 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 128)];
   const size_t kept_size = levels * 128;
@@ -141,7 +146,11 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 128;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 4) {
+  const size_t sets = (a.panel_end - a.panel_begin + 3) / 4;
+  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
+  const size_t apart = sets;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -153,14 +162,14 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = tiles == 1 ? kAhead : 4 * panel_size;
+            const size_t ahead_w = tiles == 1 ? kAhead : panel_size;
             const size_t ahead_x = a.k * 2;
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
@@ -201,7 +210,7 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
               w_3 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 128) {
@@ -227,12 +236,15 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 4, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 128
-                                         : a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile + 1) * nodes_size - 128;
-        for (size_t i = 0; i < 2; ++i) FinishRow(a, tile * 2 + i, first, outputs, root + i * 64);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 128;
+        for (size_t i = 0; i < 2; ++i) {
+          for (size_t p = 0; p < 4 && panel + p * apart < a.panel_end; ++p) {
+            const size_t first = (panel + p * apart) * INVAR_PANEL;
+            FinishRow(a, tile * 2 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
+          }
+        }
       }
     }
   }
@@ -245,7 +257,6 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 192)];
   const size_t kept_size = levels * 192;
@@ -255,7 +266,11 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 192;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 4) {
+  const size_t sets = (a.panel_end - a.panel_begin + 3) / 4;
+  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
+  const size_t apart = sets;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -267,14 +282,14 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = tiles == 1 ? kAhead : 4 * panel_size;
+            const size_t ahead_w = tiles == 1 ? kAhead : panel_size;
             const size_t ahead_x = a.k * 3;
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
@@ -321,7 +336,7 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
               w_3 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 192) {
@@ -355,12 +370,15 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 4, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 192
-                                         : a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile + 1) * nodes_size - 192;
-        for (size_t i = 0; i < 3; ++i) FinishRow(a, tile * 3 + i, first, outputs, root + i * 64);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 192;
+        for (size_t i = 0; i < 3; ++i) {
+          for (size_t p = 0; p < 4 && panel + p * apart < a.panel_end; ++p) {
+            const size_t first = (panel + p * apart) * INVAR_PANEL;
+            FinishRow(a, tile * 3 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
+          }
+        }
       }
     }
   }
@@ -373,7 +391,6 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 256)];
   const size_t kept_size = levels * 256;
@@ -383,7 +400,11 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 256;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 4) {
+  const size_t sets = (a.panel_end - a.panel_begin + 3) / 4;
+  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
+  const size_t apart = sets;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -395,22 +416,22 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 4;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = tiles == 1 ? kAhead : 4 * panel_size;
+            const size_t ahead_w = tiles == 1 ? kAhead : panel_size;
             const size_t ahead_x = a.k * 4;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 4; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 4 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * INVAR_PANEL);
-                PrefetchToWrite(y, 2 * INVAR_PANEL);
-                PrefetchToWrite(y, 3 * INVAR_PANEL);
+                PrefetchToWrite(y, 0 * apart * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * apart * INVAR_PANEL);
+                PrefetchToWrite(y, 2 * apart * INVAR_PANEL);
+                PrefetchToWrite(y, 3 * apart * INVAR_PANEL);
               }
             }
 
@@ -464,7 +485,7 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
               w_3 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 256) {
@@ -506,12 +527,15 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 4, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 256
-                                         : a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile + 1) * nodes_size - 256;
-        for (size_t i = 0; i < 4; ++i) FinishRow(a, tile * 4 + i, first, outputs, root + i * 64);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 256;
+        for (size_t i = 0; i < 4; ++i) {
+          for (size_t p = 0; p < 4 && panel + p * apart < a.panel_end; ++p) {
+            const size_t first = (panel + p * apart) * INVAR_PANEL;
+            FinishRow(a, tile * 4 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
+          }
+        }
       }
     }
   }
@@ -524,7 +548,6 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 320)];
   const size_t kept_size = levels * 320;
@@ -534,7 +557,11 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 320;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 4) {
+  const size_t sets = (a.panel_end - a.panel_begin + 3) / 4;
+  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
+  const size_t apart = sets;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -546,22 +573,22 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 5;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = 4 * panel_size;
+            const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 5;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 5; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 5 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * INVAR_PANEL);
-                PrefetchToWrite(y, 2 * INVAR_PANEL);
-                PrefetchToWrite(y, 3 * INVAR_PANEL);
+                PrefetchToWrite(y, 0 * apart * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * apart * INVAR_PANEL);
+                PrefetchToWrite(y, 2 * apart * INVAR_PANEL);
+                PrefetchToWrite(y, 3 * apart * INVAR_PANEL);
               }
             }
 
@@ -623,7 +650,7 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
               w_3 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 320) {
@@ -673,12 +700,15 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 4, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 320
-                                         : a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile + 1) * nodes_size - 320;
-        for (size_t i = 0; i < 5; ++i) FinishRow(a, tile * 5 + i, first, outputs, root + i * 64);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 320;
+        for (size_t i = 0; i < 5; ++i) {
+          for (size_t p = 0; p < 4 && panel + p * apart < a.panel_end; ++p) {
+            const size_t first = (panel + p * apart) * INVAR_PANEL;
+            FinishRow(a, tile * 5 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
+          }
+        }
       }
     }
   }
@@ -691,7 +721,6 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 384)];
   const size_t kept_size = levels * 384;
@@ -701,7 +730,11 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 384;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 4) {
+  const size_t sets = (a.panel_end - a.panel_begin + 3) / 4;
+  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
+  const size_t apart = sets;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -713,22 +746,22 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 6;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = 4 * panel_size;
+            const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 6;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 6; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 6 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * INVAR_PANEL);
-                PrefetchToWrite(y, 2 * INVAR_PANEL);
-                PrefetchToWrite(y, 3 * INVAR_PANEL);
+                PrefetchToWrite(y, 0 * apart * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * apart * INVAR_PANEL);
+                PrefetchToWrite(y, 2 * apart * INVAR_PANEL);
+                PrefetchToWrite(y, 3 * apart * INVAR_PANEL);
               }
             }
 
@@ -798,7 +831,7 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
               w_3 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 384) {
@@ -856,12 +889,15 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 4, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 384
-                                         : a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile + 1) * nodes_size - 384;
-        for (size_t i = 0; i < 6; ++i) FinishRow(a, tile * 6 + i, first, outputs, root + i * 64);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 384;
+        for (size_t i = 0; i < 6; ++i) {
+          for (size_t p = 0; p < 4 && panel + p * apart < a.panel_end; ++p) {
+            const size_t first = (panel + p * apart) * INVAR_PANEL;
+            FinishRow(a, tile * 6 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
+          }
+        }
       }
     }
   }
@@ -874,7 +910,6 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 224)];
   const size_t kept_size = levels * 224;
@@ -884,7 +919,9 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 224;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
+  const size_t sets = (a.panel_end - a.panel_begin + 1) / 2;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set * 2;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -896,7 +933,7 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 7;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
             const size_t ahead_w = 2 * panel_size;
@@ -963,7 +1000,7 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
               w_1 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 224) {
@@ -1005,8 +1042,10 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 224
-                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 224;
-        for (size_t i = 0; i < 7; ++i) FinishRow(a, tile * 7 + i, first, outputs, root + i * 32);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 224;
+        for (size_t i = 0; i < 7; ++i) {
+          FinishRow(a, tile * 7 + i, first, outputs, root + i * 32);
+        }
       }
     }
   }
@@ -1019,7 +1058,6 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 256)];
   const size_t kept_size = levels * 256;
@@ -1029,7 +1067,9 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 256;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
+  const size_t sets = (a.panel_end - a.panel_begin + 1) / 2;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set * 2;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -1041,7 +1081,7 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 8;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
             const size_t ahead_w = 2 * panel_size;
@@ -1114,7 +1154,7 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
               w_1 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 256) {
@@ -1160,8 +1200,10 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 256
-                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 256;
-        for (size_t i = 0; i < 8; ++i) FinishRow(a, tile * 8 + i, first, outputs, root + i * 32);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 256;
+        for (size_t i = 0; i < 8; ++i) {
+          FinishRow(a, tile * 8 + i, first, outputs, root + i * 32);
+        }
       }
     }
   }
@@ -1174,7 +1216,6 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 288)];
   const size_t kept_size = levels * 288;
@@ -1184,7 +1225,9 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 288;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
+  const size_t sets = (a.panel_end - a.panel_begin + 1) / 2;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set * 2;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -1196,7 +1239,7 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 9;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
             const size_t ahead_w = 2 * panel_size;
@@ -1275,7 +1318,7 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
               w_1 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 288) {
@@ -1325,8 +1368,10 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 288
-                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 288;
-        for (size_t i = 0; i < 9; ++i) FinishRow(a, tile * 9 + i, first, outputs, root + i * 32);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 288;
+        for (size_t i = 0; i < 9; ++i) {
+          FinishRow(a, tile * 9 + i, first, outputs, root + i * 32);
+        }
       }
     }
   }
@@ -1339,7 +1384,6 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 320)];
   const size_t kept_size = levels * 320;
@@ -1349,7 +1393,9 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 320;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
+  const size_t sets = (a.panel_end - a.panel_begin + 1) / 2;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set * 2;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -1361,7 +1407,7 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 10;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
             const size_t ahead_w = 2 * panel_size;
@@ -1446,7 +1492,7 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
               w_1 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 320) {
@@ -1500,8 +1546,10 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 320
-                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 320;
-        for (size_t i = 0; i < 10; ++i) FinishRow(a, tile * 10 + i, first, outputs, root + i * 32);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 320;
+        for (size_t i = 0; i < 10; ++i) {
+          FinishRow(a, tile * 10 + i, first, outputs, root + i * 32);
+        }
       }
     }
   }
@@ -1514,7 +1562,6 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 352)];
   const size_t kept_size = levels * 352;
@@ -1524,7 +1571,9 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 352;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
+  const size_t sets = (a.panel_end - a.panel_begin + 1) / 2;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set * 2;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -1536,7 +1585,7 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 11;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
             const size_t ahead_w = 2 * panel_size;
@@ -1627,7 +1676,7 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
               w_1 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 352) {
@@ -1685,8 +1734,10 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 352
-                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 352;
-        for (size_t i = 0; i < 11; ++i) FinishRow(a, tile * 11 + i, first, outputs, root + i * 32);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 352;
+        for (size_t i = 0; i < 11; ++i) {
+          FinishRow(a, tile * 11 + i, first, outputs, root + i * 32);
+        }
       }
     }
   }
@@ -1699,7 +1750,6 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 384)];
   const size_t kept_size = levels * 384;
@@ -1709,7 +1759,9 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 384;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
+  const size_t sets = (a.panel_end - a.panel_begin + 1) / 2;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set * 2;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -1721,7 +1773,7 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 12;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
             const size_t ahead_w = 2 * panel_size;
@@ -1818,7 +1870,7 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
               w_1 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 384) {
@@ -1880,8 +1932,10 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 384
-                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 384;
-        for (size_t i = 0; i < 12; ++i) FinishRow(a, tile * 12 + i, first, outputs, root + i * 32);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 384;
+        for (size_t i = 0; i < 12; ++i) {
+          FinishRow(a, tile * 12 + i, first, outputs, root + i * 32);
+        }
       }
     }
   }
@@ -1894,7 +1948,6 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 416)];
   const size_t kept_size = levels * 416;
@@ -1904,7 +1957,9 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 416;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
+  const size_t sets = (a.panel_end - a.panel_begin + 1) / 2;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set * 2;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -1916,7 +1971,7 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 13;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
             const size_t ahead_w = 2 * panel_size;
@@ -2019,7 +2074,7 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
               w_1 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 416) {
@@ -2085,8 +2140,10 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 416
-                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 416;
-        for (size_t i = 0; i < 13; ++i) FinishRow(a, tile * 13 + i, first, outputs, root + i * 32);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 416;
+        for (size_t i = 0; i < 13; ++i) {
+          FinishRow(a, tile * 13 + i, first, outputs, root + i * 32);
+        }
       }
     }
   }
@@ -2099,7 +2156,6 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 448)];
   const size_t kept_size = levels * 448;
@@ -2109,7 +2165,9 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 448;
   // A leaf of two panels is as large as that cache.
   const size_t group = 1;
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
+  const size_t sets = (a.panel_end - a.panel_begin + 1) / 2;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set * 2;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -2121,7 +2179,7 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 14;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
             const size_t ahead_w = 2 * panel_size;
@@ -2230,7 +2288,7 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
               w_1 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 448) {
@@ -2300,8 +2358,10 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 448
-                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 448;
-        for (size_t i = 0; i < 14; ++i) FinishRow(a, tile * 14 + i, first, outputs, root + i * 32);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 448;
+        for (size_t i = 0; i < 14; ++i) {
+          FinishRow(a, tile * 14 + i, first, outputs, root + i * 32);
+        }
       }
     }
   }
@@ -2316,7 +2376,6 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 64)];
   const size_t kept_size = levels * 64;
@@ -2325,7 +2384,11 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 64;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 4) {
+  const size_t sets = (a.panel_end - a.panel_begin + 3) / 4;
+  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
+  const size_t apart = sets;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
@@ -2335,11 +2398,11 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3, last) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_3_1 = hn::Zero(d);
@@ -2385,7 +2448,7 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
               w_3 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 64) {
@@ -2411,12 +2474,15 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 4, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
-                                         : a.nodes + ((panel - a.panel_begin) / 4 * tiles + tile + 1) * nodes_size - 64;
-        for (size_t i = 0; i < 1; ++i) FinishRow(a, tile * 1 + i, first, outputs, root + i * 64);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 64;
+        for (size_t i = 0; i < 1; ++i) {
+          for (size_t p = 0; p < 4 && panel + p * apart < a.panel_end; ++p) {
+            const size_t first = (panel + p * apart) * INVAR_PANEL;
+            FinishRow(a, tile * 1 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
+          }
+        }
       }
     }
   }
@@ -2429,7 +2495,6 @@ HWY_NOINLINE void Tile_2x48_2(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 96)];
   const size_t kept_size = levels * 96;
@@ -2438,7 +2503,11 @@ HWY_NOINLINE void Tile_2x48_2(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 96;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 3) {
+  const size_t sets = (a.panel_end - a.panel_begin + 2) / 3;
+  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
+  const size_t apart = sets;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
@@ -2448,12 +2517,12 @@ HWY_NOINLINE void Tile_2x48_2(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = tiles == 1 ? kAhead : 3 * panel_size;
+            const size_t ahead_w = tiles == 1 ? kAhead : panel_size;
             const size_t ahead_x = a.k * 2;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d);
@@ -2502,7 +2571,7 @@ HWY_NOINLINE void Tile_2x48_2(const invar_matmul_args& a) {
               w_2 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 3 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 96) {
@@ -2536,12 +2605,15 @@ HWY_NOINLINE void Tile_2x48_2(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 3, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 96
-                                         : a.nodes + ((panel - a.panel_begin) / 3 * tiles + tile + 1) * nodes_size - 96;
-        for (size_t i = 0; i < 2; ++i) FinishRow(a, tile * 2 + i, first, outputs, root + i * 48);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 96;
+        for (size_t i = 0; i < 2; ++i) {
+          for (size_t p = 0; p < 3 && panel + p * apart < a.panel_end; ++p) {
+            const size_t first = (panel + p * apart) * INVAR_PANEL;
+            FinishRow(a, tile * 2 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 48 + p * INVAR_PANEL);
+          }
+        }
       }
     }
   }
@@ -2554,7 +2626,6 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 96)];
   const size_t kept_size = levels * 96;
@@ -2563,7 +2634,11 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 96;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 2) {
+  const size_t sets = (a.panel_end - a.panel_begin + 1) / 2;
+  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
+  const size_t apart = sets;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
@@ -2573,10 +2648,10 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = tiles == 1 ? kAhead : 2 * panel_size;
+            const size_t ahead_w = tiles == 1 ? kAhead : panel_size;
             const size_t ahead_x = a.k * 3;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
@@ -2619,7 +2694,7 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
               w_1 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 96) {
@@ -2653,12 +2728,15 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 96
-                                         : a.nodes + ((panel - a.panel_begin) / 2 * tiles + tile + 1) * nodes_size - 96;
-        for (size_t i = 0; i < 3; ++i) FinishRow(a, tile * 3 + i, first, outputs, root + i * 32);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 96;
+        for (size_t i = 0; i < 3; ++i) {
+          for (size_t p = 0; p < 2 && panel + p * apart < a.panel_end; ++p) {
+            const size_t first = (panel + p * apart) * INVAR_PANEL;
+            FinishRow(a, tile * 3 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
+          }
+        }
       }
     }
   }
@@ -2679,7 +2757,9 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 64;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 1) {
+  const size_t sets = (a.panel_end - a.panel_begin + 0) / 1;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
@@ -2690,7 +2770,7 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 4;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = tiles == 1 ? kAhead : 1 * panel_size;
+            const size_t ahead_w = tiles == 1 ? kAhead : panel_size;
             const size_t ahead_x = a.k * 4;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 4; ++i) {
@@ -2733,7 +2813,7 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 64) {
@@ -2763,8 +2843,10 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
-                                         : a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile + 1) * nodes_size - 64;
-        for (size_t i = 0; i < 4; ++i) FinishRow(a, tile * 4 + i, first, outputs, root + i * 16);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 64;
+        for (size_t i = 0; i < 4; ++i) {
+          FinishRow(a, tile * 4 + i, first, outputs, root + i * 16);
+        }
       }
     }
   }
@@ -2785,7 +2867,9 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 80;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 1) {
+  const size_t sets = (a.panel_end - a.panel_begin + 0) / 1;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
@@ -2796,7 +2880,7 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 5;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = 1 * panel_size;
+            const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 5;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 5; ++i) {
@@ -2845,7 +2929,7 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 80) {
@@ -2879,8 +2963,10 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 80
-                                         : a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile + 1) * nodes_size - 80;
-        for (size_t i = 0; i < 5; ++i) FinishRow(a, tile * 5 + i, first, outputs, root + i * 16);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 80;
+        for (size_t i = 0; i < 5; ++i) {
+          FinishRow(a, tile * 5 + i, first, outputs, root + i * 16);
+        }
       }
     }
   }
@@ -2901,7 +2987,9 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 96;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 1) {
+  const size_t sets = (a.panel_end - a.panel_begin + 0) / 1;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
@@ -2912,7 +3000,7 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 6;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = 1 * panel_size;
+            const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 6;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 6; ++i) {
@@ -2967,7 +3055,7 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 96) {
@@ -3005,8 +3093,10 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 96
-                                         : a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile + 1) * nodes_size - 96;
-        for (size_t i = 0; i < 6; ++i) FinishRow(a, tile * 6 + i, first, outputs, root + i * 16);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 96;
+        for (size_t i = 0; i < 6; ++i) {
+          FinishRow(a, tile * 6 + i, first, outputs, root + i * 16);
+        }
       }
     }
   }
@@ -3021,7 +3111,6 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
-  const size_t last = (a.n + INVAR_PANEL - 1) / INVAR_PANEL - 1;
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 48)];
   const size_t kept_size = levels * 48;
@@ -3030,7 +3119,11 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 48;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 3) {
+  const size_t sets = (a.panel_end - a.panel_begin + 2) / 3;
+  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
+  const size_t apart = sets;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
@@ -3040,9 +3133,9 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, last) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, last) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_1_2 = hn::Zero(d), s_0_1_3 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_2_2 = hn::Zero(d), s_0_2_3 = hn::Zero(d);
@@ -3103,7 +3196,7 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
               w_2 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 3 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 48) {
@@ -3137,12 +3230,15 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 3, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 48
-                                         : a.nodes + ((panel - a.panel_begin) / 3 * tiles + tile + 1) * nodes_size - 48;
-        for (size_t i = 0; i < 1; ++i) FinishRow(a, tile * 1 + i, first, outputs, root + i * 48);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 48;
+        for (size_t i = 0; i < 1; ++i) {
+          for (size_t p = 0; p < 3 && panel + p * apart < a.panel_end; ++p) {
+            const size_t first = (panel + p * apart) * INVAR_PANEL;
+            FinishRow(a, tile * 1 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 48 + p * INVAR_PANEL);
+          }
+        }
       }
     }
   }
@@ -3163,7 +3259,9 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 32;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 1) {
+  const size_t sets = (a.panel_end - a.panel_begin + 0) / 1;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
@@ -3174,7 +3272,7 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = tiles == 1 ? kAhead : 1 * panel_size;
+            const size_t ahead_w = tiles == 1 ? kAhead : panel_size;
             const size_t ahead_x = a.k * 2;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
@@ -3209,7 +3307,7 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 32) {
@@ -3239,8 +3337,10 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 32
-                                         : a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile + 1) * nodes_size - 32;
-        for (size_t i = 0; i < 2; ++i) FinishRow(a, tile * 2 + i, first, outputs, root + i * 16);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 32;
+        for (size_t i = 0; i < 2; ++i) {
+          FinishRow(a, tile * 2 + i, first, outputs, root + i * 16);
+        }
       }
     }
   }
@@ -3261,7 +3361,9 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 48;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 1) {
+  const size_t sets = (a.panel_end - a.panel_begin + 0) / 1;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
@@ -3272,7 +3374,7 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = tiles == 1 ? kAhead : 1 * panel_size;
+            const size_t ahead_w = tiles == 1 ? kAhead : panel_size;
             const size_t ahead_x = a.k * 3;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
@@ -3313,7 +3415,7 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 48) {
@@ -3351,8 +3453,10 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 48
-                                         : a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile + 1) * nodes_size - 48;
-        for (size_t i = 0; i < 3; ++i) FinishRow(a, tile * 3 + i, first, outputs, root + i * 16);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 48;
+        for (size_t i = 0; i < 3; ++i) {
+          FinishRow(a, tile * 3 + i, first, outputs, root + i * 16);
+        }
       }
     }
   }
@@ -3375,7 +3479,9 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 16;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 1) {
+  const size_t sets = (a.panel_end - a.panel_begin + 0) / 1;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
@@ -3458,7 +3564,7 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 16) {
@@ -3504,8 +3610,10 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 16
-                                         : a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile + 1) * nodes_size - 16;
-        for (size_t i = 0; i < 1; ++i) FinishRow(a, tile * 1 + i, first, outputs, root + i * 16);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 16;
+        for (size_t i = 0; i < 1; ++i) {
+          FinishRow(a, tile * 1 + i, first, outputs, root + i * 16);
+        }
       }
     }
   }
@@ -3526,7 +3634,9 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 32;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  for (size_t panel = a.panel_begin; panel < a.panel_end; panel += 1) {
+  const size_t sets = (a.panel_end - a.panel_begin + 0) / 1;
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       {
@@ -3537,7 +3647,7 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
             // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
-            const size_t ahead_w = tiles == 1 ? kAhead : 1 * panel_size;
+            const size_t ahead_w = tiles == 1 ? kAhead : panel_size;
             const size_t ahead_x = a.k * 2;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
@@ -3632,7 +3742,7 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile) * nodes_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
             const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
             for (int level = 0; level < joins; node = ++level == own ? high : node + 32) {
@@ -3710,8 +3820,10 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
       const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 32
-                                         : a.nodes + ((panel - a.panel_begin) / 1 * tiles + tile + 1) * nodes_size - 32;
-        for (size_t i = 0; i < 2; ++i) FinishRow(a, tile * 2 + i, first, outputs, root + i * 16);
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 32;
+        for (size_t i = 0; i < 2; ++i) {
+          FinishRow(a, tile * 2 + i, first, outputs, root + i * 16);
+        }
       }
     }
   }

@@ -99,7 +99,8 @@ void Matmul(const Context& context, const Linear& w, size_t rows, const Rows& x,
   const bool whole = leaves == tree.leaves;
   const size_t terms = std::min(w.k, leaves * tree.leaf_length);
   const size_t panel_bytes = std::max<size_t>(1, terms * INVAR_PANEL * (w.type == INVAR_F32 ? 4 : 2));
-  size_t block = std::max<size_t>(1, weight_bytes / panel_bytes / step) * step;
+  // A single tile reads each weight once, and best in long stretches.
+  size_t block = (tiles.tiles == 1 ? CeilDiv(panels, step) : std::max<size_t>(1, weight_bytes / panel_bytes / step)) * step;
   if (team > 1) block = std::min(block, CeilDiv(CeilDiv(panels, team * 4), step) * step);
   const size_t panel_tasks = CeilDiv(panels, block);
   const size_t row_tasks =
