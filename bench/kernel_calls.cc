@@ -11,8 +11,7 @@ invar_type TypeOf(const invar_kernel& kernel) {
   return type == "bf16" ? INVAR_BF16 : type == "f16" ? INVAR_F16 : INVAR_F32;
 }
 
-// Panels that the kernel passes over in one call: a block of weights as the whole operation cuts it (operations.cc), which
-// stays in the second-level cache.
+// Panels that the kernel passes over in one call: a block of weights that stays in the second-level cache.
 KernelCall Matmul(const invar_kernel& kernel, const KernelShape& shape, const WeightSource& weight_source) {
   const size_t panel_bytes = shape.k * INVAR_PANEL * TypeSize(TypeOf(kernel));
   const size_t panels = std::max<size_t>(1, 192 * 1024 / panel_bytes / kernel.panels) * kernel.panels;

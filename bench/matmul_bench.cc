@@ -28,7 +28,7 @@ void RunMatmul(benchmark::State& state, const Projection& projection, invar_type
   };
   const Measured measured = Run(state, work);
   const bool vector = m == 1;
-  const bool small = m < 16;  // weights are read for so few rows that either ceiling may bind
+  const bool small = m <= 16;  // weights are read for so few rows that either ceiling may bind
   Figure figure;
   figure.table = "Matmul, M = " + std::to_string(m) + (vector  ? ": percent of read bandwidth"
                                                        : small ? ": percent of the ceiling that binds"

@@ -27,8 +27,8 @@ constexpr size_t kLevels = 18;
 // the weights while it is in the first-level cache.
 constexpr size_t kKept = 4096;
 
-// Elements of a panel that few rows ask for in advance, where the processor's own prefetching is best left alone but for the
-// loads that multiplying leaves too few of in flight.
+// Elements of a panel that a tile asks for in advance where it is the only one, and so reads each weight once from memory: a few
+// lines beyond what the processor has in flight. Further ahead its own prefetching does better.
 constexpr size_t kAhead = 8 * INVAR_PANEL;
 
 #if INVAR_GROUP_VECTORS == 1
@@ -46,9 +46,10 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
   const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 64;
-  // A leaf of two panels is as large as that cache.
+  // A leaf of a set of panels is as large as that cache, or nearly.
   const size_t group = 1;
-  const size_t sets = (a.panel_end - a.panel_begin + 3) / 4;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
   // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
   const size_t apart = sets;
   for (size_t set = 0; set < sets; ++set) {
@@ -64,11 +65,11 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
@@ -124,7 +125,7 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 64;
         for (size_t i = 0; i < 1; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * apart < a.panel_end; ++p) {
+          for (size_t p = 0; p < 4 && panel + p * apart < panel_end; ++p) {
             const size_t first = (panel + p * apart) * INVAR_PANEL;
             FinishRow(a, tile * 1 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
           }
@@ -148,9 +149,10 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
   const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 128;
-  // A leaf of two panels is as large as that cache.
+  // A leaf of a set of panels is as large as that cache, or nearly.
   const size_t group = 1;
-  const size_t sets = (a.panel_end - a.panel_begin + 3) / 4;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
   // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
   const size_t apart = sets;
   for (size_t set = 0; set < sets; ++set) {
@@ -166,13 +168,13 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 2;
 
@@ -244,7 +246,7 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 128
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 128;
         for (size_t i = 0; i < 2; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * apart < a.panel_end; ++p) {
+          for (size_t p = 0; p < 4 && panel + p * apart < panel_end; ++p) {
             const size_t first = (panel + p * apart) * INVAR_PANEL;
             FinishRow(a, tile * 2 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
           }
@@ -268,9 +270,10 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
   const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 192;
-  // A leaf of two panels is as large as that cache.
+  // A leaf of a set of panels is as large as that cache, or nearly.
   const size_t group = 1;
-  const size_t sets = (a.panel_end - a.panel_begin + 3) / 4;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
   // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
   const size_t apart = sets;
   for (size_t set = 0; set < sets; ++set) {
@@ -286,13 +289,13 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 3;
 
@@ -378,7 +381,7 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 192
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 192;
         for (size_t i = 0; i < 3; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * apart < a.panel_end; ++p) {
+          for (size_t p = 0; p < 4 && panel + p * apart < panel_end; ++p) {
             const size_t first = (panel + p * apart) * INVAR_PANEL;
             FinishRow(a, tile * 3 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
           }
@@ -402,9 +405,10 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
   const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 256;
-  // A leaf of two panels is as large as that cache.
+  // A leaf of a set of panels is as large as that cache, or nearly.
   const size_t group = 1;
-  const size_t sets = (a.panel_end - a.panel_begin + 3) / 4;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
   // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
   const size_t apart = sets;
   for (size_t set = 0; set < sets; ++set) {
@@ -420,13 +424,13 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 4;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 4;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
@@ -535,7 +539,7 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 256
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 256;
         for (size_t i = 0; i < 4; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * apart < a.panel_end; ++p) {
+          for (size_t p = 0; p < 4 && panel + p * apart < panel_end; ++p) {
             const size_t first = (panel + p * apart) * INVAR_PANEL;
             FinishRow(a, tile * 4 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
           }
@@ -559,9 +563,10 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
   const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 320;
-  // A leaf of two panels is as large as that cache.
+  // A leaf of a set of panels is as large as that cache, or nearly.
   const size_t group = 1;
-  const size_t sets = (a.panel_end - a.panel_begin + 3) / 4;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
   // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
   const size_t apart = sets;
   for (size_t set = 0; set < sets; ++set) {
@@ -577,13 +582,13 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 5;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 5;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
@@ -708,7 +713,7 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 320
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 320;
         for (size_t i = 0; i < 5; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * apart < a.panel_end; ++p) {
+          for (size_t p = 0; p < 4 && panel + p * apart < panel_end; ++p) {
             const size_t first = (panel + p * apart) * INVAR_PANEL;
             FinishRow(a, tile * 5 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
           }
@@ -732,9 +737,10 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
   const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 384;
-  // A leaf of two panels is as large as that cache.
+  // A leaf of a set of panels is as large as that cache, or nearly.
   const size_t group = 1;
-  const size_t sets = (a.panel_end - a.panel_begin + 3) / 4;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
   // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
   const size_t apart = sets;
   for (size_t set = 0; set < sets; ++set) {
@@ -750,13 +756,13 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 6;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 6;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
@@ -897,7 +903,7 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 384
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 384;
         for (size_t i = 0; i < 6; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * apart < a.panel_end; ++p) {
+          for (size_t p = 0; p < 4 && panel + p * apart < panel_end; ++p) {
             const size_t first = (panel + p * apart) * INVAR_PANEL;
             FinishRow(a, tile * 6 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
           }
@@ -921,9 +927,10 @@ HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
   const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 336;
-  // A leaf of two panels is as large as that cache.
+  // A leaf of a set of panels is as large as that cache, or nearly.
   const size_t group = 1;
-  const size_t sets = (a.panel_end - a.panel_begin + 2) / 3;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 2) / 3;
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set * 3;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -937,11 +944,11 @@ HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 7;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = 3 * panel_size;
             const size_t ahead_x = a.k * 7;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
@@ -1070,7 +1077,7 @@ HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 3, a.panel_end) * INVAR_PANEL, a.n) - first;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 3, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 336
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 336;
@@ -1096,9 +1103,10 @@ HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
   const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 384;
-  // A leaf of two panels is as large as that cache.
+  // A leaf of a set of panels is as large as that cache, or nearly.
   const size_t group = 1;
-  const size_t sets = (a.panel_end - a.panel_begin + 2) / 3;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 2) / 3;
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set * 3;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -1112,11 +1120,11 @@ HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 8;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = 3 * panel_size;
             const size_t ahead_x = a.k * 8;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
@@ -1258,7 +1266,7 @@ HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 3, a.panel_end) * INVAR_PANEL, a.n) - first;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 3, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 384
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 384;
@@ -1284,9 +1292,10 @@ HWY_NOINLINE void Tile_9x48_1(const invar_matmul_args& a) {
   const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 432;
-  // A leaf of two panels is as large as that cache.
+  // A leaf of a set of panels is as large as that cache, or nearly.
   const size_t group = 1;
-  const size_t sets = (a.panel_end - a.panel_begin + 2) / 3;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 2) / 3;
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set * 3;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -1300,11 +1309,11 @@ HWY_NOINLINE void Tile_9x48_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 9;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = 3 * panel_size;
             const size_t ahead_x = a.k * 9;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
@@ -1459,7 +1468,7 @@ HWY_NOINLINE void Tile_9x48_1(const invar_matmul_args& a) {
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 3, a.panel_end) * INVAR_PANEL, a.n) - first;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 3, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 432
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 432;
@@ -1488,7 +1497,8 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 64;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  const size_t sets = (a.panel_end - a.panel_begin + 3) / 4;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
   // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
   const size_t apart = sets;
   for (size_t set = 0; set < sets; ++set) {
@@ -1502,11 +1512,11 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_3_1 = hn::Zero(d);
@@ -1586,7 +1596,7 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 64;
         for (size_t i = 0; i < 1; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * apart < a.panel_end; ++p) {
+          for (size_t p = 0; p < 4 && panel + p * apart < panel_end; ++p) {
             const size_t first = (panel + p * apart) * INVAR_PANEL;
             FinishRow(a, tile * 1 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
           }
@@ -1611,7 +1621,8 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 64;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  const size_t sets = (a.panel_end - a.panel_begin + 1) / 2;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 1) / 2;
   // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
   const size_t apart = sets;
   for (size_t set = 0; set < sets; ++set) {
@@ -1625,9 +1636,9 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 2;
 
@@ -1695,7 +1706,7 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 64;
         for (size_t i = 0; i < 2; ++i) {
-          for (size_t p = 0; p < 2 && panel + p * apart < a.panel_end; ++p) {
+          for (size_t p = 0; p < 2 && panel + p * apart < panel_end; ++p) {
             const size_t first = (panel + p * apart) * INVAR_PANEL;
             FinishRow(a, tile * 2 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
           }
@@ -1720,7 +1731,8 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 96;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  const size_t sets = (a.panel_end - a.panel_begin + 1) / 2;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 1) / 2;
   // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
   const size_t apart = sets;
   for (size_t set = 0; set < sets; ++set) {
@@ -1734,9 +1746,9 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 3;
 
@@ -1818,7 +1830,7 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 96
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 96;
         for (size_t i = 0; i < 3; ++i) {
-          for (size_t p = 0; p < 2 && panel + p * apart < a.panel_end; ++p) {
+          for (size_t p = 0; p < 2 && panel + p * apart < panel_end; ++p) {
             const size_t first = (panel + p * apart) * INVAR_PANEL;
             FinishRow(a, tile * 3 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
           }
@@ -1843,7 +1855,8 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 64;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  const size_t sets = (a.panel_end - a.panel_begin + 0) / 1;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -1855,7 +1868,7 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 4;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 4;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
@@ -1926,7 +1939,7 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 64;
@@ -1953,7 +1966,8 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 80;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  const size_t sets = (a.panel_end - a.panel_begin + 0) / 1;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -1965,7 +1979,7 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 5;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 5;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
@@ -2046,7 +2060,7 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 80
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 80;
@@ -2073,7 +2087,8 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 96;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  const size_t sets = (a.panel_end - a.panel_begin + 0) / 1;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -2085,7 +2100,7 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 6;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 6;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
@@ -2176,7 +2191,7 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 96
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 96;
@@ -2205,7 +2220,8 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 48;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  const size_t sets = (a.panel_end - a.panel_begin + 2) / 3;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 2) / 3;
   // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
   const size_t apart = sets;
   for (size_t set = 0; set < sets; ++set) {
@@ -2219,9 +2235,9 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_1_2 = hn::Zero(d), s_0_1_3 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_2_2 = hn::Zero(d), s_0_2_3 = hn::Zero(d);
@@ -2323,7 +2339,7 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 48
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 48;
         for (size_t i = 0; i < 1; ++i) {
-          for (size_t p = 0; p < 3 && panel + p * apart < a.panel_end; ++p) {
+          for (size_t p = 0; p < 3 && panel + p * apart < panel_end; ++p) {
             const size_t first = (panel + p * apart) * INVAR_PANEL;
             FinishRow(a, tile * 1 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 48 + p * INVAR_PANEL);
           }
@@ -2348,7 +2364,8 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 32;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  const size_t sets = (a.panel_end - a.panel_begin + 0) / 1;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -2360,7 +2377,7 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 2;
 
@@ -2423,7 +2440,7 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 32
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 32;
@@ -2450,7 +2467,8 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 48;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  const size_t sets = (a.panel_end - a.panel_begin + 0) / 1;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -2462,7 +2480,7 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 3;
 
@@ -2539,7 +2557,7 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 48
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 48;
@@ -2568,7 +2586,8 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 16;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  const size_t sets = (a.panel_end - a.panel_begin + 0) / 1;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -2697,7 +2716,7 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 16
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 16;
@@ -2724,7 +2743,8 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 32;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  const size_t sets = (a.panel_end - a.panel_begin + 0) / 1;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -2736,7 +2756,7 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 2;
 
@@ -2907,7 +2927,7 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 32
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 32;

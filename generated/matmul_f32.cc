@@ -27,8 +27,8 @@ constexpr size_t kLevels = 18;
 // the weights while it is in the first-level cache.
 constexpr size_t kKept = 4096;
 
-// Elements of a panel that few rows ask for in advance, where the processor's own prefetching is best left alone but for the
-// loads that multiplying leaves too few of in flight.
+// Elements of a panel that a tile asks for in advance where it is the only one, and so reads each weight once from memory: a few
+// lines beyond what the processor has in flight. Further ahead its own prefetching does better.
 constexpr size_t kAhead = 8 * INVAR_PANEL;
 
 #if INVAR_GROUP_VECTORS == 1
@@ -46,9 +46,10 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
   const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 64;
-  // A leaf of two panels is as large as that cache.
+  // A leaf of a set of panels is as large as that cache, or nearly.
   const size_t group = 1;
-  const size_t sets = (a.panel_end - a.panel_begin + 3) / 4;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
   // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
   const size_t apart = sets;
   for (size_t set = 0; set < sets; ++set) {
@@ -64,11 +65,11 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
@@ -120,7 +121,7 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 64;
         for (size_t i = 0; i < 1; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * apart < a.panel_end; ++p) {
+          for (size_t p = 0; p < 4 && panel + p * apart < panel_end; ++p) {
             const size_t first = (panel + p * apart) * INVAR_PANEL;
             FinishRow(a, tile * 1 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
           }
@@ -144,9 +145,10 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
   const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 128;
-  // A leaf of two panels is as large as that cache.
+  // A leaf of a set of panels is as large as that cache, or nearly.
   const size_t group = 1;
-  const size_t sets = (a.panel_end - a.panel_begin + 3) / 4;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
   // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
   const size_t apart = sets;
   for (size_t set = 0; set < sets; ++set) {
@@ -162,13 +164,13 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf, or this one a little later, and the next tile's rows are asked for on the way.
             const size_t ahead_w = tiles == 1 ? kAhead : panel_size;
             const size_t ahead_x = a.k * 2;
 
@@ -240,7 +242,7 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 128
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 128;
         for (size_t i = 0; i < 2; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * apart < a.panel_end; ++p) {
+          for (size_t p = 0; p < 4 && panel + p * apart < panel_end; ++p) {
             const size_t first = (panel + p * apart) * INVAR_PANEL;
             FinishRow(a, tile * 2 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
           }
@@ -264,9 +266,10 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
   const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 192;
-  // A leaf of two panels is as large as that cache.
+  // A leaf of a set of panels is as large as that cache, or nearly.
   const size_t group = 1;
-  const size_t sets = (a.panel_end - a.panel_begin + 3) / 4;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
   // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
   const size_t apart = sets;
   for (size_t set = 0; set < sets; ++set) {
@@ -282,13 +285,13 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf, or this one a little later, and the next tile's rows are asked for on the way.
             const size_t ahead_w = tiles == 1 ? kAhead : panel_size;
             const size_t ahead_x = a.k * 3;
 
@@ -374,7 +377,7 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 192
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 192;
         for (size_t i = 0; i < 3; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * apart < a.panel_end; ++p) {
+          for (size_t p = 0; p < 4 && panel + p * apart < panel_end; ++p) {
             const size_t first = (panel + p * apart) * INVAR_PANEL;
             FinishRow(a, tile * 3 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
           }
@@ -398,9 +401,10 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
   const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 256;
-  // A leaf of two panels is as large as that cache.
+  // A leaf of a set of panels is as large as that cache, or nearly.
   const size_t group = 1;
-  const size_t sets = (a.panel_end - a.panel_begin + 3) / 4;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
   // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
   const size_t apart = sets;
   for (size_t set = 0; set < sets; ++set) {
@@ -416,13 +420,13 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 4;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf, or this one a little later, and the next tile's rows are asked for on the way.
             const size_t ahead_w = tiles == 1 ? kAhead : panel_size;
             const size_t ahead_x = a.k * 4;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
@@ -531,7 +535,7 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 256
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 256;
         for (size_t i = 0; i < 4; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * apart < a.panel_end; ++p) {
+          for (size_t p = 0; p < 4 && panel + p * apart < panel_end; ++p) {
             const size_t first = (panel + p * apart) * INVAR_PANEL;
             FinishRow(a, tile * 4 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
           }
@@ -555,9 +559,10 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
   const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 320;
-  // A leaf of two panels is as large as that cache.
+  // A leaf of a set of panels is as large as that cache, or nearly.
   const size_t group = 1;
-  const size_t sets = (a.panel_end - a.panel_begin + 3) / 4;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
   // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
   const size_t apart = sets;
   for (size_t set = 0; set < sets; ++set) {
@@ -573,13 +578,13 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 5;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 5;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
@@ -704,7 +709,7 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 320
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 320;
         for (size_t i = 0; i < 5; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * apart < a.panel_end; ++p) {
+          for (size_t p = 0; p < 4 && panel + p * apart < panel_end; ++p) {
             const size_t first = (panel + p * apart) * INVAR_PANEL;
             FinishRow(a, tile * 5 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
           }
@@ -728,9 +733,10 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
   const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 384;
-  // A leaf of two panels is as large as that cache.
+  // A leaf of a set of panels is as large as that cache, or nearly.
   const size_t group = 1;
-  const size_t sets = (a.panel_end - a.panel_begin + 3) / 4;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
   // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
   const size_t apart = sets;
   for (size_t set = 0; set < sets; ++set) {
@@ -746,13 +752,13 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 6;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 6;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
@@ -893,7 +899,7 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 384
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 384;
         for (size_t i = 0; i < 6; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * apart < a.panel_end; ++p) {
+          for (size_t p = 0; p < 4 && panel + p * apart < panel_end; ++p) {
             const size_t first = (panel + p * apart) * INVAR_PANEL;
             FinishRow(a, tile * 6 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
           }
@@ -917,9 +923,10 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
   const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 224;
-  // A leaf of two panels is as large as that cache.
+  // A leaf of a set of panels is as large as that cache, or nearly.
   const size_t group = 1;
-  const size_t sets = (a.panel_end - a.panel_begin + 1) / 2;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 1) / 2;
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set * 2;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -933,9 +940,9 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 7;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = 2 * panel_size;
             const size_t ahead_x = a.k * 7;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
@@ -1039,7 +1046,7 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 224
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 224;
@@ -1065,9 +1072,10 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
   const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 256;
-  // A leaf of two panels is as large as that cache.
+  // A leaf of a set of panels is as large as that cache, or nearly.
   const size_t group = 1;
-  const size_t sets = (a.panel_end - a.panel_begin + 1) / 2;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 1) / 2;
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set * 2;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -1081,9 +1089,9 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 8;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = 2 * panel_size;
             const size_t ahead_x = a.k * 8;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
@@ -1197,7 +1205,7 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 256
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 256;
@@ -1223,9 +1231,10 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
   const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 288;
-  // A leaf of two panels is as large as that cache.
+  // A leaf of a set of panels is as large as that cache, or nearly.
   const size_t group = 1;
-  const size_t sets = (a.panel_end - a.panel_begin + 1) / 2;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 1) / 2;
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set * 2;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -1239,9 +1248,9 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 9;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = 2 * panel_size;
             const size_t ahead_x = a.k * 9;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
@@ -1365,7 +1374,7 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 288
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 288;
@@ -1391,9 +1400,10 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
   const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 320;
-  // A leaf of two panels is as large as that cache.
+  // A leaf of a set of panels is as large as that cache, or nearly.
   const size_t group = 1;
-  const size_t sets = (a.panel_end - a.panel_begin + 1) / 2;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 1) / 2;
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set * 2;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -1407,9 +1417,9 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 10;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = 2 * panel_size;
             const size_t ahead_x = a.k * 10;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
@@ -1543,7 +1553,7 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 320
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 320;
@@ -1569,9 +1579,10 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
   const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 352;
-  // A leaf of two panels is as large as that cache.
+  // A leaf of a set of panels is as large as that cache, or nearly.
   const size_t group = 1;
-  const size_t sets = (a.panel_end - a.panel_begin + 1) / 2;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 1) / 2;
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set * 2;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -1585,9 +1596,9 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 11;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = 2 * panel_size;
             const size_t ahead_x = a.k * 11;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
@@ -1731,7 +1742,7 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 352
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 352;
@@ -1757,9 +1768,10 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
   const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 384;
-  // A leaf of two panels is as large as that cache.
+  // A leaf of a set of panels is as large as that cache, or nearly.
   const size_t group = 1;
-  const size_t sets = (a.panel_end - a.panel_begin + 1) / 2;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 1) / 2;
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set * 2;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -1773,9 +1785,9 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 12;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = 2 * panel_size;
             const size_t ahead_x = a.k * 12;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
@@ -1929,7 +1941,7 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 384
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 384;
@@ -1955,9 +1967,10 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
   const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 416;
-  // A leaf of two panels is as large as that cache.
+  // A leaf of a set of panels is as large as that cache, or nearly.
   const size_t group = 1;
-  const size_t sets = (a.panel_end - a.panel_begin + 1) / 2;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 1) / 2;
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set * 2;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -1971,9 +1984,9 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 13;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = 2 * panel_size;
             const size_t ahead_x = a.k * 13;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
@@ -2137,7 +2150,7 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 416
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 416;
@@ -2163,9 +2176,10 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
   const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 448;
-  // A leaf of two panels is as large as that cache.
+  // A leaf of a set of panels is as large as that cache, or nearly.
   const size_t group = 1;
-  const size_t sets = (a.panel_end - a.panel_begin + 1) / 2;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 1) / 2;
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set * 2;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -2179,9 +2193,9 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, a.panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 14;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = 2 * panel_size;
             const size_t ahead_x = a.k * 14;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
@@ -2355,7 +2369,7 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, a.panel_end) * INVAR_PANEL, a.n) - first;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 448
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 448;
@@ -2384,7 +2398,8 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 64;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  const size_t sets = (a.panel_end - a.panel_begin + 3) / 4;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
   // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
   const size_t apart = sets;
   for (size_t set = 0; set < sets; ++set) {
@@ -2398,11 +2413,11 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_3_1 = hn::Zero(d);
@@ -2478,7 +2493,7 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 64;
         for (size_t i = 0; i < 1; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * apart < a.panel_end; ++p) {
+          for (size_t p = 0; p < 4 && panel + p * apart < panel_end; ++p) {
             const size_t first = (panel + p * apart) * INVAR_PANEL;
             FinishRow(a, tile * 1 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
           }
@@ -2503,7 +2518,8 @@ HWY_NOINLINE void Tile_2x48_2(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 96;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  const size_t sets = (a.panel_end - a.panel_begin + 2) / 3;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 2) / 3;
   // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
   const size_t apart = sets;
   for (size_t set = 0; set < sets; ++set) {
@@ -2517,11 +2533,11 @@ HWY_NOINLINE void Tile_2x48_2(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf, or this one a little later, and the next tile's rows are asked for on the way.
             const size_t ahead_w = tiles == 1 ? kAhead : panel_size;
             const size_t ahead_x = a.k * 2;
 
@@ -2609,7 +2625,7 @@ HWY_NOINLINE void Tile_2x48_2(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 96
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 96;
         for (size_t i = 0; i < 2; ++i) {
-          for (size_t p = 0; p < 3 && panel + p * apart < a.panel_end; ++p) {
+          for (size_t p = 0; p < 3 && panel + p * apart < panel_end; ++p) {
             const size_t first = (panel + p * apart) * INVAR_PANEL;
             FinishRow(a, tile * 2 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 48 + p * INVAR_PANEL);
           }
@@ -2634,7 +2650,8 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 96;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  const size_t sets = (a.panel_end - a.panel_begin + 1) / 2;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 1) / 2;
   // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
   const size_t apart = sets;
   for (size_t set = 0; set < sets; ++set) {
@@ -2648,9 +2665,9 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf, or this one a little later, and the next tile's rows are asked for on the way.
             const size_t ahead_w = tiles == 1 ? kAhead : panel_size;
             const size_t ahead_x = a.k * 3;
 
@@ -2732,7 +2749,7 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 96
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 96;
         for (size_t i = 0; i < 3; ++i) {
-          for (size_t p = 0; p < 2 && panel + p * apart < a.panel_end; ++p) {
+          for (size_t p = 0; p < 2 && panel + p * apart < panel_end; ++p) {
             const size_t first = (panel + p * apart) * INVAR_PANEL;
             FinishRow(a, tile * 3 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
           }
@@ -2757,7 +2774,8 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 64;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  const size_t sets = (a.panel_end - a.panel_begin + 0) / 1;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -2769,7 +2787,7 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 4;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf, or this one a little later, and the next tile's rows are asked for on the way.
             const size_t ahead_w = tiles == 1 ? kAhead : panel_size;
             const size_t ahead_x = a.k * 4;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
@@ -2840,7 +2858,7 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 64;
@@ -2867,7 +2885,8 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 80;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  const size_t sets = (a.panel_end - a.panel_begin + 0) / 1;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -2879,7 +2898,7 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 5;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 5;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
@@ -2960,7 +2979,7 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 80
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 80;
@@ -2987,7 +3006,8 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 96;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  const size_t sets = (a.panel_end - a.panel_begin + 0) / 1;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -2999,7 +3019,7 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 6;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = panel_size;
             const size_t ahead_x = a.k * 6;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
@@ -3090,7 +3110,7 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 96
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 96;
@@ -3119,7 +3139,8 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 48;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  const size_t sets = (a.panel_end - a.panel_begin + 2) / 3;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 2) / 3;
   // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
   const size_t apart = sets;
   for (size_t set = 0; set < sets; ++set) {
@@ -3133,9 +3154,9 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, a.panel_end - 1) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_1_2 = hn::Zero(d), s_0_1_3 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_2_2 = hn::Zero(d), s_0_2_3 = hn::Zero(d);
@@ -3234,7 +3255,7 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 48
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 48;
         for (size_t i = 0; i < 1; ++i) {
-          for (size_t p = 0; p < 3 && panel + p * apart < a.panel_end; ++p) {
+          for (size_t p = 0; p < 3 && panel + p * apart < panel_end; ++p) {
             const size_t first = (panel + p * apart) * INVAR_PANEL;
             FinishRow(a, tile * 1 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 48 + p * INVAR_PANEL);
           }
@@ -3259,7 +3280,8 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 32;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  const size_t sets = (a.panel_end - a.panel_begin + 0) / 1;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -3271,7 +3293,7 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf, or this one a little later, and the next tile's rows are asked for on the way.
             const size_t ahead_w = tiles == 1 ? kAhead : panel_size;
             const size_t ahead_x = a.k * 2;
 
@@ -3334,7 +3356,7 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 32
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 32;
@@ -3361,7 +3383,8 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 48;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  const size_t sets = (a.panel_end - a.panel_begin + 0) / 1;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -3373,7 +3396,7 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf, or this one a little later, and the next tile's rows are asked for on the way.
             const size_t ahead_w = tiles == 1 ? kAhead : panel_size;
             const size_t ahead_x = a.k * 3;
 
@@ -3450,7 +3473,7 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 48
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 48;
@@ -3479,7 +3502,8 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 16;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  const size_t sets = (a.panel_end - a.panel_begin + 0) / 1;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -3607,7 +3631,7 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 16
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 16;
@@ -3634,7 +3658,8 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
   const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
   const size_t nodes_size = (levels - static_cast<size_t>(own)) * 32;
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
-  const size_t sets = (a.panel_end - a.panel_begin + 0) / 1;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -3646,7 +3671,7 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
-            // What the next panels hold of this leaf, and the next tile's rows, are asked for on the way.
+            // What the next panels hold of this leaf, or this one a little later, and the next tile's rows are asked for on the way.
             const size_t ahead_w = tiles == 1 ? kAhead : panel_size;
             const size_t ahead_x = a.k * 2;
 
@@ -3817,7 +3842,7 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
       const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, a.panel_end) * INVAR_PANEL, a.n) - first;
+      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 32
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 32;

@@ -51,7 +51,8 @@ typedef enum invar_activation {
  *
  * One call computes tiles of `rows` rows each (invar_kernel.rows: fixed for each kernel), as many as `tiles` says, and the
  * panels [panel_begin, panel_end). Panels and tiles are independent: split them among threads in any way; a multiple of
- * invar_kernel.panels wastes nothing, and tiles of one call share what they read of the weights.
+ * invar_kernel.panels wastes nothing, and tiles of one call share what they read of the weights. Calls that add some leaves each
+ * leave `nodes` to the next: all of them have the same tiles, panel_begin and panel_end.
  *
  * rhs is packed: panel p holds outputs [16p, 16p + 16) as [k][16] of the kernel's storage type, outputs beyond n zero
  * (invar_pack_panels). Each tile of lhs is packed as [k][rows] (invar_pack_rows); for a kernel of one row that is the row
@@ -60,7 +61,7 @@ typedef struct invar_matmul_args {
   uint64_t k;              /* terms of each sum, at most 2^25 */
   uint64_t n;              /* outputs; ceil(n / 16) panels exist */
   uint64_t panel_begin;    /* panels to compute: [panel_begin, panel_end) */
-  uint64_t panel_end;
+  uint64_t panel_end;      /* what lies beyond the panels that exist is left out */
   const float* lhs;        /* [tiles][k][rows] */
   const void* rhs;         /* [ceil(n / 16)][k][16] */
   const float* bias;       /* [n], or null: none */

@@ -86,8 +86,6 @@ void Matmul(const Context& context, const Linear& w, size_t rows, const Rows& x,
 
   const size_t panels = CeilDiv(w.n, INVAR_PANEL);
   const auto panels_of = [&](size_t tile) -> size_t { return kernels.matmul(w.type, static_cast<uint32_t>(tiles.Height(tile))).panels; };
-  size_t step = panels_of(0);  // whole tiles of both heights
-  while (step % panels_of(tiles.tiles - 1) != 0) step += panels_of(0);
   const size_t team = static_cast<size_t>(context.team.threads());
   // Enough tasks to balance; blocks of panels that are whole tiles and stay in cache; for few outputs, rows are cut too.
   // A block of weights, an eighth of the second-level cache, stays there while rows pass over it, another eighth at a time: of a
@@ -99,6 +97,9 @@ void Matmul(const Context& context, const Linear& w, size_t rows, const Rows& x,
   const bool whole = leaves == tree.leaves;
   const size_t terms = std::min(w.k, leaves * tree.leaf_length);
   const size_t panel_bytes = std::max<size_t>(1, terms * INVAR_PANEL * (w.type == INVAR_F32 ? 4 : 2));
+  size_t step = panels_of(0);  // whole tiles of both heights, where such a block is not too large
+  while (step % panels_of(tiles.tiles - 1) != 0) step += panels_of(0);
+  if (step * panel_bytes > weight_bytes) step = panels_of(0);
   // A single tile reads each weight once, and best in long stretches.
   size_t block = (tiles.tiles == 1 ? CeilDiv(panels, step) : std::max<size_t>(1, weight_bytes / panel_bytes / step)) * step;
   if (team > 1) block = std::min(block, CeilDiv(CeilDiv(panels, team * 4), step) * step);

@@ -26,9 +26,10 @@ TEST_P(MatmulTest, RowsAreThoseOfASingleRow) {
   ThreadPool pool(3);
   Random random(31);
   size_t with_single = 0, with_oracle = 0;
-  // 1,024 terms make a pass: below, at and above it; more rows than pass together; and where the last leaves are empty.
-  for (const Problem& p : {Problem{40, 70, 1000}, {31, 70, 1024}, {40, 70, 1025}, {64, 33, 2048}, {29, 50, 3072}, {33, 20, 4100},
-                           {530, 3, 1030}, {17, 5, 32769}}) {
+  const size_t pass = kernels.most_terms();
+  // Around what a pass takes; more rows than pass together; tiles of two heights; and where the last leaves are empty.
+  for (const Problem& p : {Problem{40, 70, pass - 24}, {31, 70, pass}, {40, 70, pass + 1}, {64, 33, pass / 2}, {29, 50, 3072}, {33, 20, 2 * pass + 4},
+                           {530, 3, pass + 6}, {13, 200, 300}, {19, 130, 520}, {3, 500, 130}, {17, 5, 32769}}) {
     std::vector<float> x(p.rows * p.k), w(p.n * p.k), bias(p.n), packed(invar_packed_size(p.n, p.k));
     std::vector<uint16_t> narrow(w.size()), narrow_packed(packed.size());
     random.Fill(x.data(), x.size(), Values::kNormal);

@@ -38,6 +38,7 @@ struct StorageBF16 {
     alignas(64) static constexpr uint8_t kBytes[64] = {
         0,  0, 0,  1,  0,  0, 2,  3,  0,  0, 4,  5,  0,  0, 6,  7,  0,  0, 8,  9,  0,  0, 10, 11, 0,  0, 12, 13, 0,  0, 14, 15,
         0,  0, 16, 17, 0,  0, 18, 19, 0,  0, 20, 21, 0,  0, 22, 23, 0,  0, 24, 25, 0,  0, 26, 27, 0,  0, 28, 29, 0,  0, 30, 31};
+    (void)d;
     const __m512i halves = _mm512_castsi256_si512(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
     return VF{_mm512_castsi512_ps(_mm512_maskz_permutexvar_epi8(0xCCCCCCCCCCCCCCCCull, _mm512_load_si512(kBytes), halves))};
 #elif HWY_TARGET == HWY_AVX2
