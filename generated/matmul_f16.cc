@@ -50,8 +50,7 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
-  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
-  const size_t apart = sets;
+  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -65,11 +64,11 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
@@ -125,8 +124,8 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 64;
         for (size_t i = 0; i < 1; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * apart < panel_end; ++p) {
-            const size_t first = (panel + p * apart) * INVAR_PANEL;
+          for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
             FinishRow(a, tile * 1 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
           }
         }
@@ -153,8 +152,7 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
-  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
-  const size_t apart = sets;
+  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -168,11 +166,11 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
             // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = panel_size;
@@ -246,8 +244,8 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 128
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 128;
         for (size_t i = 0; i < 2; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * apart < panel_end; ++p) {
-            const size_t first = (panel + p * apart) * INVAR_PANEL;
+          for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
             FinishRow(a, tile * 2 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
           }
         }
@@ -274,8 +272,7 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
-  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
-  const size_t apart = sets;
+  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -289,11 +286,11 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
             // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = panel_size;
@@ -381,8 +378,8 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 192
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 192;
         for (size_t i = 0; i < 3; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * apart < panel_end; ++p) {
-            const size_t first = (panel + p * apart) * INVAR_PANEL;
+          for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
             FinishRow(a, tile * 3 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
           }
         }
@@ -409,8 +406,7 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
-  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
-  const size_t apart = sets;
+  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -424,11 +420,11 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 4;
             // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = panel_size;
@@ -436,10 +432,10 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 4; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 4 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * apart * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * apart * INVAR_PANEL);
-                PrefetchToWrite(y, 2 * apart * INVAR_PANEL);
-                PrefetchToWrite(y, 3 * apart * INVAR_PANEL);
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
+                PrefetchToWrite(y, 2 * sets * INVAR_PANEL);
+                PrefetchToWrite(y, 3 * sets * INVAR_PANEL);
               }
             }
 
@@ -539,8 +535,8 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 256
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 256;
         for (size_t i = 0; i < 4; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * apart < panel_end; ++p) {
-            const size_t first = (panel + p * apart) * INVAR_PANEL;
+          for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
             FinishRow(a, tile * 4 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
           }
         }
@@ -567,8 +563,7 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
-  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
-  const size_t apart = sets;
+  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -582,11 +577,11 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 5;
             // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = panel_size;
@@ -594,10 +589,10 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 5; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 5 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * apart * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * apart * INVAR_PANEL);
-                PrefetchToWrite(y, 2 * apart * INVAR_PANEL);
-                PrefetchToWrite(y, 3 * apart * INVAR_PANEL);
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
+                PrefetchToWrite(y, 2 * sets * INVAR_PANEL);
+                PrefetchToWrite(y, 3 * sets * INVAR_PANEL);
               }
             }
 
@@ -713,8 +708,8 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 320
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 320;
         for (size_t i = 0; i < 5; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * apart < panel_end; ++p) {
-            const size_t first = (panel + p * apart) * INVAR_PANEL;
+          for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
             FinishRow(a, tile * 5 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
           }
         }
@@ -741,8 +736,7 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
-  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
-  const size_t apart = sets;
+  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -756,11 +750,11 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 6;
             // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = panel_size;
@@ -768,10 +762,10 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 6; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 6 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * apart * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * apart * INVAR_PANEL);
-                PrefetchToWrite(y, 2 * apart * INVAR_PANEL);
-                PrefetchToWrite(y, 3 * apart * INVAR_PANEL);
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
+                PrefetchToWrite(y, 2 * sets * INVAR_PANEL);
+                PrefetchToWrite(y, 3 * sets * INVAR_PANEL);
               }
             }
 
@@ -903,8 +897,8 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 384
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 384;
         for (size_t i = 0; i < 6; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * apart < panel_end; ++p) {
-            const size_t first = (panel + p * apart) * INVAR_PANEL;
+          for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
             FinishRow(a, tile * 6 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
           }
         }
@@ -1499,8 +1493,7 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
-  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
-  const size_t apart = sets;
+  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -1512,11 +1505,11 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_3_1 = hn::Zero(d);
@@ -1596,8 +1589,8 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 64;
         for (size_t i = 0; i < 1; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * apart < panel_end; ++p) {
-            const size_t first = (panel + p * apart) * INVAR_PANEL;
+          for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
             FinishRow(a, tile * 1 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
           }
         }
@@ -1623,8 +1616,7 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 1) / 2;
-  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
-  const size_t apart = sets;
+  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -1636,7 +1628,7 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
             // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = panel_size;
@@ -1706,8 +1698,8 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 64;
         for (size_t i = 0; i < 2; ++i) {
-          for (size_t p = 0; p < 2 && panel + p * apart < panel_end; ++p) {
-            const size_t first = (panel + p * apart) * INVAR_PANEL;
+          for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
             FinishRow(a, tile * 2 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
           }
         }
@@ -1733,8 +1725,7 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 1) / 2;
-  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
-  const size_t apart = sets;
+  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -1746,7 +1737,7 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
             // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
             const size_t ahead_w = panel_size;
@@ -1830,8 +1821,8 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 96
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 96;
         for (size_t i = 0; i < 3; ++i) {
-          for (size_t p = 0; p < 2 && panel + p * apart < panel_end; ++p) {
-            const size_t first = (panel + p * apart) * INVAR_PANEL;
+          for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
             FinishRow(a, tile * 3 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
           }
         }
@@ -2222,8 +2213,7 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 2) / 3;
-  // Few rows wait for memory. How far the panels of a set lie apart: each stream of loads goes on where it was in the set before.
-  const size_t apart = sets;
+  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -2235,9 +2225,9 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * apart, panel_end - 1) * panel_size + k * INVAR_PANEL;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_1_2 = hn::Zero(d), s_0_1_3 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_2_2 = hn::Zero(d), s_0_2_3 = hn::Zero(d);
@@ -2339,8 +2329,8 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 48
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 48;
         for (size_t i = 0; i < 1; ++i) {
-          for (size_t p = 0; p < 3 && panel + p * apart < panel_end; ++p) {
-            const size_t first = (panel + p * apart) * INVAR_PANEL;
+          for (size_t p = 0; p < 3 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
             FinishRow(a, tile * 1 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 48 + p * INVAR_PANEL);
           }
         }

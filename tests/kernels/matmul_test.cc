@@ -76,6 +76,38 @@ TEST_P(MatmulTest, RowsAreThoseOfASingleRow) {
   std::printf("[ COMPARED ] %zu values with those of single rows, %zu with the oracle\n", with_single, with_oracle);
 }
 
+// For whoever rounds panel_end up to whole tiles: nothing beyond the last panel is read or written.
+TEST_P(MatmulTest, PanelsThatDoNotExistAreLeftOut) {
+  const Kernels& kernels = Kernels::Of(GetParam());
+  Random random(32);
+  size_t compared = 0;
+  for (uint32_t rows = 1; rows <= kernels.max_rows(INVAR_F32); ++rows) {
+    for (const size_t n : {1, 16, 40, 100}) {
+      const size_t k = 300, panels = (n + 15) / 16, stride = n + 80;
+      std::vector<float> x(rows * k), weights(panels * 16 * k), exact(rows * stride, -7.0f), beyond = exact;
+      random.Fill(x.data(), x.size(), Values::kNormal);
+      random.Fill(weights.data(), weights.size(), Values::kNormal);
+      invar_matmul_args args = {};
+      args.k = k;
+      args.n = n;
+      args.panel_end = panels;
+      args.lhs = x.data();
+      args.rhs = weights.data();
+      args.dst = exact.data();
+      args.dst_stride = static_cast<int64_t>(stride);
+      const invar_kernel& kernel = kernels.matmul(INVAR_F32, rows);
+      kernel.call.matmul(&args);
+      args.panel_end = panels + 5;
+      args.dst = beyond.data();
+      kernel.call.matmul(&args);
+      EXPECT_EQ(std::memcmp(exact.data(), beyond.data(), exact.size() * sizeof(float)), 0) << kernel.tile << ", " << n << " outputs";
+      EXPECT_EQ(beyond[n], -7.0f) << kernel.tile << ", " << n << " outputs";
+      compared += exact.size();
+    }
+  }
+  std::printf("[ COMPARED ] %zu values with and without panels that do not exist\n", compared);
+}
+
 INSTANTIATE_TEST_SUITE_P(Isas, MatmulTest, ::testing::ValuesIn(SupportedIsas()), [](const auto& info) { return info.param; });
 
 }  // namespace
