@@ -27,9 +27,11 @@ constexpr size_t kLevels = 18;
 // the weights while it is in the first-level cache.
 constexpr size_t kKept = 4096;
 
-// Elements of a panel that a tile asks for in advance where it is the only one, and so reads each weight once from memory: a few
-// lines beyond what the processor has in flight. Further ahead its own prefetching does better.
-constexpr size_t kAhead = 8 * INVAR_PANEL;
+// Elements of each panel that a single tile asks for in advance, which reads each weight once from memory. Of the fewest rows, which
+// wait for it, a few lines beyond what the processor has in flight: further ahead its own prefetching does better. Of more, into the
+// second-level cache, and as far ahead as memory answers late.
+constexpr size_t kNear = 8 * INVAR_PANEL;
+constexpr size_t kFar = 192 * INVAR_PANEL;
 
 #if INVAR_GROUP_VECTORS == 1
 // 1 rows x 64 outputs in 4 accumulators.
@@ -50,7 +52,7 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
-  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -91,10 +93,10 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
                 const VF w = Storage::Load(d, w_3);
                 s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
               }
-              PrefetchNear(w_0, kAhead);
-              PrefetchNear(w_1, kAhead);
-              PrefetchNear(w_2, kAhead);
-              PrefetchNear(w_3, kAhead);
+              PrefetchNear(w_0, kNear);
+              PrefetchNear(w_1, kNear);
+              PrefetchNear(w_2, kNear);
+              PrefetchNear(w_3, kNear);
               x += 1;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -140,6 +142,7 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 128)];
@@ -152,7 +155,7 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
-  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -172,8 +175,8 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
             // Beyond the last panel the last is computed again, and left out below.
             const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
-            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
-            const size_t ahead_w = panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
             const size_t ahead_x = a.k * 2;
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
@@ -260,6 +263,7 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 192)];
@@ -272,7 +276,7 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
-  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -292,8 +296,8 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
             // Beyond the last panel the last is computed again, and left out below.
             const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
-            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
-            const size_t ahead_w = panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
             const size_t ahead_x = a.k * 3;
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
@@ -394,6 +398,7 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 256)];
@@ -406,7 +411,7 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
-  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -426,8 +431,8 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
             // Beyond the last panel the last is computed again, and left out below.
             const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 4;
-            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
-            const size_t ahead_w = panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
             const size_t ahead_x = a.k * 4;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 4; ++i) {
@@ -551,6 +556,7 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 320)];
@@ -563,7 +569,7 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
-  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -583,8 +589,8 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
             // Beyond the last panel the last is computed again, and left out below.
             const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 5;
-            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
-            const size_t ahead_w = panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
             const size_t ahead_x = a.k * 5;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 5; ++i) {
@@ -724,6 +730,7 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 384)];
@@ -736,7 +743,7 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
-  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -756,8 +763,8 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
             // Beyond the last panel the last is computed again, and left out below.
             const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 6;
-            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
-            const size_t ahead_w = panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
             const size_t ahead_x = a.k * 6;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 6; ++i) {
@@ -913,6 +920,7 @@ HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 336)];
@@ -925,8 +933,9 @@ HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 2) / 3;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
-    const size_t panel = a.panel_begin + set * 3;
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -938,19 +947,19 @@ HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 7;
-            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
-            const size_t ahead_w = 3 * panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 2 + 1) * panel_size;
             const size_t ahead_x = a.k * 7;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 7; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 7 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * INVAR_PANEL);
-                PrefetchToWrite(y, 2 * INVAR_PANEL);
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
+                PrefetchToWrite(y, 2 * sets * INVAR_PANEL);
               }
             }
 
@@ -1070,13 +1079,14 @@ HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 3, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 336
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 336;
         for (size_t i = 0; i < 7; ++i) {
-          FinishRow(a, tile * 7 + i, first, outputs, root + i * 48);
+          for (size_t p = 0; p < 3 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 7 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 48 + p * INVAR_PANEL);
+          }
         }
       }
     }
@@ -1089,6 +1099,7 @@ HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 384)];
@@ -1101,8 +1112,9 @@ HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 2) / 3;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
-    const size_t panel = a.panel_begin + set * 3;
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -1114,19 +1126,19 @@ HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 8;
-            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
-            const size_t ahead_w = 3 * panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 2 + 1) * panel_size;
             const size_t ahead_x = a.k * 8;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 8; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 8 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * INVAR_PANEL);
-                PrefetchToWrite(y, 2 * INVAR_PANEL);
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
+                PrefetchToWrite(y, 2 * sets * INVAR_PANEL);
               }
             }
 
@@ -1259,13 +1271,14 @@ HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 3, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 384
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 384;
         for (size_t i = 0; i < 8; ++i) {
-          FinishRow(a, tile * 8 + i, first, outputs, root + i * 48);
+          for (size_t p = 0; p < 3 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 8 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 48 + p * INVAR_PANEL);
+          }
         }
       }
     }
@@ -1278,6 +1291,7 @@ HWY_NOINLINE void Tile_9x48_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 432)];
@@ -1290,8 +1304,9 @@ HWY_NOINLINE void Tile_9x48_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 2) / 3;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
-    const size_t panel = a.panel_begin + set * 3;
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -1303,19 +1318,19 @@ HWY_NOINLINE void Tile_9x48_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 9;
-            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
-            const size_t ahead_w = 3 * panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 2 + 1) * panel_size;
             const size_t ahead_x = a.k * 9;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 9; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 9 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * INVAR_PANEL);
-                PrefetchToWrite(y, 2 * INVAR_PANEL);
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
+                PrefetchToWrite(y, 2 * sets * INVAR_PANEL);
               }
             }
 
@@ -1461,13 +1476,14 @@ HWY_NOINLINE void Tile_9x48_1(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 3, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 432
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 432;
         for (size_t i = 0; i < 9; ++i) {
-          FinishRow(a, tile * 9 + i, first, outputs, root + i * 48);
+          for (size_t p = 0; p < 3 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 9 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 48 + p * INVAR_PANEL);
+          }
         }
       }
     }
@@ -1493,7 +1509,7 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
-  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -1548,10 +1564,10 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
                 const VF w = Storage::Load(d, w_3 + 1 * lanes);
                 s_0_3_1 = Fma(d, x_0, w, s_0_3_1);
               }
-              PrefetchNear(w_0, kAhead);
-              PrefetchNear(w_1, kAhead);
-              PrefetchNear(w_2, kAhead);
-              PrefetchNear(w_3, kAhead);
+              PrefetchNear(w_0, kNear);
+              PrefetchNear(w_1, kNear);
+              PrefetchNear(w_2, kNear);
+              PrefetchNear(w_3, kNear);
               x += 1;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -1605,6 +1621,7 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 64)];
@@ -1616,7 +1633,7 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 1) / 2;
-  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -1630,8 +1647,8 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
             // Beyond the last panel the last is computed again, and left out below.
             const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
-            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
-            const size_t ahead_w = panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
             const size_t ahead_x = a.k * 2;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
@@ -1714,6 +1731,7 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 96)];
@@ -1725,7 +1743,7 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 1) / 2;
-  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -1739,8 +1757,8 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
             // Beyond the last panel the last is computed again, and left out below.
             const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
-            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
-            const size_t ahead_w = panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
             const size_t ahead_x = a.k * 3;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
@@ -1837,6 +1855,7 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 64)];
@@ -1848,6 +1867,7 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -1859,13 +1879,13 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 4;
-            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
-            const size_t ahead_w = panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : panel_size;
             const size_t ahead_x = a.k * 4;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 4; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 4 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -1929,13 +1949,14 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 64;
         for (size_t i = 0; i < 4; ++i) {
-          FinishRow(a, tile * 4 + i, first, outputs, root + i * 16);
+          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 4 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
+          }
         }
       }
     }
@@ -1948,6 +1969,7 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 80)];
@@ -1959,6 +1981,7 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -1970,13 +1993,13 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 5;
-            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
-            const size_t ahead_w = panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : panel_size;
             const size_t ahead_x = a.k * 5;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 5; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 5 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -2050,13 +2073,14 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 80
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 80;
         for (size_t i = 0; i < 5; ++i) {
-          FinishRow(a, tile * 5 + i, first, outputs, root + i * 16);
+          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 5 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
+          }
         }
       }
     }
@@ -2069,6 +2093,7 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 96)];
@@ -2080,6 +2105,7 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -2091,13 +2117,13 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 6;
-            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
-            const size_t ahead_w = panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : panel_size;
             const size_t ahead_x = a.k * 6;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 6; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 6 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -2181,13 +2207,14 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 96
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 96;
         for (size_t i = 0; i < 6; ++i) {
-          FinishRow(a, tile * 6 + i, first, outputs, root + i * 16);
+          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 6 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
+          }
         }
       }
     }
@@ -2213,7 +2240,7 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 2) / 3;
-  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -2282,9 +2309,9 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
                 const VF w = Storage::Load(d, w_2 + 3 * lanes);
                 s_0_2_3 = Fma(d, x_0, w, s_0_2_3);
               }
-              PrefetchNear(w_0, kAhead);
-              PrefetchNear(w_1, kAhead);
-              PrefetchNear(w_2, kAhead);
+              PrefetchNear(w_0, kNear);
+              PrefetchNear(w_1, kNear);
+              PrefetchNear(w_2, kNear);
               x += 1;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -2345,6 +2372,7 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 32)];
@@ -2356,6 +2384,7 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -2367,8 +2396,8 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
-            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
-            const size_t ahead_w = panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : panel_size;
             const size_t ahead_x = a.k * 2;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
@@ -2429,13 +2458,14 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 32
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 32;
         for (size_t i = 0; i < 2; ++i) {
-          FinishRow(a, tile * 2 + i, first, outputs, root + i * 16);
+          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 2 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
+          }
         }
       }
     }
@@ -2448,6 +2478,7 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 48)];
@@ -2459,6 +2490,7 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -2470,8 +2502,8 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
-            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
-            const size_t ahead_w = panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : panel_size;
             const size_t ahead_x = a.k * 3;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
@@ -2546,13 +2578,14 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 48
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 48;
         for (size_t i = 0; i < 3; ++i) {
-          FinishRow(a, tile * 3 + i, first, outputs, root + i * 16);
+          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 3 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
+          }
         }
       }
     }
@@ -2578,6 +2611,7 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -2658,7 +2692,7 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
                 const VF w = Storage::Load(d, w_0 + 15 * lanes);
                 s_0_0_15 = Fma(d, x_0, w, s_0_0_15);
               }
-              PrefetchNear(w_0, kAhead);
+              PrefetchNear(w_0, kNear);
               x += 1;
               w_0 += INVAR_PANEL;
             }
@@ -2705,13 +2739,14 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 16
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 16;
         for (size_t i = 0; i < 1; ++i) {
-          FinishRow(a, tile * 1 + i, first, outputs, root + i * 16);
+          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 1 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
+          }
         }
       }
     }
@@ -2724,6 +2759,7 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 32)];
@@ -2735,6 +2771,7 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -2746,8 +2783,8 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
-            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
-            const size_t ahead_w = panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : panel_size;
             const size_t ahead_x = a.k * 2;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
@@ -2916,13 +2953,14 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 32
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 32;
         for (size_t i = 0; i < 2; ++i) {
-          FinishRow(a, tile * 2 + i, first, outputs, root + i * 16);
+          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 2 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
+          }
         }
       }
     }

@@ -27,9 +27,11 @@ constexpr size_t kLevels = 18;
 // the weights while it is in the first-level cache.
 constexpr size_t kKept = 4096;
 
-// Elements of a panel that a tile asks for in advance where it is the only one, and so reads each weight once from memory: a few
-// lines beyond what the processor has in flight. Further ahead its own prefetching does better.
-constexpr size_t kAhead = 8 * INVAR_PANEL;
+// Elements of each panel that a single tile asks for in advance, which reads each weight once from memory. Of the fewest rows, which
+// wait for it, a few lines beyond what the processor has in flight: further ahead its own prefetching does better. Of more, into the
+// second-level cache, and as far ahead as memory answers late.
+constexpr size_t kNear = 8 * INVAR_PANEL;
+constexpr size_t kFar = 192 * INVAR_PANEL;
 
 #if INVAR_GROUP_VECTORS == 1
 // 1 rows x 64 outputs in 4 accumulators.
@@ -50,7 +52,7 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
-  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -136,6 +138,7 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 128)];
@@ -148,7 +151,7 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
-  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -168,8 +171,8 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
             // Beyond the last panel the last is computed again, and left out below.
             const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
-            // What the next panels hold of this leaf, or this one a little later, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = tiles == 1 ? kAhead : panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kNear : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
             const size_t ahead_x = a.k * 2;
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
@@ -256,6 +259,7 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 192)];
@@ -268,7 +272,7 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
-  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -288,8 +292,8 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
             // Beyond the last panel the last is computed again, and left out below.
             const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
-            // What the next panels hold of this leaf, or this one a little later, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = tiles == 1 ? kAhead : panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kNear : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
             const size_t ahead_x = a.k * 3;
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
@@ -390,6 +394,7 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 256)];
@@ -402,7 +407,7 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
-  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -422,8 +427,8 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
             // Beyond the last panel the last is computed again, and left out below.
             const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 4;
-            // What the next panels hold of this leaf, or this one a little later, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = tiles == 1 ? kAhead : panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kNear : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
             const size_t ahead_x = a.k * 4;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 4; ++i) {
@@ -547,6 +552,7 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 320)];
@@ -559,7 +565,7 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
-  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -579,8 +585,8 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
             // Beyond the last panel the last is computed again, and left out below.
             const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 5;
-            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
-            const size_t ahead_w = panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
             const size_t ahead_x = a.k * 5;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 5; ++i) {
@@ -720,6 +726,7 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 384)];
@@ -732,7 +739,7 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
-  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -752,8 +759,8 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
             // Beyond the last panel the last is computed again, and left out below.
             const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 6;
-            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
-            const size_t ahead_w = panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
             const size_t ahead_x = a.k * 6;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 6; ++i) {
@@ -909,6 +916,7 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 224)];
@@ -921,8 +929,9 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 1) / 2;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
-    const size_t panel = a.panel_begin + set * 2;
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -934,16 +943,16 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 7;
-            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
-            const size_t ahead_w = 2 * panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
             const size_t ahead_x = a.k * 7;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 7; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 7 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * INVAR_PANEL);
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
               }
             }
 
@@ -1039,13 +1048,14 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 224
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 224;
         for (size_t i = 0; i < 7; ++i) {
-          FinishRow(a, tile * 7 + i, first, outputs, root + i * 32);
+          for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 7 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
+          }
         }
       }
     }
@@ -1058,6 +1068,7 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 256)];
@@ -1070,8 +1081,9 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 1) / 2;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
-    const size_t panel = a.panel_begin + set * 2;
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -1083,16 +1095,16 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 8;
-            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
-            const size_t ahead_w = 2 * panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
             const size_t ahead_x = a.k * 8;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 8; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 8 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * INVAR_PANEL);
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
               }
             }
 
@@ -1198,13 +1210,14 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 256
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 256;
         for (size_t i = 0; i < 8; ++i) {
-          FinishRow(a, tile * 8 + i, first, outputs, root + i * 32);
+          for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 8 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
+          }
         }
       }
     }
@@ -1217,6 +1230,7 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 288)];
@@ -1229,8 +1243,9 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 1) / 2;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
-    const size_t panel = a.panel_begin + set * 2;
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -1242,16 +1257,16 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 9;
-            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
-            const size_t ahead_w = 2 * panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
             const size_t ahead_x = a.k * 9;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 9; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 9 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * INVAR_PANEL);
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
               }
             }
 
@@ -1367,13 +1382,14 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 288
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 288;
         for (size_t i = 0; i < 9; ++i) {
-          FinishRow(a, tile * 9 + i, first, outputs, root + i * 32);
+          for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 9 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
+          }
         }
       }
     }
@@ -1386,6 +1402,7 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 320)];
@@ -1398,8 +1415,9 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 1) / 2;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
-    const size_t panel = a.panel_begin + set * 2;
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -1411,16 +1429,16 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 10;
-            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
-            const size_t ahead_w = 2 * panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
             const size_t ahead_x = a.k * 10;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 10; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 10 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * INVAR_PANEL);
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
               }
             }
 
@@ -1546,13 +1564,14 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 320
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 320;
         for (size_t i = 0; i < 10; ++i) {
-          FinishRow(a, tile * 10 + i, first, outputs, root + i * 32);
+          for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 10 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
+          }
         }
       }
     }
@@ -1565,6 +1584,7 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 352)];
@@ -1577,8 +1597,9 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 1) / 2;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
-    const size_t panel = a.panel_begin + set * 2;
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -1590,16 +1611,16 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 11;
-            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
-            const size_t ahead_w = 2 * panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
             const size_t ahead_x = a.k * 11;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 11; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 11 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * INVAR_PANEL);
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
               }
             }
 
@@ -1735,13 +1756,14 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 352
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 352;
         for (size_t i = 0; i < 11; ++i) {
-          FinishRow(a, tile * 11 + i, first, outputs, root + i * 32);
+          for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 11 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
+          }
         }
       }
     }
@@ -1754,6 +1776,7 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 384)];
@@ -1766,8 +1789,9 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 1) / 2;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
-    const size_t panel = a.panel_begin + set * 2;
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -1779,16 +1803,16 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 12;
-            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
-            const size_t ahead_w = 2 * panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
             const size_t ahead_x = a.k * 12;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 12; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 12 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * INVAR_PANEL);
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
               }
             }
 
@@ -1934,13 +1958,14 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 384
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 384;
         for (size_t i = 0; i < 12; ++i) {
-          FinishRow(a, tile * 12 + i, first, outputs, root + i * 32);
+          for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 12 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
+          }
         }
       }
     }
@@ -1953,6 +1978,7 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 416)];
@@ -1965,8 +1991,9 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 1) / 2;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
-    const size_t panel = a.panel_begin + set * 2;
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -1978,16 +2005,16 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 13;
-            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
-            const size_t ahead_w = 2 * panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
             const size_t ahead_x = a.k * 13;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 13; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 13 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * INVAR_PANEL);
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
               }
             }
 
@@ -2143,13 +2170,14 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 416
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 416;
         for (size_t i = 0; i < 13; ++i) {
-          FinishRow(a, tile * 13 + i, first, outputs, root + i * 32);
+          for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 13 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
+          }
         }
       }
     }
@@ -2162,6 +2190,7 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 448)];
@@ -2174,8 +2203,9 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
   const size_t group = 1;
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 1) / 2;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
-    const size_t panel = a.panel_begin + set * 2;
+    const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
       const size_t end = HWY_MIN(begin + group, tiles);
       // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
@@ -2187,16 +2217,16 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
             // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 14;
-            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
-            const size_t ahead_w = 2 * panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
             const size_t ahead_x = a.k * 14;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 14; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 14 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * INVAR_PANEL);
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
               }
             }
 
@@ -2362,13 +2392,14 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 2, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 448
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 448;
         for (size_t i = 0; i < 14; ++i) {
-          FinishRow(a, tile * 14 + i, first, outputs, root + i * 32);
+          for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 14 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
+          }
         }
       }
     }
@@ -2394,7 +2425,7 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 3) / 4;
-  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -2502,6 +2533,7 @@ HWY_NOINLINE void Tile_2x48_2(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 96)];
@@ -2513,7 +2545,7 @@ HWY_NOINLINE void Tile_2x48_2(const invar_matmul_args& a) {
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 2) / 3;
-  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -2529,8 +2561,8 @@ HWY_NOINLINE void Tile_2x48_2(const invar_matmul_args& a) {
             // Beyond the last panel the last is computed again, and left out below.
             const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
-            // What the next panels hold of this leaf, or this one a little later, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = tiles == 1 ? kAhead : panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kNear : (set + 1 < sets ? 1 : sets * 2 + 1) * panel_size;
             const size_t ahead_x = a.k * 2;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d);
@@ -2633,6 +2665,7 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 96)];
@@ -2644,7 +2677,7 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 1) / 2;
-  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -2658,8 +2691,8 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
             // Beyond the last panel the last is computed again, and left out below.
             const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
-            // What the next panels hold of this leaf, or this one a little later, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = tiles == 1 ? kAhead : panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kNear : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
             const size_t ahead_x = a.k * 3;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
@@ -2756,6 +2789,7 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 64)];
@@ -2767,6 +2801,7 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -2778,13 +2813,13 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 4;
-            // What the next panels hold of this leaf, or this one a little later, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = tiles == 1 ? kAhead : panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kNear : panel_size;
             const size_t ahead_x = a.k * 4;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 4; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 4 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -2848,13 +2883,14 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 64;
         for (size_t i = 0; i < 4; ++i) {
-          FinishRow(a, tile * 4 + i, first, outputs, root + i * 16);
+          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 4 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
+          }
         }
       }
     }
@@ -2867,6 +2903,7 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 80)];
@@ -2878,6 +2915,7 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -2889,13 +2927,13 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 5;
-            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
-            const size_t ahead_w = panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : panel_size;
             const size_t ahead_x = a.k * 5;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 5; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 5 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -2969,13 +3007,14 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 80
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 80;
         for (size_t i = 0; i < 5; ++i) {
-          FinishRow(a, tile * 5 + i, first, outputs, root + i * 16);
+          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 5 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
+          }
         }
       }
     }
@@ -2988,6 +3027,7 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 96)];
@@ -2999,6 +3039,7 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -3010,13 +3051,13 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 6;
-            // What the next panels hold of this leaf and the next tile's rows are asked for on the way.
-            const size_t ahead_w = panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : panel_size;
             const size_t ahead_x = a.k * 6;
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 6; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 6 + i) * a.dst_stride + panel * INVAR_PANEL;
-                PrefetchToWrite(y, 0 * INVAR_PANEL);
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -3100,13 +3141,14 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 96
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 96;
         for (size_t i = 0; i < 6; ++i) {
-          FinishRow(a, tile * 6 + i, first, outputs, root + i * 16);
+          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 6 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
+          }
         }
       }
     }
@@ -3132,7 +3174,7 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 2) / 3;
-  // Few rows wait for memory. The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -3261,6 +3303,7 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 32)];
@@ -3272,6 +3315,7 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -3283,8 +3327,8 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
-            // What the next panels hold of this leaf, or this one a little later, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = tiles == 1 ? kAhead : panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kNear : panel_size;
             const size_t ahead_x = a.k * 2;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
@@ -3345,13 +3389,14 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 32
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 32;
         for (size_t i = 0; i < 2; ++i) {
-          FinishRow(a, tile * 2 + i, first, outputs, root + i * 16);
+          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 2 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
+          }
         }
       }
     }
@@ -3364,6 +3409,7 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 48)];
@@ -3375,6 +3421,7 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -3386,8 +3433,8 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
-            // What the next panels hold of this leaf, or this one a little later, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = tiles == 1 ? kAhead : panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kNear : panel_size;
             const size_t ahead_x = a.k * 3;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
@@ -3462,13 +3509,14 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 48
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 48;
         for (size_t i = 0; i < 3; ++i) {
-          FinishRow(a, tile * 3 + i, first, outputs, root + i * 16);
+          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 3 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
+          }
         }
       }
     }
@@ -3494,6 +3542,7 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -3620,13 +3669,14 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 16
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 16;
         for (size_t i = 0; i < 1; ++i) {
-          FinishRow(a, tile * 1 + i, first, outputs, root + i * 16);
+          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 1 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
+          }
         }
       }
     }
@@ -3639,6 +3689,7 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool once = tiles == 1 && a.reread == 0;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 32)];
@@ -3650,6 +3701,7 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
   const size_t group = HWY_MAX(kKept / kept_size, size_t{1});
   const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
   const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
   for (size_t set = 0; set < sets; ++set) {
     const size_t panel = a.panel_begin + set;
     for (size_t begin = 0; begin < tiles; begin += group) {
@@ -3661,8 +3713,8 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
             const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
-            // What the next panels hold of this leaf, or this one a little later, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = tiles == 1 ? kAhead : panel_size;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kNear : panel_size;
             const size_t ahead_x = a.k * 2;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
@@ -3831,13 +3883,14 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
         }
       }
       if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
-      const size_t first = panel * INVAR_PANEL;
-      const size_t outputs = HWY_MIN(HWY_MIN(panel + 1, panel_end) * INVAR_PANEL, a.n) - first;
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 32
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 32;
         for (size_t i = 0; i < 2; ++i) {
-          FinishRow(a, tile * 2 + i, first, outputs, root + i * 16);
+          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 2 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
+          }
         }
       }
     }

@@ -8,26 +8,19 @@
 
 #include <unistd.h>
 
+#include "invar/transpose.h"
 #include "invar/tree.h"
+#include "runtime/kernels/cuts.h"
 #include "runtime/kernels/overlap.h"
 
 namespace invar {
 namespace {
 
-size_t CeilDiv(size_t a, size_t b) { return (a + b - 1) / b; }
-
-// Rows cut into tiles of almost equal height: no tile is left with a row or two.
-struct RowTiles {
-  size_t rows, tiles;
-  RowTiles(size_t rows_, size_t most) : rows(rows_), tiles(CeilDiv(rows_, most)) {}
-  size_t Begin(size_t tile) const { return tile * (rows / tiles) + std::min(tile, rows % tiles); }
-  size_t Height(size_t tile) const { return Begin(tile + 1) - Begin(tile); }
-  // Tiles of one height from this one on, before `end`.
-  size_t EqualFrom(size_t tile, size_t end) const { return (tile < rows % tiles ? std::min(end, rows % tiles) : end) - tile; }
-};
-
 // Rows that go through all passes over a block together.
 constexpr size_t kPassRows = 512;
+
+// Blocks of weights, times parts of the rows, of each thread, at least: then the last to end is not long alone.
+constexpr size_t kBlocksOfThread = 8;
 
 // The nodes that wait between passes, one thread's.
 Scratch& ThreadNodes() {
@@ -87,39 +80,39 @@ void Matmul(const Context& context, const Linear& w, size_t rows, const Rows& x,
   const size_t panels = CeilDiv(w.n, INVAR_PANEL);
   const auto panels_of = [&](size_t tile) -> size_t { return kernels.matmul(w.type, static_cast<uint32_t>(tiles.Height(tile))).panels; };
   const size_t team = static_cast<size_t>(context.team.threads());
-  // Enough tasks to balance; blocks of panels that are whole tiles and stay in cache; for few outputs, rows are cut too.
   // A block of weights, an eighth of the second-level cache, stays there while rows pass over it, another eighth at a time: of a
-  // long contraction some leaves at a time, or few outputs would fill that cache.
+  // long contraction some leaves at a time, or few outputs would fill that cache. A single tile reads each weight once.
+  const bool once = tiles.tiles == 1;
   const size_t weight_bytes = CacheBytes() / 8, row_bytes = CacheBytes() / 8;
   const MatmulTree tree = MatmulTreeOf(w.k);
   size_t leaves = tree.leaves;
-  while (tiles.tiles > 1 && leaves > 1 && leaves * tree.leaf_length > kernels.most_terms()) leaves /= 2;
+  while (!once && leaves > 1 && leaves * tree.leaf_length > kernels.most_terms()) leaves /= 2;
   const bool whole = leaves == tree.leaves;
   const size_t terms = std::min(w.k, leaves * tree.leaf_length);
   const size_t panel_bytes = std::max<size_t>(1, terms * INVAR_PANEL * (w.type == INVAR_F32 ? 4 : 2));
   size_t step = panels_of(0);  // whole tiles of both heights, where such a block is not too large
   while (step % panels_of(tiles.tiles - 1) != 0) step += panels_of(0);
   if (step * panel_bytes > weight_bytes) step = panels_of(0);
-  // A single tile reads each weight once, and best in long stretches.
-  size_t block = (tiles.tiles == 1 ? CeilDiv(panels, step) : std::max<size_t>(1, weight_bytes / panel_bytes / step)) * step;
-  if (team > 1) block = std::min(block, CeilDiv(CeilDiv(panels, team * 4), step) * step);
-  const size_t panel_tasks = CeilDiv(panels, block);
-  const size_t row_tasks =
-      team == 1 ? 1 : std::max<size_t>(1, std::min(tiles.tiles, CeilDiv(team * 2, panel_tasks)));
+  // A single row's tile wastes nothing that memory would not have cost where threads are so many that each has less than a tile.
+  if (rows == 1) step = std::min(step, std::max<size_t>(1, panels / (team * 2)));
+  const size_t block = once ? step : std::max<size_t>(1, weight_bytes / panel_bytes / step) * step;
+  const size_t blocks = CeilDiv(panels, block);
+  // For few outputs, rows are cut too.
+  const size_t parts = team == 1 ? 1 : std::clamp<size_t>(CeilDiv(team * kBlocksOfThread, blocks), 1, tiles.tiles);
+  const Shares shares(blocks * parts, team);
 
-  context.team.For(panel_tasks * row_tasks, [&](size_t task) {
-    const size_t panel = task / row_tasks * block;
-    const size_t tile_begin = task % row_tasks * tiles.tiles / row_tasks;
-    const size_t tile_end = (task % row_tasks + 1) * tiles.tiles / row_tasks;
+  // The panels [panel_begin, panel_end) of the rows of tiles [tile_begin, tile_end).
+  const auto compute = [&](size_t panel_begin, size_t panel_end, size_t tile_begin, size_t tile_end) {
     invar_matmul_args args = {};
     args.k = w.k;
     args.n = w.n;
-    args.panel_begin = panel;
-    args.panel_end = std::min(panel + block, panels);
+    args.panel_begin = panel_begin;
+    args.panel_end = panel_end;
     args.rhs = w.packed;
     args.bias = w.bias;
     args.activation = activation;
     args.dst_stride = y.stride;
+    args.reread = once ? 0 : 1;
     // What waits between passes is of some hundred rows at a time, so that a long prompt needs no more memory.
     const size_t part = whole ? tiles.tiles : std::max<size_t>(1, kPassRows / tiles.Height(0));
     for (size_t begin = tile_begin; begin < tile_end; begin += part) {
@@ -146,6 +139,14 @@ void Matmul(const Context& context, const Linear& w, size_t rows, const Rows& x,
           if (!whole) args.nodes += invar_matmul_nodes(w.k, leaves, args.tiles * tiles.Height(tile), block);
         }
       }
+    }
+  };
+  context.team.For(shares.size(), [&](size_t share) {
+    for (size_t i = shares.Begin(share); i < shares.Begin(share + 1);) {
+      const size_t part = i / blocks, first = i % blocks;
+      const size_t count = once ? shares.Begin(share + 1) - i : 1;  // a single tile takes them in one stretch
+      compute(first * block, std::min((first + count) * block, panels), part * tiles.tiles / parts, (part + 1) * tiles.tiles / parts);
+      i += count;
     }
   });
 }
@@ -197,21 +198,26 @@ void RotaryTables(const Context& context, size_t rows, const uint32_t* positions
 void StoreKeysAndValues(const Context& context, const AttentionShape& shape, const AttentionSequence& sequence,
                         const Rows& k, const Rows& v) {
   const size_t d = shape.d, d_panels = CeilDiv(d, INVAR_PANEL);
-  const size_t pieces = CeilDiv(sequence.rows, 16);
-  context.team.For(pieces * shape.kv_heads, [&](size_t task) {
-    const size_t head = task % shape.kv_heads, first = task / shape.kv_heads * 16;
-    for (size_t r = first; r < std::min(first + 16, sequence.rows); ++r) {
-      const size_t position = sequence.position + r;
-      const KvBlock& block = sequence.blocks[position / INVAR_LEAF];
-      const size_t at = position % INVAR_LEAF;
-      const float* key = k.row(r) + head * d;
-      float* key_column =
-          block.keys + ((head * (INVAR_LEAF / INVAR_PANEL) + at / INVAR_PANEL) * d) * INVAR_PANEL + at % INVAR_PANEL;
-      for (size_t i = 0; i < d; ++i) key_column[i * INVAR_PANEL] = key[i];
-      const float* value = v.row(r) + head * d;
+  const size_t end = sequence.position + sequence.rows, first_panel = sequence.position / INVAR_PANEL;
+  const size_t panels = CeilDiv(end, INVAR_PANEL) - first_panel;
+  context.team.For(panels * shape.kv_heads, [&](size_t task) {
+    const size_t head = task % shape.kv_heads, panel = first_panel + task / shape.kv_heads;
+    const size_t from = std::max(sequence.position, panel * INVAR_PANEL), to = std::min(end, (panel + 1) * INVAR_PANEL);
+    const KvBlock& block = sequence.blocks[from / INVAR_LEAF];
+    float* const keys = block.keys + (head * (INVAR_LEAF / INVAR_PANEL) + panel % (INVAR_LEAF / INVAR_PANEL)) * d * INVAR_PANEL;
+    if (to - from == INVAR_PANEL) {
+      TransposeRows(INVAR_PANEL, d, k.row(from - sequence.position) + head * d, static_cast<ptrdiff_t>(k.stride), keys);
+    } else {
+      for (size_t position = from; position < to; ++position) {
+        const float* key = k.row(position - sequence.position) + head * d;
+        for (size_t i = 0; i < d; ++i) keys[i * INVAR_PANEL + position % INVAR_PANEL] = key[i];
+      }
+    }
+    for (size_t position = from; position < to; ++position) {
+      const float* value = v.row(position - sequence.position) + head * d;
       for (size_t p = 0; p < d_panels; ++p) {
-        float* to = block.values + ((head * d_panels + p) * INVAR_LEAF + at) * INVAR_PANEL;
-        std::memcpy(to, value + p * INVAR_PANEL, std::min<size_t>(INVAR_PANEL, d - p * INVAR_PANEL) * sizeof(float));
+        std::memcpy(block.values + ((head * d_panels + p) * INVAR_LEAF + position % INVAR_LEAF) * INVAR_PANEL, value + p * INVAR_PANEL,
+                    std::min<size_t>(INVAR_PANEL, d - p * INVAR_PANEL) * sizeof(float));
       }
     }
   });

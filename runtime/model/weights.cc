@@ -6,6 +6,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/interrupt.h"
 #include "runtime/base/memory.h"
+#include "runtime/kernels/cuts.h"
 #include "runtime/kernels/selection.h"
 
 namespace invar {
@@ -14,7 +15,6 @@ namespace {
 // Of a file, read at once by one thread: larger than what a call costs, smaller than the second-level cache.
 constexpr size_t kPieceBytes = size_t{1} << 18;
 
-size_t CeilDiv(size_t a, size_t b) { return (a + b - 1) / b; }
 size_t ElementSize(invar_type type) { return type == INVAR_F32 ? 4 : 2; }
 
 // Memory for a piece, left as it is found.
