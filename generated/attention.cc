@@ -27,6 +27,10 @@ constexpr size_t kMaxRows = 16;
 
 // chains[r][j] continues over k in [0, terms): fma(x[k][r], w[panel of j][k][j % 16], chains[r][j]).
 // x: [k][rows]. w: panels of sixteen outputs, panel_stride apart. chains: rows of `stride`, read unless fresh.
+//
+// Few rows wait for memory. Where that comes in short stretches, which the processor's own prefetching does not see through, each
+// step asks for a line that comes after w: `ahead_lines` of them from `ahead` on, then as many from `ahead_stride` further on, and so
+// forth. Null: stretches are long.
 struct Chains {
   size_t terms;
   const float* x;
@@ -36,12 +40,17 @@ struct Chains {
   float* chains;
   size_t stride;
   bool fresh;
+  const float* ahead = nullptr;
+  size_t ahead_lines = 0;
+  size_t ahead_stride = 0;
 };
 
 #if INVAR_GROUP_VECTORS == 1
 HWY_NOINLINE void Chains_1_1(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
+  const float* ahead = c.ahead;
+  size_t ahead_left = c.ahead_lines;
   for (size_t panel = 0; panel < c.panels; panel += 1) {
     for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {  // as in matmul
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride + lane;
@@ -59,6 +68,14 @@ HWY_NOINLINE void Chains_1_1(const Chains& c) {
         }
         x += 1;
         w_0 += INVAR_PANEL;
+        if (ahead != nullptr) {
+          Prefetch(ahead, 0);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+        }
       }
       hn::StoreU(s_0_0_0, d, y_0);
     }
@@ -68,6 +85,8 @@ HWY_NOINLINE void Chains_1_1(const Chains& c) {
 HWY_NOINLINE void Chains_2_1(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
+  const float* ahead = c.ahead;
+  size_t ahead_left = c.ahead_lines;
   for (size_t panel = 0; panel < c.panels; panel += 1) {
     for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {  // as in matmul
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride + lane;
@@ -89,6 +108,14 @@ HWY_NOINLINE void Chains_2_1(const Chains& c) {
         }
         x += 2;
         w_0 += INVAR_PANEL;
+        if (ahead != nullptr) {
+          Prefetch(ahead, 0);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+        }
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
@@ -99,6 +126,8 @@ HWY_NOINLINE void Chains_2_1(const Chains& c) {
 HWY_NOINLINE void Chains_3_1(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
+  const float* ahead = c.ahead;
+  size_t ahead_left = c.ahead_lines;
   for (size_t panel = 0; panel < c.panels; panel += 1) {
     for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {  // as in matmul
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride + lane;
@@ -124,6 +153,14 @@ HWY_NOINLINE void Chains_3_1(const Chains& c) {
         }
         x += 3;
         w_0 += INVAR_PANEL;
+        if (ahead != nullptr) {
+          Prefetch(ahead, 0);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+        }
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
@@ -135,6 +172,8 @@ HWY_NOINLINE void Chains_3_1(const Chains& c) {
 HWY_NOINLINE void Chains_4_1(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
+  const float* ahead = c.ahead;
+  size_t ahead_left = c.ahead_lines;
   for (size_t panel = 0; panel < c.panels; panel += 1) {
     for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {  // as in matmul
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride + lane;
@@ -170,6 +209,14 @@ HWY_NOINLINE void Chains_4_1(const Chains& c) {
         }
         x += 4;
         w_0 += INVAR_PANEL;
+        if (ahead != nullptr) {
+          Prefetch(ahead, 0);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+        }
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
@@ -469,6 +516,8 @@ HWY_NOINLINE void Chains_12_1(const Chains& c) {
 HWY_NOINLINE void Chains_1_2(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
+  const float* ahead = c.ahead;
+  size_t ahead_left = c.ahead_lines;
   for (size_t panel = 0; panel < c.panels; panel += 1) {
     {
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
@@ -491,6 +540,14 @@ HWY_NOINLINE void Chains_1_2(const Chains& c) {
         }
         x += 1;
         w_0 += INVAR_PANEL;
+        if (ahead != nullptr) {
+          Prefetch(ahead, 0);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+        }
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
@@ -501,6 +558,8 @@ HWY_NOINLINE void Chains_1_2(const Chains& c) {
 HWY_NOINLINE void Chains_2_2(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
+  const float* ahead = c.ahead;
+  size_t ahead_left = c.ahead_lines;
   for (size_t panel = 0; panel < c.panels; panel += 1) {
     {
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
@@ -529,6 +588,14 @@ HWY_NOINLINE void Chains_2_2(const Chains& c) {
         }
         x += 2;
         w_0 += INVAR_PANEL;
+        if (ahead != nullptr) {
+          Prefetch(ahead, 0);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+        }
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
@@ -541,6 +608,8 @@ HWY_NOINLINE void Chains_2_2(const Chains& c) {
 HWY_NOINLINE void Chains_3_2(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
+  const float* ahead = c.ahead;
+  size_t ahead_left = c.ahead_lines;
   for (size_t panel = 0; panel < c.panels; panel += 1) {
     {
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
@@ -575,6 +644,14 @@ HWY_NOINLINE void Chains_3_2(const Chains& c) {
         }
         x += 3;
         w_0 += INVAR_PANEL;
+        if (ahead != nullptr) {
+          Prefetch(ahead, 0);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+        }
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
@@ -589,6 +666,8 @@ HWY_NOINLINE void Chains_3_2(const Chains& c) {
 HWY_NOINLINE void Chains_4_2(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
+  const float* ahead = c.ahead;
+  size_t ahead_left = c.ahead_lines;
   for (size_t panel = 0; panel < c.panels; panel += 1) {
     {
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
@@ -633,6 +712,14 @@ HWY_NOINLINE void Chains_4_2(const Chains& c) {
         }
         x += 4;
         w_0 += INVAR_PANEL;
+        if (ahead != nullptr) {
+          Prefetch(ahead, 0);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+        }
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
@@ -732,6 +819,8 @@ HWY_NOINLINE void Chains_6_2(const Chains& c) {
 HWY_NOINLINE void Chains_1_4(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
+  const float* ahead = c.ahead;
+  size_t ahead_left = c.ahead_lines;
   for (size_t panel = 0; panel < c.panels; panel += 1) {
     {
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
@@ -764,6 +853,14 @@ HWY_NOINLINE void Chains_1_4(const Chains& c) {
         }
         x += 1;
         w_0 += INVAR_PANEL;
+        if (ahead != nullptr) {
+          Prefetch(ahead, 0);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+        }
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
@@ -776,6 +873,8 @@ HWY_NOINLINE void Chains_1_4(const Chains& c) {
 HWY_NOINLINE void Chains_2_4(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
+  const float* ahead = c.ahead;
+  size_t ahead_left = c.ahead_lines;
   for (size_t panel = 0; panel < c.panels; panel += 1) {
     {
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
@@ -818,6 +917,14 @@ HWY_NOINLINE void Chains_2_4(const Chains& c) {
         }
         x += 2;
         w_0 += INVAR_PANEL;
+        if (ahead != nullptr) {
+          Prefetch(ahead, 0);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+        }
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
@@ -836,6 +943,8 @@ HWY_NOINLINE void Chains_2_4(const Chains& c) {
 HWY_NOINLINE void Chains_1_16(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
+  const float* ahead = c.ahead;
+  size_t ahead_left = c.ahead_lines;
   for (size_t panel = 0; panel < c.panels; panel += 1) {
     {
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
@@ -928,6 +1037,14 @@ HWY_NOINLINE void Chains_1_16(const Chains& c) {
         }
         x += 1;
         w_0 += INVAR_PANEL;
+        if (ahead != nullptr) {
+          Prefetch(ahead, 0);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+        }
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);

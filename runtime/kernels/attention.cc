@@ -2,15 +2,15 @@
 // cut. Kernels compute the leaves and the joins.
 #include <algorithm>
 #include <cstring>
+#include <utility>
 #include <vector>
 
+#include "runtime/kernels/cuts.h"
 #include "runtime/kernels/operations.h"
 #include "runtime/kernels/overlap.h"
 
 namespace invar {
 namespace {
-
-size_t CeilDiv(size_t a, size_t b) { return (a + b - 1) / b; }
 
 // Query rows of one task, at most: enough that a leaf's keys and values are read from cache again and again.
 constexpr size_t kMostRows = 96;
@@ -73,6 +73,16 @@ struct Block {
   size_t positions;
 
   size_t rows(size_t group) const { return positions * group; }
+  size_t Position(size_t i) const { return sequence->position + first + i; }
+  size_t FirstSeen(size_t i, size_t window) const {
+    const size_t position = Position(i);
+    return window == 0 || position < window ? 0 : position + 1 - window;
+  }
+  // Leaves that some row sees: [first, second).
+  std::pair<size_t, size_t> Leaves(size_t window) const {
+    return {FirstSeen(0, window) / INVAR_LEAF, Position(positions - 1) / INVAR_LEAF + 1};
+  }
+  const float* Keys(size_t leaf, size_t d) const { return sequence->blocks[leaf].keys + kv_head * INVAR_LEAF * d; }
 };
 
 class BlockAttention {
@@ -81,30 +91,26 @@ class BlockAttention {
       : kernels_(kernels), shape_(shape), block_(block), w_(w), group_(shape.heads / shape.kv_heads),
         rows_(block.rows(group_)) {
     w_.Prepare(rows_, shape.d);
-    for (size_t r = 0; r < rows_; ++r) {
-      const float* from = q.row(block.sequence->first_row + block.first + r / group_) +
-                          (block.kv_head * group_ + r % group_) * shape.d;
-      std::memcpy(w_.q + r * shape.d, from, shape.d * sizeof(float));
+    if (group_ == 1) {  // rows one stride apart as they are
+      q_ = {RowOf(q, 0), q.stride};
+      return;
     }
+    for (size_t r = 0; r < rows_; ++r) std::memcpy(w_.q + r * shape.d, RowOf(q, r), shape.d * sizeof(float));
+    q_ = {w_.q, static_cast<int64_t>(shape.d)};
   }
 
   size_t rows() const { return rows_; }
   size_t group() const { return group_; }
 
-  // Leaves that some row sees: [first, second).
-  std::pair<size_t, size_t> Leaves() const {
-    const size_t last = Position(rows_ - 1);
-    const size_t from = FirstSeen(0);
-    return {from / INVAR_LEAF, last / INVAR_LEAF + 1};
-  }
+  std::pair<size_t, size_t> Leaves() const { return block_.Leaves(shape_.window); }
 
   // The node over leaves [begin, end), begin aligned to a power of two no smaller than end - begin: joins neighbours as
-  // soon as both are there, by absolute index.
-  Node* Reduce(size_t begin, size_t end) {
+  // soon as both are there, by absolute index. `next_keys`: what this thread reads after them, or null.
+  Node* Reduce(size_t begin, size_t end, const float* next_keys) {
     size_t depth = 0;
     for (size_t leaf = begin; leaf < end; ++leaf) {
       Node* node = &w_.nodes[depth];
-      Leaf(leaf, *node);
+      Leaf(leaf, *node, leaf + 1 < end ? block_.Keys(leaf + 1, shape_.d) : next_keys);
       node->level = 0;
       node->index = leaf;
       depth = Push(depth);
@@ -124,26 +130,25 @@ class BlockAttention {
   }
 
   void Store(const Node& root, const Rows& y) const {
-    for (size_t r = 0; r < rows_; ++r) {
-      float* to = y.row(block_.sequence->first_row + block_.first + r / group_) +
-                  (block_.kv_head * group_ + r % group_) * shape_.d;
-      const int64_t d = static_cast<int64_t>(shape_.d);
-      const invar_attention_finish_args args = {1, shape_.d, root.l + r, root.o + r * shape_.d, d, to, d};
+    // The heads of a group lie side by side in a row of y.
+    const int64_t d = static_cast<int64_t>(shape_.d);
+    const size_t step = group_ == 1 ? rows_ : group_;
+    for (size_t r = 0; r < rows_; r += step) {
+      const invar_attention_finish_args args = {step, shape_.d, root.l + r, root.o + r * shape_.d, d, RowOf(y, r), group_ == 1 ? y.stride : d};
       kernels_.attention_finish(&args);
     }
   }
 
  private:
-  size_t Position(size_t row) const { return block_.sequence->position + block_.first + row / group_; }
-  size_t FirstSeen(size_t row) const {
-    const size_t position = Position(row);
-    return shape_.window == 0 || position < shape_.window ? 0 : position + 1 - shape_.window;
+  float* RowOf(const Rows& rows, size_t r) const {
+    return rows.row(block_.sequence->first_row + block_.first + r / group_) + (block_.kv_head * group_ + r % group_) * shape_.d;
   }
 
-  void Leaf(size_t leaf, Node& node) {
+  void Leaf(size_t leaf, Node& node, const float* next_keys) {
     const size_t base = leaf * INVAR_LEAF;
     for (size_t r = 0; r < rows_; ++r) {
-      const size_t from = std::max(FirstSeen(r), base), to = std::min(Position(r) + 1, base + INVAR_LEAF);
+      const size_t from = std::max(block_.FirstSeen(r / group_, shape_.window), base);
+      const size_t to = std::min(block_.Position(r / group_) + 1, base + INVAR_LEAF);
       w_.begin[r] = static_cast<uint32_t>(from < to ? from - base : 0);
       w_.end[r] = static_cast<uint32_t>(from < to ? to - base : 0);
       node.valid[r] = from < to ? 1 : 0;
@@ -154,9 +159,9 @@ class BlockAttention {
     args.rows = rows_;
     args.d = d;
     args.scale = shape_.scale;
-    args.q = w_.q;
-    args.q_stride = static_cast<int64_t>(d);
-    args.keys = kv.keys + block_.kv_head * INVAR_LEAF * d;
+    args.q = q_.data;
+    args.q_stride = q_.stride;
+    args.keys = block_.Keys(leaf, d);
     args.values = kv.values + block_.kv_head * d_panels * INVAR_LEAF * INVAR_PANEL;
     args.begin = w_.begin;
     args.end = w_.end;
@@ -165,6 +170,7 @@ class BlockAttention {
     args.o = node.o;
     args.o_stride = static_cast<int64_t>(d);
     args.workspace = w_.kernel;
+    args.next_keys = next_keys;
     kernels_.attention_leaf(&args);
   }
 
@@ -214,6 +220,7 @@ class BlockAttention {
   Workspace& w_;
   const size_t group_;
   const size_t rows_;
+  Rows q_;
 };
 
 Workspace& ThreadWorkspace() {
@@ -241,7 +248,7 @@ void AttentionBySegments(const Context& context, const AttentionShape& shape, co
     const auto [from, to] = attention.Leaves();
     const size_t begin = std::max(from, s * segment), end = std::min(to, (s + 1) * segment);
     if (begin >= end) return;
-    const Node* node = attention.Reduce(begin, end);
+    const Node* node = attention.Reduce(begin, end, nullptr);
     float* at = floats.data() + task * node_floats;
     const size_t rows = attention.rows();
     std::memcpy(at, node->m, rows * sizeof(float));
@@ -293,10 +300,17 @@ void Attention(const Context& context, const AttentionShape& shape, const std::v
     AttentionBySegments(context, shape, blocks, most_leaves, q, y);
     return;
   }
-  context.team.For(blocks.size(), [&](size_t i) {
-    BlockAttention attention(context.kernels, shape, blocks[i], q, ThreadWorkspace());
-    const auto [begin, end] = attention.Leaves();
-    attention.Store(*attention.Reduce(begin, end), y);
+  // Of a decode step, whose blocks are small and wait for memory, each thread takes some that lie one after the other.
+  const bool step = std::all_of(sequences.begin(), sequences.end(), [](const AttentionSequence& s) { return s.rows <= 1; });
+  const size_t run = step ? CeilDiv(blocks.size(), team * 4) : 1;
+  context.team.For(CeilDiv(blocks.size(), run), [&](size_t task) {
+    const size_t last = std::min((task + 1) * run, blocks.size());
+    for (size_t i = task * run; i < last; ++i) {
+      BlockAttention attention(context.kernels, shape, blocks[i], q, ThreadWorkspace());
+      const auto [begin, end] = attention.Leaves();
+      const float* next_keys = i + 1 < last ? blocks[i + 1].Keys(blocks[i + 1].Leaves(shape.window).first, shape.d) : nullptr;
+      attention.Store(*attention.Reduce(begin, end, next_keys), y);
+    }
   });
 }
 

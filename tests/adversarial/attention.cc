@@ -175,7 +175,7 @@ class LeafCase {
     float* workspace = memory.workspace.Place<float>(invar_attention_workspace(rows_, d_), layout);
     const invar_attention_leaf_args args = {rows_, d_, scale_, q, static_cast<int64_t>(q_stride), keys, values, bias,
                                             static_cast<int64_t>(bias_stride), begin_.data(), end_.data(), m, l, o,
-                                            static_cast<int64_t>(o_stride), workspace};
+                                            static_cast<int64_t>(o_stride), workspace, layout.Below(2) == 0 ? keys : nullptr};
     if (!c_.Call(kernel, kernel.call.attention_leaf, args, layout)) return false;
     std::vector<float> found(rows_ * (d_ + 2));
     for (size_t row = 0; row < rows_; ++row) {

@@ -148,6 +148,7 @@ void TestMatmul(const invar_kernel& kernel) {
       args.panel_end = end;
       args.lhs = lhs.data();
       args.tiles = tiles == 1 ? round % 2 : tiles;
+      args.reread = round % 2;
       args.bias = with_bias ? bias.data() : nullptr;
       args.activation = static_cast<invar_activation>(round % 7);
       args.residual = with_residual ? residual.data() : nullptr;
@@ -406,7 +407,7 @@ void TestAttentionLeaf(const invar_kernel& kernel) {
       const invar_attention_leaf_args args = {
           rows, d, scale, q.data(), static_cast<int64_t>(q_stride), packed_keys.data(), packed_values.data(),
           biased ? bias.data() : nullptr, 256, begin.data(), end.data(), m.data(), l.data(), o.data(),
-          static_cast<int64_t>(q_stride), workspace.data()};
+          static_cast<int64_t>(q_stride), workspace.data(), random.Below(2) == 0 ? packed_keys.data() : nullptr};
       Call(kernel.call.attention_leaf, args);
       const std::string how = Describe("attention leaf", d, values) + ", rows " + std::to_string(rows);
       for (size_t r = 0; r < rows; ++r) {

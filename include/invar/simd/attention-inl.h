@@ -4,12 +4,13 @@
 // operation is here, its tiles are there.
 
 // s = matmul(q, k) for `rows` query rows packed as x[d][rows], over `panels` panels of sixteen positions: matmul's tree
-// over d, which for d <= 256 is one chain.
-HWY_INLINE void Scores(size_t rows, size_t d, const float* x, const float* keys, size_t panels, float* s) {
+// over d, which for d <= 256 is one chain. `values` of the same positions come next, or null: not worth asking for.
+HWY_INLINE void Scores(size_t rows, size_t d, const float* x, const float* keys, const float* values, size_t panels, float* s) {
   const MatmulTree tree = MatmulTreeOf(d);
   const size_t panel_stride = d * INVAR_PANEL;
   if (tree.leaves == 1) {
-    RunChains(rows, {d, x, keys, panel_stride, panels, s, INVAR_LEAF, true});
+    // As many lines of values follow as there were of keys.
+    RunChains(rows, {d, x, keys, panel_stride, panels, s, INVAR_LEAF, true, values, panels * INVAR_PANEL, INVAR_LEAF * INVAR_PANEL});
     return;
   }
   // A head wider than 256: rare, so through memory, one panel at a time.
@@ -66,8 +67,10 @@ HWY_INLINE void LeafTile(const invar_attention_leaf_args& a, size_t first, size_
 
   const size_t panel_begin = begin / INVAR_PANEL;
   const size_t panel_end = (end + INVAR_PANEL - 1) / INVAR_PANEL;
-  Scores(rows, a.d, q, a.keys + panel_begin * a.d * INVAR_PANEL, panel_end - panel_begin,
-         s + panel_begin * INVAR_PANEL);
+  // A whole leaf's keys or values are one stretch of memory.
+  const bool whole = panel_end - panel_begin == INVAR_LEAF / INVAR_PANEL;
+  Scores(rows, a.d, q, a.keys + panel_begin * a.d * INVAR_PANEL, whole ? nullptr : a.values + panel_begin * INVAR_PANEL * INVAR_PANEL,
+         panel_end - panel_begin, s + panel_begin * INVAR_PANEL);
 
   for (size_t r = 0; r < rows; ++r) {
     const size_t b = a.begin[first + r], e = a.end[first + r];
@@ -97,12 +100,13 @@ HWY_INLINE void LeafTile(const invar_attention_leaf_args& a, size_t first, size_
   // o: each row's chain over the positions it sees. What all rows see goes through the tile; a row's own beginning and
   // end (the causal diagonal, a window's edge) through a tile of one row, which continues the same chains.
   const size_t panel_stride = INVAR_LEAF * INVAR_PANEL;
+  const float* const next = whole || first + rows < a.rows ? nullptr : a.next_keys;
   const bool together = rows > 1 && common_begin < common_end;
   if (together) TransposeRows(rows, common_end - common_begin, s + common_begin, INVAR_LEAF, p);
   const auto alone = [&](size_t r, size_t from, size_t to, bool fresh) {
     if (from < to) {
       RunChains(1, {to - from, s + r * INVAR_LEAF + from, a.values + from * INVAR_PANEL, panel_stride, d_panels,
-                    o + r * width, width, fresh});
+                    o + r * width, width, fresh, next, SIZE_MAX, 0});
     }
   };
   if (together) {
@@ -113,7 +117,7 @@ HWY_INLINE void LeafTile(const invar_attention_leaf_args& a, size_t first, size_
       for (size_t r = 0; r < rows; ++r) alone(r, a.begin[first + r], common_begin, true);
     }
     RunChains(rows, {common_end - common_begin, p, a.values + common_begin * INVAR_PANEL, panel_stride, d_panels, o,
-                     width, fresh});
+                     width, fresh, next, SIZE_MAX, 0});
     for (size_t r = 0; r < rows; ++r) alone(r, common_end, a.end[first + r], false);
   } else {
     for (size_t r = 0; r < rows; ++r) alone(r, a.begin[first + r], a.end[first + r], true);

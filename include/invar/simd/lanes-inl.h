@@ -60,13 +60,20 @@ HWY_INLINE void AddLanes(const float* left, float* HWY_RESTRICT right) {
   }
 }
 
+// The first `kWidth` of 2 * kWidth lanes take the others: lane j becomes f(d, lane j, lane j + kWidth).
+template <size_t kWidth, class F>
+HWY_INLINE void Fold(float* lanes, const F& f) {
+  const hn::CappedTag<float, kWidth> d;
+  for (size_t j = 0; j < kWidth; j += hn::Lanes(d)) hn::StoreU(f(hn::LoadU(d, lanes + j), hn::LoadU(d, lanes + j + kWidth)), d, lanes + j);
+}
+
 HWY_INLINE float FoldLanes(const float* HWY_RESTRICT lanes) {
+  const auto add = [](auto x, auto y) { return hn::Add(x, y); };
   float f[INVAR_PANEL];
   memcpy(f, lanes, sizeof(f));
-  for (size_t width = INVAR_PANEL / 2; width != 0; width /= 2) {
-    for (size_t j = 0; j < width; ++j) f[j] = f[j] + f[j + width];
-  }
-  return f[0];
+  Fold<8>(f, add);
+  Fold<4>(f, add);
+  return (f[0] + f[2]) + (f[1] + f[3]);
 }
 
 template <class Term>
@@ -115,14 +122,20 @@ HWY_INLINE float RowMax(const float* x, size_t n) {
     best = hn::IfThenElse(hn::Gt(v, best), v, best);
     poison = hn::IfThenElse(hn::IsNaN(v), v, poison);
   }
-  HWY_ALIGN float b[16], p[16];
-  hn::StoreU(best, d, b);
-  hn::StoreU(poison, d, p);
-  float m = b[0];
-  for (size_t j = 0; j < step; ++j) {
-    if (p[j] != p[j]) return p[j];
-    if (b[j] > m) m = b[j];
+  if (!hn::AllFalse(d, hn::IsNaN(poison))) {
+    HWY_ALIGN float p[INVAR_PANEL];
+    hn::StoreU(poison, d, p);
+    for (size_t j = 0;; ++j) {
+      if (p[j] != p[j]) return p[j];
+    }
   }
+  HWY_ALIGN float b[INVAR_PANEL];
+  for (size_t j = 0; j < INVAR_PANEL; j += step) hn::StoreU(best, d, b + j);  // again where a vector is shorter
+  const auto greater = [](auto x, auto y) { return hn::Max(x, y); };
+  Fold<8>(b, greater);
+  Fold<4>(b, greater);
+  const float even = b[0] > b[2] ? b[0] : b[2], odd = b[1] > b[3] ? b[1] : b[3];
+  float m = even > odd ? even : odd;
   if (m == 0.0f) {
     for (i = 0; x[i] != 0.0f;) ++i;
     m = x[i];
