@@ -68,6 +68,10 @@ constexpr Goal kGoals[] = {
     AtMost("The tree, projections of 1 row, f32", "Tree/f32/.*/M:1", "times the time of one chain", 1.03, 3),
     AtMost("Small operations in GPT-2 124M's prefill of 512 tokens", "Profile/gpt2-124m-random/f32/.*", "% of its time", 8, 1),
     AtMost("Small operations in Qwen3-0.6B's prefill of 512 tokens", "Profile/qwen3-0.6b-random/f32/.*", "% of its time", 5, 1),
+    AtMost("Loading 1.2 GB of bf16 from warm files", "Load/checkpoint/threads:.*", "seconds", 1.5, 2),
+    AtMost("Loading them from packed weights", "Load/packed_cache/threads:.*", "seconds", 0.2, 2),
+    AtMost("Memory of that checkpoint and 256 tokens", "Load/checkpoint/memory", "times weights and KV cache", 1.1, 2),
+    AtMost("Memory with packed weights", "Load/packed_cache/memory", "times weights and KV cache", 1.1, 2),
 };
 
 // A share may be a little above 100 by the noise of the ceiling.

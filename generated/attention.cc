@@ -49,8 +49,7 @@ struct Chains {
 HWY_NOINLINE void Chains_1_1(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
-  const float* ahead = c.ahead;
-  size_t ahead_left = c.ahead_lines;
+  size_t ahead = 0, ahead_left = c.ahead_lines;
   for (size_t panel = 0; panel < c.panels; panel += 1) {
     for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {  // as in matmul
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride + lane;
@@ -60,6 +59,23 @@ HWY_NOINLINE void Chains_1_1(const Chains& c) {
       if (!c.fresh) {
         s_0_0_0 = hn::LoadU(d, y_0);
       }
+      if (c.ahead != nullptr && lane == 0) {
+        for (size_t k = 0; k < c.terms; ++k) {
+          const VF x_0 = hn::Set(d, x[0]);
+          {
+            const VF w = Storage::Load(d, w_0);
+            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+          }
+          x += 1;
+          w_0 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+        }
+      } else
       for (size_t k = 0; k < c.terms; ++k) {
         const VF x_0 = hn::Set(d, x[0]);
         {
@@ -68,14 +84,6 @@ HWY_NOINLINE void Chains_1_1(const Chains& c) {
         }
         x += 1;
         w_0 += INVAR_PANEL;
-        if (ahead != nullptr) {
-          Prefetch(ahead, 0);
-          ahead += INVAR_PANEL;
-          if (--ahead_left == 0) {
-            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
-            ahead_left = c.ahead_lines;
-          }
-        }
       }
       hn::StoreU(s_0_0_0, d, y_0);
     }
@@ -85,8 +93,7 @@ HWY_NOINLINE void Chains_1_1(const Chains& c) {
 HWY_NOINLINE void Chains_2_1(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
-  const float* ahead = c.ahead;
-  size_t ahead_left = c.ahead_lines;
+  size_t ahead = 0, ahead_left = c.ahead_lines;
   for (size_t panel = 0; panel < c.panels; panel += 1) {
     for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {  // as in matmul
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride + lane;
@@ -98,6 +105,25 @@ HWY_NOINLINE void Chains_2_1(const Chains& c) {
         s_0_0_0 = hn::LoadU(d, y_0);
         s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
       }
+      if (c.ahead != nullptr && lane == 0) {
+        for (size_t k = 0; k < c.terms; ++k) {
+          const VF x_0 = hn::Set(d, x[0]);
+          const VF x_1 = hn::Set(d, x[1]);
+          {
+            const VF w = Storage::Load(d, w_0);
+            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+            s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+          }
+          x += 2;
+          w_0 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+        }
+      } else
       for (size_t k = 0; k < c.terms; ++k) {
         const VF x_0 = hn::Set(d, x[0]);
         const VF x_1 = hn::Set(d, x[1]);
@@ -108,14 +134,6 @@ HWY_NOINLINE void Chains_2_1(const Chains& c) {
         }
         x += 2;
         w_0 += INVAR_PANEL;
-        if (ahead != nullptr) {
-          Prefetch(ahead, 0);
-          ahead += INVAR_PANEL;
-          if (--ahead_left == 0) {
-            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
-            ahead_left = c.ahead_lines;
-          }
-        }
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
@@ -126,8 +144,7 @@ HWY_NOINLINE void Chains_2_1(const Chains& c) {
 HWY_NOINLINE void Chains_3_1(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
-  const float* ahead = c.ahead;
-  size_t ahead_left = c.ahead_lines;
+  size_t ahead = 0, ahead_left = c.ahead_lines;
   for (size_t panel = 0; panel < c.panels; panel += 1) {
     for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {  // as in matmul
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride + lane;
@@ -141,6 +158,27 @@ HWY_NOINLINE void Chains_3_1(const Chains& c) {
         s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
         s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
       }
+      if (c.ahead != nullptr && lane == 0) {
+        for (size_t k = 0; k < c.terms; ++k) {
+          const VF x_0 = hn::Set(d, x[0]);
+          const VF x_1 = hn::Set(d, x[1]);
+          const VF x_2 = hn::Set(d, x[2]);
+          {
+            const VF w = Storage::Load(d, w_0);
+            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+            s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+            s_2_0_0 = Fma(d, x_2, w, s_2_0_0);
+          }
+          x += 3;
+          w_0 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+        }
+      } else
       for (size_t k = 0; k < c.terms; ++k) {
         const VF x_0 = hn::Set(d, x[0]);
         const VF x_1 = hn::Set(d, x[1]);
@@ -153,14 +191,6 @@ HWY_NOINLINE void Chains_3_1(const Chains& c) {
         }
         x += 3;
         w_0 += INVAR_PANEL;
-        if (ahead != nullptr) {
-          Prefetch(ahead, 0);
-          ahead += INVAR_PANEL;
-          if (--ahead_left == 0) {
-            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
-            ahead_left = c.ahead_lines;
-          }
-        }
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
@@ -172,8 +202,7 @@ HWY_NOINLINE void Chains_3_1(const Chains& c) {
 HWY_NOINLINE void Chains_4_1(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
-  const float* ahead = c.ahead;
-  size_t ahead_left = c.ahead_lines;
+  size_t ahead = 0, ahead_left = c.ahead_lines;
   for (size_t panel = 0; panel < c.panels; panel += 1) {
     for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {  // as in matmul
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride + lane;
@@ -189,6 +218,35 @@ HWY_NOINLINE void Chains_4_1(const Chains& c) {
         s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
         s_3_0_0 = hn::LoadU(d, y_0 + 3 * c.stride);
       }
+      if (c.ahead != nullptr && lane == 0) {
+        for (size_t k = 0; k < c.terms; ++k) {
+          const VF w_0_0 = Storage::LoadShared(d, w_0);
+          {
+            const VF x_0 = hn::Set(d, x[0]);
+            s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+          }
+          {
+            const VF x_1 = hn::Set(d, x[1]);
+            s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+          }
+          {
+            const VF x_2 = hn::Set(d, x[2]);
+            s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+          }
+          {
+            const VF x_3 = hn::Set(d, x[3]);
+            s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+          }
+          x += 4;
+          w_0 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+        }
+      } else
       for (size_t k = 0; k < c.terms; ++k) {
         const VF w_0_0 = Storage::LoadShared(d, w_0);
         {
@@ -209,14 +267,6 @@ HWY_NOINLINE void Chains_4_1(const Chains& c) {
         }
         x += 4;
         w_0 += INVAR_PANEL;
-        if (ahead != nullptr) {
-          Prefetch(ahead, 0);
-          ahead += INVAR_PANEL;
-          if (--ahead_left == 0) {
-            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
-            ahead_left = c.ahead_lines;
-          }
-        }
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
@@ -516,8 +566,7 @@ HWY_NOINLINE void Chains_12_1(const Chains& c) {
 HWY_NOINLINE void Chains_1_2(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
-  const float* ahead = c.ahead;
-  size_t ahead_left = c.ahead_lines;
+  size_t ahead = 0, ahead_left = c.ahead_lines;
   for (size_t panel = 0; panel < c.panels; panel += 1) {
     {
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
@@ -528,6 +577,27 @@ HWY_NOINLINE void Chains_1_2(const Chains& c) {
         s_0_0_0 = hn::LoadU(d, y_0);
         s_0_0_1 = hn::LoadU(d, y_0 + 1 * lanes);
       }
+      if (c.ahead != nullptr) {
+        for (size_t k = 0; k < c.terms; ++k) {
+          const VF x_0 = hn::Set(d, x[0]);
+          {
+            const VF w = Storage::Load(d, w_0);
+            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 1 * lanes);
+            s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+          }
+          x += 1;
+          w_0 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+        }
+      } else
       for (size_t k = 0; k < c.terms; ++k) {
         const VF x_0 = hn::Set(d, x[0]);
         {
@@ -540,14 +610,6 @@ HWY_NOINLINE void Chains_1_2(const Chains& c) {
         }
         x += 1;
         w_0 += INVAR_PANEL;
-        if (ahead != nullptr) {
-          Prefetch(ahead, 0);
-          ahead += INVAR_PANEL;
-          if (--ahead_left == 0) {
-            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
-            ahead_left = c.ahead_lines;
-          }
-        }
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
@@ -558,8 +620,7 @@ HWY_NOINLINE void Chains_1_2(const Chains& c) {
 HWY_NOINLINE void Chains_2_2(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
-  const float* ahead = c.ahead;
-  size_t ahead_left = c.ahead_lines;
+  size_t ahead = 0, ahead_left = c.ahead_lines;
   for (size_t panel = 0; panel < c.panels; panel += 1) {
     {
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
@@ -573,6 +634,30 @@ HWY_NOINLINE void Chains_2_2(const Chains& c) {
         s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
         s_1_0_1 = hn::LoadU(d, y_0 + 1 * c.stride + 1 * lanes);
       }
+      if (c.ahead != nullptr) {
+        for (size_t k = 0; k < c.terms; ++k) {
+          const VF x_0 = hn::Set(d, x[0]);
+          const VF x_1 = hn::Set(d, x[1]);
+          {
+            const VF w = Storage::Load(d, w_0);
+            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+            s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 1 * lanes);
+            s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+            s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
+          }
+          x += 2;
+          w_0 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+        }
+      } else
       for (size_t k = 0; k < c.terms; ++k) {
         const VF x_0 = hn::Set(d, x[0]);
         const VF x_1 = hn::Set(d, x[1]);
@@ -588,14 +673,6 @@ HWY_NOINLINE void Chains_2_2(const Chains& c) {
         }
         x += 2;
         w_0 += INVAR_PANEL;
-        if (ahead != nullptr) {
-          Prefetch(ahead, 0);
-          ahead += INVAR_PANEL;
-          if (--ahead_left == 0) {
-            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
-            ahead_left = c.ahead_lines;
-          }
-        }
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
@@ -608,8 +685,7 @@ HWY_NOINLINE void Chains_2_2(const Chains& c) {
 HWY_NOINLINE void Chains_3_2(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
-  const float* ahead = c.ahead;
-  size_t ahead_left = c.ahead_lines;
+  size_t ahead = 0, ahead_left = c.ahead_lines;
   for (size_t panel = 0; panel < c.panels; panel += 1) {
     {
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
@@ -626,6 +702,33 @@ HWY_NOINLINE void Chains_3_2(const Chains& c) {
         s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
         s_2_0_1 = hn::LoadU(d, y_0 + 2 * c.stride + 1 * lanes);
       }
+      if (c.ahead != nullptr) {
+        for (size_t k = 0; k < c.terms; ++k) {
+          const VF x_0 = hn::Set(d, x[0]);
+          const VF x_1 = hn::Set(d, x[1]);
+          const VF x_2 = hn::Set(d, x[2]);
+          {
+            const VF w = Storage::Load(d, w_0);
+            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+            s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+            s_2_0_0 = Fma(d, x_2, w, s_2_0_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 1 * lanes);
+            s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+            s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
+            s_2_0_1 = Fma(d, x_2, w, s_2_0_1);
+          }
+          x += 3;
+          w_0 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+        }
+      } else
       for (size_t k = 0; k < c.terms; ++k) {
         const VF x_0 = hn::Set(d, x[0]);
         const VF x_1 = hn::Set(d, x[1]);
@@ -644,14 +747,6 @@ HWY_NOINLINE void Chains_3_2(const Chains& c) {
         }
         x += 3;
         w_0 += INVAR_PANEL;
-        if (ahead != nullptr) {
-          Prefetch(ahead, 0);
-          ahead += INVAR_PANEL;
-          if (--ahead_left == 0) {
-            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
-            ahead_left = c.ahead_lines;
-          }
-        }
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
@@ -666,8 +761,7 @@ HWY_NOINLINE void Chains_3_2(const Chains& c) {
 HWY_NOINLINE void Chains_4_2(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
-  const float* ahead = c.ahead;
-  size_t ahead_left = c.ahead_lines;
+  size_t ahead = 0, ahead_left = c.ahead_lines;
   for (size_t panel = 0; panel < c.panels; panel += 1) {
     {
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
@@ -687,6 +781,40 @@ HWY_NOINLINE void Chains_4_2(const Chains& c) {
         s_3_0_0 = hn::LoadU(d, y_0 + 3 * c.stride);
         s_3_0_1 = hn::LoadU(d, y_0 + 3 * c.stride + 1 * lanes);
       }
+      if (c.ahead != nullptr) {
+        for (size_t k = 0; k < c.terms; ++k) {
+          const VF w_0_0 = Storage::LoadShared(d, w_0);
+          const VF w_0_1 = Storage::LoadShared(d, w_0 + 1 * lanes);
+          {
+            const VF x_0 = hn::Set(d, x[0]);
+            s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+            s_0_0_1 = Fma(d, x_0, w_0_1, s_0_0_1);
+          }
+          {
+            const VF x_1 = hn::Set(d, x[1]);
+            s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+            s_1_0_1 = Fma(d, x_1, w_0_1, s_1_0_1);
+          }
+          {
+            const VF x_2 = hn::Set(d, x[2]);
+            s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+            s_2_0_1 = Fma(d, x_2, w_0_1, s_2_0_1);
+          }
+          {
+            const VF x_3 = hn::Set(d, x[3]);
+            s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+            s_3_0_1 = Fma(d, x_3, w_0_1, s_3_0_1);
+          }
+          x += 4;
+          w_0 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+        }
+      } else
       for (size_t k = 0; k < c.terms; ++k) {
         const VF w_0_0 = Storage::LoadShared(d, w_0);
         const VF w_0_1 = Storage::LoadShared(d, w_0 + 1 * lanes);
@@ -712,14 +840,6 @@ HWY_NOINLINE void Chains_4_2(const Chains& c) {
         }
         x += 4;
         w_0 += INVAR_PANEL;
-        if (ahead != nullptr) {
-          Prefetch(ahead, 0);
-          ahead += INVAR_PANEL;
-          if (--ahead_left == 0) {
-            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
-            ahead_left = c.ahead_lines;
-          }
-        }
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
@@ -819,8 +939,7 @@ HWY_NOINLINE void Chains_6_2(const Chains& c) {
 HWY_NOINLINE void Chains_1_4(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
-  const float* ahead = c.ahead;
-  size_t ahead_left = c.ahead_lines;
+  size_t ahead = 0, ahead_left = c.ahead_lines;
   for (size_t panel = 0; panel < c.panels; panel += 1) {
     {
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
@@ -833,6 +952,35 @@ HWY_NOINLINE void Chains_1_4(const Chains& c) {
         s_0_0_2 = hn::LoadU(d, y_0 + 2 * lanes);
         s_0_0_3 = hn::LoadU(d, y_0 + 3 * lanes);
       }
+      if (c.ahead != nullptr) {
+        for (size_t k = 0; k < c.terms; ++k) {
+          const VF x_0 = hn::Set(d, x[0]);
+          {
+            const VF w = Storage::Load(d, w_0);
+            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 1 * lanes);
+            s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 2 * lanes);
+            s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 3 * lanes);
+            s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
+          }
+          x += 1;
+          w_0 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+        }
+      } else
       for (size_t k = 0; k < c.terms; ++k) {
         const VF x_0 = hn::Set(d, x[0]);
         {
@@ -853,14 +1001,6 @@ HWY_NOINLINE void Chains_1_4(const Chains& c) {
         }
         x += 1;
         w_0 += INVAR_PANEL;
-        if (ahead != nullptr) {
-          Prefetch(ahead, 0);
-          ahead += INVAR_PANEL;
-          if (--ahead_left == 0) {
-            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
-            ahead_left = c.ahead_lines;
-          }
-        }
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
@@ -873,8 +1013,7 @@ HWY_NOINLINE void Chains_1_4(const Chains& c) {
 HWY_NOINLINE void Chains_2_4(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
-  const float* ahead = c.ahead;
-  size_t ahead_left = c.ahead_lines;
+  size_t ahead = 0, ahead_left = c.ahead_lines;
   for (size_t panel = 0; panel < c.panels; panel += 1) {
     {
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
@@ -892,6 +1031,40 @@ HWY_NOINLINE void Chains_2_4(const Chains& c) {
         s_1_0_2 = hn::LoadU(d, y_0 + 1 * c.stride + 2 * lanes);
         s_1_0_3 = hn::LoadU(d, y_0 + 1 * c.stride + 3 * lanes);
       }
+      if (c.ahead != nullptr) {
+        for (size_t k = 0; k < c.terms; ++k) {
+          const VF x_0 = hn::Set(d, x[0]);
+          const VF x_1 = hn::Set(d, x[1]);
+          {
+            const VF w = Storage::Load(d, w_0);
+            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+            s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 1 * lanes);
+            s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+            s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 2 * lanes);
+            s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
+            s_1_0_2 = Fma(d, x_1, w, s_1_0_2);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 3 * lanes);
+            s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
+            s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
+          }
+          x += 2;
+          w_0 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+        }
+      } else
       for (size_t k = 0; k < c.terms; ++k) {
         const VF x_0 = hn::Set(d, x[0]);
         const VF x_1 = hn::Set(d, x[1]);
@@ -917,14 +1090,6 @@ HWY_NOINLINE void Chains_2_4(const Chains& c) {
         }
         x += 2;
         w_0 += INVAR_PANEL;
-        if (ahead != nullptr) {
-          Prefetch(ahead, 0);
-          ahead += INVAR_PANEL;
-          if (--ahead_left == 0) {
-            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
-            ahead_left = c.ahead_lines;
-          }
-        }
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
@@ -943,8 +1108,7 @@ HWY_NOINLINE void Chains_2_4(const Chains& c) {
 HWY_NOINLINE void Chains_1_16(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
-  const float* ahead = c.ahead;
-  size_t ahead_left = c.ahead_lines;
+  size_t ahead = 0, ahead_left = c.ahead_lines;
   for (size_t panel = 0; panel < c.panels; panel += 1) {
     {
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
@@ -969,6 +1133,83 @@ HWY_NOINLINE void Chains_1_16(const Chains& c) {
         s_0_0_14 = hn::LoadU(d, y_0 + 14 * lanes);
         s_0_0_15 = hn::LoadU(d, y_0 + 15 * lanes);
       }
+      if (c.ahead != nullptr) {
+        for (size_t k = 0; k < c.terms; ++k) {
+          const VF x_0 = hn::Set(d, x[0]);
+          {
+            const VF w = Storage::Load(d, w_0);
+            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 1 * lanes);
+            s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 2 * lanes);
+            s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 3 * lanes);
+            s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 4 * lanes);
+            s_0_0_4 = Fma(d, x_0, w, s_0_0_4);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 5 * lanes);
+            s_0_0_5 = Fma(d, x_0, w, s_0_0_5);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 6 * lanes);
+            s_0_0_6 = Fma(d, x_0, w, s_0_0_6);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 7 * lanes);
+            s_0_0_7 = Fma(d, x_0, w, s_0_0_7);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 8 * lanes);
+            s_0_0_8 = Fma(d, x_0, w, s_0_0_8);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 9 * lanes);
+            s_0_0_9 = Fma(d, x_0, w, s_0_0_9);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 10 * lanes);
+            s_0_0_10 = Fma(d, x_0, w, s_0_0_10);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 11 * lanes);
+            s_0_0_11 = Fma(d, x_0, w, s_0_0_11);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 12 * lanes);
+            s_0_0_12 = Fma(d, x_0, w, s_0_0_12);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 13 * lanes);
+            s_0_0_13 = Fma(d, x_0, w, s_0_0_13);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 14 * lanes);
+            s_0_0_14 = Fma(d, x_0, w, s_0_0_14);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 15 * lanes);
+            s_0_0_15 = Fma(d, x_0, w, s_0_0_15);
+          }
+          x += 1;
+          w_0 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+        }
+      } else
       for (size_t k = 0; k < c.terms; ++k) {
         const VF x_0 = hn::Set(d, x[0]);
         {
@@ -1037,14 +1278,6 @@ HWY_NOINLINE void Chains_1_16(const Chains& c) {
         }
         x += 1;
         w_0 += INVAR_PANEL;
-        if (ahead != nullptr) {
-          Prefetch(ahead, 0);
-          ahead += INVAR_PANEL;
-          if (--ahead_left == 0) {
-            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
-            ahead_left = c.ahead_lines;
-          }
-        }
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);

@@ -30,8 +30,8 @@ constexpr size_t kKept = 4096;
 // Elements of each panel that a single tile asks for in advance, which reads each weight once from memory. Of the fewest rows, which
 // wait for it, a few lines beyond what the processor has in flight: further ahead its own prefetching does better. Of more, into the
 // second-level cache, and as far ahead as memory answers late.
-constexpr size_t kNear = 8 * INVAR_PANEL;
-constexpr size_t kFar = 192 * INVAR_PANEL;
+[[maybe_unused]] constexpr size_t kNear = 8 * INVAR_PANEL;
+[[maybe_unused]] constexpr size_t kFar = 192 * INVAR_PANEL;
 
 #if INVAR_GROUP_VECTORS == 1
 // 1 rows x 64 outputs in 4 accumulators.

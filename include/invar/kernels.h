@@ -138,8 +138,8 @@ typedef struct invar_embedding_args {
  * empty, m, l and o of the row are not written and the caller must pass the sibling up unchanged.
  *
  * keys are packed [16 panels][d][16 positions], values [ceil(d / 16) panels][256 positions][16 elements].
- * workspace: invar_attention_workspace(rows, d) floats. next_keys, those of the leaf that the caller computes next, or null, are not
- * read but asked for in advance; no bit depends on them. */
+ * workspace: invar_attention_workspace(rows, d) floats. next_keys: where the caller's next call begins to read keys, or null. They are
+ * asked for in advance, not read; no bit depends on them. */
 typedef struct invar_attention_leaf_args {
   uint64_t rows;
   uint64_t d;

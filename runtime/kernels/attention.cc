@@ -83,6 +83,11 @@ struct Block {
     return {FirstSeen(0, window) / INVAR_LEAF, Position(positions - 1) / INVAR_LEAF + 1};
   }
   const float* Keys(size_t leaf, size_t d) const { return sequence->blocks[leaf].keys + kv_head * INVAR_LEAF * d; }
+  // The panel of keys that is read first.
+  const float* FirstKeys(size_t window, size_t d) const {
+    const size_t seen = FirstSeen(0, window);
+    return Keys(seen / INVAR_LEAF, d) + seen % INVAR_LEAF / INVAR_PANEL * INVAR_PANEL * d;
+  }
 };
 
 class BlockAttention {
@@ -283,11 +288,12 @@ void Attention(const Context& context, const AttentionShape& shape, const std::v
   const size_t group = shape.heads / shape.kv_heads;
   const size_t positions = std::max<size_t>(1, kMostRows / group);
   std::vector<Block> blocks;
-  size_t most_leaves = 0;
+  size_t most_leaves = 0, least_leaves = SIZE_MAX;
   for (const AttentionSequence& s : sequences) {
     for (size_t first = 0; first < s.rows; first += positions) {
-      const size_t count = std::min(positions, s.rows - first);
-      most_leaves = std::max(most_leaves, (s.position + first + count - 1) / INVAR_LEAF + 1);
+      const size_t count = std::min(positions, s.rows - first), leaves = (s.position + first + count - 1) / INVAR_LEAF + 1;
+      most_leaves = std::max(most_leaves, leaves);
+      least_leaves = std::min(least_leaves, leaves);
       for (size_t head = 0; head < shape.kv_heads; ++head) blocks.push_back({&s, head, first, count});
     }
   }
@@ -300,15 +306,14 @@ void Attention(const Context& context, const AttentionShape& shape, const std::v
     AttentionBySegments(context, shape, blocks, most_leaves, q, y);
     return;
   }
-  // Of a decode step, whose blocks are small and wait for memory, each thread takes some that lie one after the other.
-  const bool step = std::all_of(sequences.begin(), sequences.end(), [](const AttentionSequence& s) { return s.rows <= 1; });
-  const size_t run = step ? CeilDiv(blocks.size(), team * 4) : 1;
-  context.team.For(CeilDiv(blocks.size(), run), [&](size_t task) {
-    const size_t last = std::min((task + 1) * run, blocks.size());
-    for (size_t i = task * run; i < last; ++i) {
+  // Blocks of which none is much longer than another go to threads in runs, so that each knows what it reads next.
+  const Shares shares = 2 * least_leaves >= most_leaves ? Shares(blocks.size(), team) : Shares::Single(blocks.size());
+  context.team.For(shares.size(), [&](size_t share) {
+    const size_t last = shares.Begin(share + 1);
+    for (size_t i = shares.Begin(share); i < last; ++i) {
       BlockAttention attention(context.kernels, shape, blocks[i], q, ThreadWorkspace());
       const auto [begin, end] = attention.Leaves();
-      const float* next_keys = i + 1 < last ? blocks[i + 1].Keys(blocks[i + 1].Leaves(shape.window).first, shape.d) : nullptr;
+      const float* next_keys = i + 1 < last ? blocks[i + 1].FirstKeys(shape.window, shape.d) : nullptr;
       attention.Store(*attention.Reduce(begin, end, next_keys), y);
     }
   });

@@ -25,14 +25,25 @@ struct RowTiles {
 class Shares {
  public:
   Shares(size_t count, size_t threads) {
-    begins_.push_back(0);
-    for (size_t at = 0; at < count; begins_.push_back(at)) at += threads == 1 ? count : std::max<size_t>(1, (count - at) / (2 * threads));
+    Cut(count, [=](size_t left) { return threads == 1 ? left : std::max<size_t>(1, left / (2 * threads)); });
+  }
+  // Each item a share of its own, where they are too unequal.
+  static Shares Single(size_t count) {
+    Shares shares;
+    shares.Cut(count, [](size_t) { return size_t{1}; });
+    return shares;
   }
   size_t size() const { return begins_.size() - 1; }
   size_t Begin(size_t share) const { return begins_[share]; }
 
  private:
-  std::vector<size_t> begins_;
+  Shares() = default;
+  template <class Size>  // of the next share, by how many items are left
+  void Cut(size_t count, const Size& size) {
+    for (size_t at = 0; at < count; begins_.push_back(at)) at += size(count - at);
+  }
+
+  std::vector<size_t> begins_{0};
 };
 
 }  // namespace invar

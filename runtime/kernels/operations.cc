@@ -19,8 +19,8 @@ namespace {
 // Rows that go through all passes over a block together.
 constexpr size_t kPassRows = 512;
 
-// Blocks of weights, times parts of the rows, of each thread, at least: then the last to end is not long alone.
-constexpr size_t kBlocksOfThread = 8;
+// Pieces of work for each thread, where there are rows and outputs enough: then the last to end is not long alone.
+constexpr size_t kPiecesOfThread = 8;
 
 // The nodes that wait between passes, one thread's.
 Scratch& ThreadNodes() {
@@ -93,12 +93,14 @@ void Matmul(const Context& context, const Linear& w, size_t rows, const Rows& x,
   size_t step = panels_of(0);  // whole tiles of both heights, where such a block is not too large
   while (step % panels_of(tiles.tiles - 1) != 0) step += panels_of(0);
   if (step * panel_bytes > weight_bytes) step = panels_of(0);
-  // A single row's tile wastes nothing that memory would not have cost where threads are so many that each has less than a tile.
+  // Threads that each have less than a tile of a single row: what the others of its panels compute in vain costs nothing, for they wait
+  // for memory.
   if (rows == 1) step = std::min(step, std::max<size_t>(1, panels / (team * 2)));
-  const size_t block = once ? step : std::max<size_t>(1, weight_bytes / panel_bytes / step) * step;
+  size_t block = once ? step : std::max<size_t>(1, weight_bytes / panel_bytes / step) * step;
+  if (team > 1) block = std::clamp(CeilDiv(CeilDiv(panels * tiles.tiles, team * kPiecesOfThread), step) * step, step, block);
   const size_t blocks = CeilDiv(panels, block);
   // For few outputs, rows are cut too.
-  const size_t parts = team == 1 ? 1 : std::clamp<size_t>(CeilDiv(team * kBlocksOfThread, blocks), 1, tiles.tiles);
+  const size_t parts = team == 1 ? 1 : std::clamp<size_t>(CeilDiv(team * kPiecesOfThread, blocks), 1, tiles.tiles);
   const Shares shares(blocks * parts, team);
 
   // The panels [panel_begin, panel_end) of the rows of tiles [tile_begin, tile_end).

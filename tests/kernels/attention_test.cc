@@ -116,7 +116,9 @@ TEST_P(AttentionTest, EqualsTheOracle) {
       {3, 1, 8, 5, 60, Values::kNormal},     {2, 1, 4, 300, 620, Values::kNormal}, {2, 1, 4, 1, 300, Values::kNormal},
       {1, 1, 2, 600, 1100, Values::kNormal},  // leaves 1 to 3: which pair depends on their absolute index
       {4, 2, 8, 0, 40, Values::kSpecial},    {4, 2, 8, 0, 40, Values::kHuge},     {4, 2, 8, 0, 40, Values::kSubnormal},
-      {4, 2, 8, 0, 290, Values::kCancelling}, {2, 1, 8, 0, 40, Values::kZeros}};
+      {4, 2, 8, 0, 290, Values::kCancelling}, {2, 1, 8, 0, 40, Values::kZeros},
+      // More heads than threads take at once: runs of them, of which each knows what the next reads.
+      {13, 13, 20, 0, 50, Values::kNormal},  {26, 13, 8, 0, 270, Values::kNormal}, {13, 13, 8, 40, 90, Values::kNormal}};
   size_t compared = 0, runs = 0;
   for (const Case& c : cases) {
     const float scale = 0.35355338f;

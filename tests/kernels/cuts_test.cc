@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "runtime/kernels/cuts.h"
 
@@ -17,6 +18,11 @@ TEST(RowTiles, CoverAllRowsInTilesOfTwoHeightsAtMostOneApart) {
       for (size_t tile = 0; tile < tiles.tiles; ++tile) {
         EXPECT_LE(tiles.Height(tile), most);
         EXPECT_LE(tiles.Height(0) - tiles.Height(tile), 1u);
+        for (size_t end = tile + 1; end <= tiles.tiles; ++end) {
+          const size_t few = tiles.EqualFrom(tile, end);
+          ASSERT_TRUE(few >= 1 && tile + few <= end);
+          EXPECT_EQ(tiles.Height(tile + few - 1), tiles.Height(tile));
+        }
         const size_t equal = tiles.EqualFrom(tile, tiles.tiles);
         ASSERT_GE(equal, 1u);
         ASSERT_LE(tile + equal, tiles.tiles);
@@ -42,8 +48,17 @@ TEST(Shares, CoverAllItemsFromLargeToSingle) {
         before = size;
       }
       EXPECT_EQ(before, 1u);
+      EXPECT_EQ(shares.Begin(1), std::max<size_t>(1, count / (2 * threads)));
+      // Each thread's share of what is left shrinks by a constant factor, down to the last single ones.
+      EXPECT_LE(shares.size(), 2 * threads * (4 + static_cast<size_t>(std::log2(static_cast<double>(count)))));
     }
   }
+}
+
+TEST(Shares, SinglesAreSingle) {
+  const Shares shares = Shares::Single(9);
+  ASSERT_EQ(shares.size(), 9u);
+  for (size_t share = 0; share <= 9; ++share) EXPECT_EQ(shares.Begin(share), share);
 }
 
 TEST(Shares, AThreadAloneHasAll) {

@@ -27,9 +27,11 @@ TEST_P(MatmulTest, RowsAreThoseOfASingleRow) {
   Random random(31);
   size_t with_single = 0, with_oracle = 0;
   const size_t pass = kernels.most_terms();
-  // Around what a pass takes; more rows than pass together; tiles of two heights; and where the last leaves are empty.
+  // Around what a pass takes; more rows than pass together; tiles of two heights; where the last leaves are empty; and so many outputs
+  // that a thread takes several blocks in one stretch.
   for (const Problem& p : {Problem{40, 70, pass - 24}, {31, 70, pass}, {40, 70, pass + 1}, {64, 33, pass / 2}, {29, 50, 3072}, {33, 20, 2 * pass + 4},
-                           {530, 3, pass + 6}, {13, 200, 300}, {19, 130, 520}, {3, 500, 130}, {17, 5, 32769}}) {
+                           {530, 3, pass + 6}, {13, 200, 300}, {19, 130, 520}, {3, 500, 130}, {17, 5, 32769},
+                           {1, 1300, 130}, {5, 1300, 130}}) {
     std::vector<float> x(p.rows * p.k), w(p.n * p.k), bias(p.n), packed(invar_packed_size(p.n, p.k));
     std::vector<uint16_t> narrow(w.size()), narrow_packed(packed.size());
     random.Fill(x.data(), x.size(), Values::kNormal);

@@ -9,7 +9,6 @@ HWY_INLINE void Scores(size_t rows, size_t d, const float* x, const float* keys,
   const MatmulTree tree = MatmulTreeOf(d);
   const size_t panel_stride = d * INVAR_PANEL;
   if (tree.leaves == 1) {
-    // As many lines of values follow as there were of keys.
     RunChains(rows, {d, x, keys, panel_stride, panels, s, INVAR_LEAF, true, values, panels * INVAR_PANEL, INVAR_LEAF * INVAR_PANEL});
     return;
   }
@@ -69,7 +68,7 @@ HWY_INLINE void LeafTile(const invar_attention_leaf_args& a, size_t first, size_
   const size_t panel_end = (end + INVAR_PANEL - 1) / INVAR_PANEL;
   // A whole leaf's keys or values are one stretch of memory.
   const bool whole = panel_end - panel_begin == INVAR_LEAF / INVAR_PANEL;
-  Scores(rows, a.d, q, a.keys + panel_begin * a.d * INVAR_PANEL, whole ? nullptr : a.values + panel_begin * INVAR_PANEL * INVAR_PANEL,
+  Scores(rows, a.d, q, a.keys + panel_begin * a.d * INVAR_PANEL, whole || first > 0 ? nullptr : a.values + panel_begin * INVAR_PANEL * INVAR_PANEL,
          panel_end - panel_begin, s + panel_begin * INVAR_PANEL);
 
   for (size_t r = 0; r < rows; ++r) {
@@ -106,7 +105,7 @@ HWY_INLINE void LeafTile(const invar_attention_leaf_args& a, size_t first, size_
   const auto alone = [&](size_t r, size_t from, size_t to, bool fresh) {
     if (from < to) {
       RunChains(1, {to - from, s + r * INVAR_LEAF + from, a.values + from * INVAR_PANEL, panel_stride, d_panels,
-                    o + r * width, width, fresh, next, SIZE_MAX, 0});
+                    o + r * width, width, fresh, rows == 1 ? next : nullptr, SIZE_MAX, 0});
     }
   };
   if (together) {

@@ -60,7 +60,7 @@ HWY_INLINE void AddLanes(const float* left, float* HWY_RESTRICT right) {
   }
 }
 
-// The first `kWidth` of 2 * kWidth lanes take the others: lane j becomes f(d, lane j, lane j + kWidth).
+// The first `kWidth` of 2 * kWidth lanes take the others: lane j becomes f(lane j, lane j + kWidth), a vector of them at a time.
 template <size_t kWidth, class F>
 HWY_INLINE void Fold(float* lanes, const F& f) {
   const hn::CappedTag<float, kWidth> d;
@@ -125,7 +125,7 @@ HWY_INLINE float RowMax(const float* x, size_t n) {
   if (!hn::AllFalse(d, hn::IsNaN(poison))) {
     HWY_ALIGN float p[INVAR_PANEL];
     hn::StoreU(poison, d, p);
-    for (size_t j = 0;; ++j) {
+    for (size_t j = 0; j < step; ++j) {
       if (p[j] != p[j]) return p[j];
     }
   }
