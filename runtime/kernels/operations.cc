@@ -93,9 +93,9 @@ void Matmul(const Context& context, const Linear& w, size_t rows, const Rows& x,
   size_t step = panels_of(0);  // whole tiles of both heights, where such a block is not too large
   while (step % panels_of(tiles.tiles - 1) != 0) step += panels_of(0);
   if (step * panel_bytes > weight_bytes) step = panels_of(0);
-  // Threads that each have less than a tile of a single row: what the others of its panels compute in vain costs nothing, for they wait
-  // for memory.
-  if (rows == 1) step = std::min(step, std::max<size_t>(1, panels / (team * 2)));
+  // A single row's outputs, where they are fewer than tiles of all threads, in parts of tiles: computing the rest in vain costs less
+  // than a thread without work, for all wait for memory.
+  if (rows == 1) step = std::min(step, std::max<size_t>(1, panels / team));
   size_t block = once ? step : std::max<size_t>(1, weight_bytes / panel_bytes / step) * step;
   if (team > 1) block = std::clamp(CeilDiv(CeilDiv(panels * tiles.tiles, team * kPiecesOfThread), step) * step, step, block);
   const size_t blocks = CeilDiv(panels, block);
