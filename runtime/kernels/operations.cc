@@ -99,8 +99,10 @@ void Matmul(const Context& context, const Linear& w, size_t rows, const Rows& x,
   size_t block = once ? step : std::max<size_t>(1, weight_bytes / panel_bytes / step) * step;
   if (team > 1) block = std::clamp(CeilDiv(CeilDiv(panels * tiles.tiles, team * kPiecesOfThread), step) * step, step, block);
   const size_t blocks = CeilDiv(panels, block);
-  // For few outputs, rows are cut too.
-  const size_t parts = team == 1 ? 1 : std::clamp<size_t>(CeilDiv(team * kPiecesOfThread, blocks), 1, tiles.tiles);
+  // For few outputs, rows are cut too: as far as threads had no work otherwise; and for balance, but each part reads the block again, so only
+  // into parts of many rows. The parts of a block follow one another, while it is in some cache.
+  const size_t parts_for_work = CeilDiv(team * 2, blocks), parts_for_balance = std::min(CeilDiv(team * kPiecesOfThread, blocks), rows / 64);
+  const size_t parts = team == 1 ? 1 : std::min(std::max(parts_for_work, parts_for_balance), tiles.tiles);
   const Shares shares(blocks * parts, team);
 
   // The panels [panel_begin, panel_end) of the rows of tiles [tile_begin, tile_end).
@@ -114,7 +116,7 @@ void Matmul(const Context& context, const Linear& w, size_t rows, const Rows& x,
     args.bias = w.bias;
     args.activation = activation;
     args.dst_stride = y.stride;
-    args.reread = once ? 0 : 1;
+    args.reread = tile_end - tile_begin > 1 ? 1 : 0;
     // What waits between passes is of some hundred rows at a time, so that a long prompt needs no more memory.
     const size_t part = whole ? tiles.tiles : std::max<size_t>(1, kPassRows / tiles.Height(0));
     for (size_t begin = tile_begin; begin < tile_end; begin += part) {
@@ -145,7 +147,7 @@ void Matmul(const Context& context, const Linear& w, size_t rows, const Rows& x,
   };
   context.team.For(shares.size(), [&](size_t share) {
     for (size_t i = shares.Begin(share); i < shares.Begin(share + 1);) {
-      const size_t part = i / blocks, first = i % blocks;
+      const size_t first = i / parts, part = i % parts;
       const size_t count = once ? shares.Begin(share + 1) - i : 1;  // a single tile takes them in one stretch
       compute(first * block, std::min((first + count) * block, panels), part * tiles.tiles / parts, (part + 1) * tiles.tiles / parts);
       i += count;
