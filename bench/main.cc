@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <iostream>
 #include <sstream>
 #include <string>
@@ -175,7 +176,8 @@ int Main(int argc, char** argv) {
     return 0;
   }
   std::string command = "./run bench";  // what leads here
-  for (size_t i = 1; i < arguments.size(); ++i) command += " " + arguments[i];
+  // Documents are published: of whole paths only the names.
+  for (size_t i = 1; i < arguments.size(); ++i) command += " " + (arguments[i].rfind('/', 0) == 0 ? std::filesystem::path(arguments[i]).filename().string() : arguments[i]);
   const Outputs outputs = TakeFlags(arguments);
   TheOptions().load_at_start = LoadAverage();
   // Read before anything is measured, in case it cannot be.

@@ -74,7 +74,7 @@ typedef struct invar_matmul_args {
   uint64_t leaf_begin;     /* leaves of k that this call adds, [leaf_begin, leaf_end); all of them where leaf_end is 0 */
   uint64_t leaf_end;
   float* nodes;            /* invar_matmul_nodes() floats, kept from one such call to the next; null where one adds all */
-  uint64_t reread;         /* not 0: other calls read these weights too, so they should stay in cache. No bit depends on it */
+  uint64_t reread;         /* not 0: the caller's next calls read these weights again, so they should stay in cache. No bit depends on it */
 } invar_matmul_args;
 
 /* map: y[i] = f(x[i]) or f(x[i], z[i]), elementwise. y may be x or z itself. */

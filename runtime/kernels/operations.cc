@@ -99,8 +99,9 @@ void Matmul(const Context& context, const Linear& w, size_t rows, const Rows& x,
   size_t block = once ? step : std::max<size_t>(1, weight_bytes / panel_bytes / step) * step;
   if (team > 1) block = std::clamp(CeilDiv(CeilDiv(panels * tiles.tiles, team * kPiecesOfThread), step) * step, step, block);
   const size_t blocks = CeilDiv(panels, block);
-  // For few outputs, rows are cut too: as far as threads had no work otherwise; and for balance, but each part reads the block again, so only
-  // into parts of many rows. The parts of a block follow one another, while it is in some cache.
+  // Rows are cut too where blocks are few: into two pieces for each thread, whatever their height; and for balance into up to
+  // kPiecesOfThread, but only into parts of 64 rows or more, since each part reads its block again. The parts of a block follow one
+  // another, while some cache holds it.
   const size_t parts_for_work = CeilDiv(team * 2, blocks), parts_for_balance = std::min(CeilDiv(team * kPiecesOfThread, blocks), rows / 64);
   const size_t parts = team == 1 ? 1 : std::min(std::max(parts_for_work, parts_for_balance), tiles.tiles);
   const Shares shares(blocks * parts, team);
