@@ -105,7 +105,6 @@ class BlockAttention {
   }
 
   size_t rows() const { return rows_; }
-  size_t group() const { return group_; }
 
   std::pair<size_t, size_t> Leaves() const { return block_.Leaves(shape_.window); }
 
