@@ -182,8 +182,11 @@ struct Team::State {
   void Serve() {
     uint64_t seen = ticket.load(std::memory_order_acquire);
     for (;;) {
-      seen = Help(seen);
+      const uint64_t after = Help(seen);
       if (ended.load(std::memory_order_acquire)) return;
+      const bool moved_on = Round(after) != Round(seen);
+      seen = after;
+      if (moved_on) continue;  // the next round began while this one's last task ended here
       uint64_t now = ticket.load(std::memory_order_acquire);
       for (int i = 0; i < kSpins && Round(now) == Round(seen); ++i) {
         Pause();

@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <new>
 #include <numeric>
@@ -59,6 +60,27 @@ TEST(ThreadPool, TasksSpreadOverThreads) {
     }
   });
   EXPECT_TRUE(met.load());
+}
+
+// The owner begins a round as soon as the last task of the one before has ended, whoever ran that: its thread must not miss the round.
+TEST(ThreadPool, NoRoundIsMissed) {
+  ThreadPool pool(2);
+  Team team(pool, 2);
+  if (team.threads() < 2) GTEST_SKIP() << "no worker was idle";
+  bool met = true;
+  for (size_t round = 0; round < 20000 && met; ++round) {
+    std::atomic<int> inside{0}, leaving{0};
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    // Neither task ends before the other has begun, which one thread alone cannot bring about; and both end at once.
+    team.For(2, [&](size_t) {
+      inside.fetch_add(1);
+      while (inside.load() < 2 && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
+      leaving.fetch_add(1);
+      for (int i = 0; i < 1000 && leaving.load() < 2; ++i) continue;
+    });
+    met = std::chrono::steady_clock::now() < give_up;
+    EXPECT_TRUE(met) << "round " << round;
+  }
 }
 
 TEST(ThreadPool, ManyTeamsAtOnce) {
