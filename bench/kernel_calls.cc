@@ -30,7 +30,7 @@ KernelCall Matmul(const invar_kernel& kernel, const KernelShape& shape, const We
     args.rhs = weights;
     args.dst = y.data();
     args.dst_stride = static_cast<int64_t>(n);
-    args.reread = 1;
+    args.all_tiles = 2;
     kernel.call.matmul(&args);
   };
   return made;

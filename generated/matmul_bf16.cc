@@ -28,9 +28,9 @@ constexpr size_t kLevels = 18;
 constexpr size_t kKept = 4096;
 
 // Elements of each panel that a single tile asks for in advance, which reads each weight once from memory. Of the fewest rows, which
-// wait for it, a few lines beyond what the processor has in flight: further ahead its own prefetching does better. Of more, into the
-// second-level cache, and as far ahead as memory answers late.
-[[maybe_unused]] constexpr size_t kNear = 8 * INVAR_PANEL;
+// wait for it, eight lines, a few beyond what the processor has in flight: further ahead its own prefetching does better. Of more,
+// into the second-level cache, and as far ahead as memory answers late.
+[[maybe_unused]] constexpr size_t kNear = 8 * 64 / sizeof(W);
 [[maybe_unused]] constexpr size_t kFar = 192 * INVAR_PANEL;
 
 #if INVAR_GROUP_VECTORS == 1
@@ -142,7 +142,10 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 128)];
@@ -178,6 +181,11 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
             const size_t ahead_x = a.k * 2;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
+            const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
+            const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
@@ -205,11 +213,12 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
                 s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
                 s_1_3_0 = Fma(d, x_1, w, s_1_3_0);
               }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
-              Prefetch(w_2, ahead_w);
-              Prefetch(w_3, ahead_w);
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              Prefetch(next_2, ahead);
+              Prefetch(next_3, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 2;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -263,7 +272,10 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 192)];
@@ -299,6 +311,11 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
             const size_t ahead_x = a.k * 3;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
+            const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
+            const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
@@ -332,11 +349,12 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
                 s_1_3_0 = Fma(d, x_1, w, s_1_3_0);
                 s_2_3_0 = Fma(d, x_2, w, s_2_3_0);
               }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
-              Prefetch(w_2, ahead_w);
-              Prefetch(w_3, ahead_w);
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              Prefetch(next_2, ahead);
+              Prefetch(next_3, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 3;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -398,7 +416,10 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 256)];
@@ -434,6 +455,11 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
             const size_t ahead_x = a.k * 4;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
+            const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
+            const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 4; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 4 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -482,11 +508,12 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
                 s_3_2_0 = Fma(d, x_3, w_2_0, s_3_2_0);
                 s_3_3_0 = Fma(d, x_3, w_3_0, s_3_3_0);
               }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
-              Prefetch(w_2, ahead_w);
-              Prefetch(w_3, ahead_w);
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              Prefetch(next_2, ahead);
+              Prefetch(next_3, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 4;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -556,7 +583,10 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 320)];
@@ -592,6 +622,11 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
             const size_t ahead_x = a.k * 5;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
+            const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
+            const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 5; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 5 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -648,11 +683,12 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
                 s_4_2_0 = Fma(d, x_4, w_2_0, s_4_2_0);
                 s_4_3_0 = Fma(d, x_4, w_3_0, s_4_3_0);
               }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
-              Prefetch(w_2, ahead_w);
-              Prefetch(w_3, ahead_w);
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              Prefetch(next_2, ahead);
+              Prefetch(next_3, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 5;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -730,7 +766,10 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 384)];
@@ -766,6 +805,11 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
             const size_t ahead_x = a.k * 6;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
+            const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
+            const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 6; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 6 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -830,11 +874,12 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
                 s_5_2_0 = Fma(d, x_5, w_2_0, s_5_2_0);
                 s_5_3_0 = Fma(d, x_5, w_3_0, s_5_3_0);
               }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
-              Prefetch(w_2, ahead_w);
-              Prefetch(w_3, ahead_w);
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              Prefetch(next_2, ahead);
+              Prefetch(next_3, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 6;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -920,7 +965,10 @@ HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 336)];
@@ -954,6 +1002,10 @@ HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 2 + 1) * panel_size;
             const size_t ahead_x = a.k * 7;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
+            const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 7; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 7 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -1017,10 +1069,11 @@ HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
                 s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
                 s_6_2_0 = Fma(d, x_6, w_2_0, s_6_2_0);
               }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
-              Prefetch(w_2, ahead_w);
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              Prefetch(next_2, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 7;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -1099,7 +1152,10 @@ HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 384)];
@@ -1133,6 +1189,10 @@ HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 2 + 1) * panel_size;
             const size_t ahead_x = a.k * 8;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
+            const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 8; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 8 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -1203,10 +1263,11 @@ HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
                 s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
                 s_7_2_0 = Fma(d, x_7, w_2_0, s_7_2_0);
               }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
-              Prefetch(w_2, ahead_w);
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              Prefetch(next_2, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 8;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -1291,7 +1352,10 @@ HWY_NOINLINE void Tile_9x48_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 432)];
@@ -1325,6 +1389,10 @@ HWY_NOINLINE void Tile_9x48_1(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 2 + 1) * panel_size;
             const size_t ahead_x = a.k * 9;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
+            const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 9; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 9 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -1402,10 +1470,11 @@ HWY_NOINLINE void Tile_9x48_1(const invar_matmul_args& a) {
                 s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
                 s_8_2_0 = Fma(d, x_8, w_2_0, s_8_2_0);
               }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
-              Prefetch(w_2, ahead_w);
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              Prefetch(next_2, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 9;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -1621,7 +1690,10 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 64)];
@@ -1650,6 +1722,9 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
             const size_t ahead_x = a.k * 2;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d);
@@ -1677,9 +1752,10 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
                 s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
                 s_1_1_1 = Fma(d, x_1, w, s_1_1_1);
               }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 2;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -1731,7 +1807,10 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 96)];
@@ -1760,6 +1839,9 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
             const size_t ahead_x = a.k * 3;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d);
@@ -1793,9 +1875,10 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
                 s_1_1_1 = Fma(d, x_1, w, s_1_1_1);
                 s_2_1_1 = Fma(d, x_2, w, s_2_1_1);
               }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 3;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -1855,7 +1938,10 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 64)];
@@ -1882,6 +1968,8 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kFar : panel_size;
             const size_t ahead_x = a.k * 4;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 4; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 4 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -1917,8 +2005,9 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
                 s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
                 s_3_0_1 = Fma(d, x_3, w_0_1, s_3_0_1);
               }
-              Prefetch(w_0, ahead_w);
+              Prefetch(next_0, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 4;
               w_0 += INVAR_PANEL;
             }
@@ -1969,7 +2058,10 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 80)];
@@ -1996,6 +2088,8 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kFar : panel_size;
             const size_t ahead_x = a.k * 5;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 5; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 5 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -2037,8 +2131,9 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
                 s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
                 s_4_0_1 = Fma(d, x_4, w_0_1, s_4_0_1);
               }
-              Prefetch(w_0, ahead_w);
+              Prefetch(next_0, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 5;
               w_0 += INVAR_PANEL;
             }
@@ -2093,7 +2188,10 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 96)];
@@ -2120,6 +2218,8 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kFar : panel_size;
             const size_t ahead_x = a.k * 6;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 6; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 6 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -2167,8 +2267,9 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
                 s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
                 s_5_0_1 = Fma(d, x_5, w_0_1, s_5_0_1);
               }
-              Prefetch(w_0, ahead_w);
+              Prefetch(next_0, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 6;
               w_0 += INVAR_PANEL;
             }
@@ -2372,7 +2473,10 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 32)];
@@ -2399,6 +2503,8 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kFar : panel_size;
             const size_t ahead_x = a.k * 2;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d);
@@ -2426,8 +2532,9 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
                 s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
                 s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
               }
-              Prefetch(w_0, ahead_w);
+              Prefetch(next_0, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 2;
               w_0 += INVAR_PANEL;
             }
@@ -2478,7 +2585,10 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 48)];
@@ -2505,6 +2615,8 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kFar : panel_size;
             const size_t ahead_x = a.k * 3;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d);
@@ -2538,8 +2650,9 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
                 s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
                 s_2_0_3 = Fma(d, x_2, w, s_2_0_3);
               }
-              Prefetch(w_0, ahead_w);
+              Prefetch(next_0, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 3;
               w_0 += INVAR_PANEL;
             }
@@ -2759,7 +2872,10 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 32)];
@@ -2786,6 +2902,8 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kFar : panel_size;
             const size_t ahead_x = a.k * 2;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d), s_1_0_4 = hn::Zero(d), s_1_0_5 = hn::Zero(d), s_1_0_6 = hn::Zero(d), s_1_0_7 = hn::Zero(d), s_1_0_8 = hn::Zero(d), s_1_0_9 = hn::Zero(d), s_1_0_10 = hn::Zero(d), s_1_0_11 = hn::Zero(d), s_1_0_12 = hn::Zero(d), s_1_0_13 = hn::Zero(d), s_1_0_14 = hn::Zero(d), s_1_0_15 = hn::Zero(d);
@@ -2873,8 +2991,9 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
                 s_0_0_15 = Fma(d, x_0, w, s_0_0_15);
                 s_1_0_15 = Fma(d, x_1, w, s_1_0_15);
               }
-              Prefetch(w_0, ahead_w);
+              Prefetch(next_0, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 2;
               w_0 += INVAR_PANEL;
             }

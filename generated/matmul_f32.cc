@@ -28,9 +28,9 @@ constexpr size_t kLevels = 18;
 constexpr size_t kKept = 4096;
 
 // Elements of each panel that a single tile asks for in advance, which reads each weight once from memory. Of the fewest rows, which
-// wait for it, a few lines beyond what the processor has in flight: further ahead its own prefetching does better. Of more, into the
-// second-level cache, and as far ahead as memory answers late.
-[[maybe_unused]] constexpr size_t kNear = 8 * INVAR_PANEL;
+// wait for it, eight lines, a few beyond what the processor has in flight: further ahead its own prefetching does better. Of more,
+// into the second-level cache, and as far ahead as memory answers late.
+[[maybe_unused]] constexpr size_t kNear = 8 * 64 / sizeof(W);
 [[maybe_unused]] constexpr size_t kFar = 192 * INVAR_PANEL;
 
 #if INVAR_GROUP_VECTORS == 1
@@ -138,7 +138,10 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 128)];
@@ -174,6 +177,11 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kNear : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
             const size_t ahead_x = a.k * 2;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
+            const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
+            const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
@@ -201,11 +209,12 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
                 s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
                 s_1_3_0 = Fma(d, x_1, w, s_1_3_0);
               }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
-              Prefetch(w_2, ahead_w);
-              Prefetch(w_3, ahead_w);
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              Prefetch(next_2, ahead);
+              Prefetch(next_3, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 2;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -259,7 +268,10 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 192)];
@@ -295,6 +307,11 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kNear : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
             const size_t ahead_x = a.k * 3;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
+            const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
+            const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
@@ -328,11 +345,12 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
                 s_1_3_0 = Fma(d, x_1, w, s_1_3_0);
                 s_2_3_0 = Fma(d, x_2, w, s_2_3_0);
               }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
-              Prefetch(w_2, ahead_w);
-              Prefetch(w_3, ahead_w);
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              Prefetch(next_2, ahead);
+              Prefetch(next_3, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 3;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -394,7 +412,10 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 256)];
@@ -430,6 +451,11 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kNear : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
             const size_t ahead_x = a.k * 4;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
+            const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
+            const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 4; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 4 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -478,11 +504,12 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
                 s_3_2_0 = Fma(d, x_3, w_2_0, s_3_2_0);
                 s_3_3_0 = Fma(d, x_3, w_3_0, s_3_3_0);
               }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
-              Prefetch(w_2, ahead_w);
-              Prefetch(w_3, ahead_w);
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              Prefetch(next_2, ahead);
+              Prefetch(next_3, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 4;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -552,7 +579,10 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 320)];
@@ -588,6 +618,11 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
             const size_t ahead_x = a.k * 5;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
+            const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
+            const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 5; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 5 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -644,11 +679,12 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
                 s_4_2_0 = Fma(d, x_4, w_2_0, s_4_2_0);
                 s_4_3_0 = Fma(d, x_4, w_3_0, s_4_3_0);
               }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
-              Prefetch(w_2, ahead_w);
-              Prefetch(w_3, ahead_w);
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              Prefetch(next_2, ahead);
+              Prefetch(next_3, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 5;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -726,7 +762,10 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 384)];
@@ -762,6 +801,11 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
             const size_t ahead_x = a.k * 6;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
+            const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
+            const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 6; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 6 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -826,11 +870,12 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
                 s_5_2_0 = Fma(d, x_5, w_2_0, s_5_2_0);
                 s_5_3_0 = Fma(d, x_5, w_3_0, s_5_3_0);
               }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
-              Prefetch(w_2, ahead_w);
-              Prefetch(w_3, ahead_w);
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              Prefetch(next_2, ahead);
+              Prefetch(next_3, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 6;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -916,7 +961,10 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 224)];
@@ -948,6 +996,9 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
             const size_t ahead_x = a.k * 7;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 7; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 7 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -1002,9 +1053,10 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
                 s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
                 s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
               }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 7;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -1068,7 +1120,10 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 256)];
@@ -1100,6 +1155,9 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
             const size_t ahead_x = a.k * 8;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 8; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 8 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -1160,9 +1218,10 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
                 s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
                 s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
               }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 8;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -1230,7 +1289,10 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 288)];
@@ -1262,6 +1324,9 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
             const size_t ahead_x = a.k * 9;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 9; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 9 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -1328,9 +1393,10 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
                 s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
                 s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
               }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 9;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -1402,7 +1468,10 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 320)];
@@ -1434,6 +1503,9 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
             const size_t ahead_x = a.k * 10;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 10; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 10 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -1506,9 +1578,10 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
                 s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
                 s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
               }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 10;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -1584,7 +1657,10 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 352)];
@@ -1616,6 +1692,9 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
             const size_t ahead_x = a.k * 11;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 11; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 11 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -1694,9 +1773,10 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
                 s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
                 s_10_1_0 = Fma(d, x_10, w_1_0, s_10_1_0);
               }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 11;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -1776,7 +1856,10 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 384)];
@@ -1808,6 +1891,9 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
             const size_t ahead_x = a.k * 12;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 12; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 12 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -1892,9 +1978,10 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
                 s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
                 s_11_1_0 = Fma(d, x_11, w_1_0, s_11_1_0);
               }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 12;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -1978,7 +2065,10 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 416)];
@@ -2010,6 +2100,9 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
             const size_t ahead_x = a.k * 13;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 13; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 13 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -2100,9 +2193,10 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
                 s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
                 s_12_1_0 = Fma(d, x_12, w_1_0, s_12_1_0);
               }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 13;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -2190,7 +2284,10 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 448)];
@@ -2222,6 +2319,9 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
             const size_t ahead_x = a.k * 14;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 14; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 14 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -2318,9 +2418,10 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
                 s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
                 s_13_1_0 = Fma(d, x_13, w_1_0, s_13_1_0);
               }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 14;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -2533,7 +2634,10 @@ HWY_NOINLINE void Tile_2x48_2(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 96)];
@@ -2564,6 +2668,10 @@ HWY_NOINLINE void Tile_2x48_2(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kNear : (set + 1 < sets ? 1 : sets * 2 + 1) * panel_size;
             const size_t ahead_x = a.k * 2;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
+            const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_2_1 = hn::Zero(d);
@@ -2601,10 +2709,11 @@ HWY_NOINLINE void Tile_2x48_2(const invar_matmul_args& a) {
                 s_0_2_1 = Fma(d, x_0, w, s_0_2_1);
                 s_1_2_1 = Fma(d, x_1, w, s_1_2_1);
               }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
-              Prefetch(w_2, ahead_w);
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              Prefetch(next_2, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 2;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -2665,7 +2774,10 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 96)];
@@ -2694,6 +2806,9 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kNear : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
             const size_t ahead_x = a.k * 3;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d);
@@ -2727,9 +2842,10 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
                 s_1_1_1 = Fma(d, x_1, w, s_1_1_1);
                 s_2_1_1 = Fma(d, x_2, w, s_2_1_1);
               }
-              Prefetch(w_0, ahead_w);
-              Prefetch(w_1, ahead_w);
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 3;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -2789,7 +2905,10 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 64)];
@@ -2816,6 +2935,8 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kNear : panel_size;
             const size_t ahead_x = a.k * 4;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 4; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 4 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -2851,8 +2972,9 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
                 s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
                 s_3_0_1 = Fma(d, x_3, w_0_1, s_3_0_1);
               }
-              Prefetch(w_0, ahead_w);
+              Prefetch(next_0, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 4;
               w_0 += INVAR_PANEL;
             }
@@ -2903,7 +3025,10 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 80)];
@@ -2930,6 +3055,8 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kFar : panel_size;
             const size_t ahead_x = a.k * 5;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 5; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 5 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -2971,8 +3098,9 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
                 s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
                 s_4_0_1 = Fma(d, x_4, w_0_1, s_4_0_1);
               }
-              Prefetch(w_0, ahead_w);
+              Prefetch(next_0, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 5;
               w_0 += INVAR_PANEL;
             }
@@ -3027,7 +3155,10 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 96)];
@@ -3054,6 +3185,8 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kFar : panel_size;
             const size_t ahead_x = a.k * 6;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
               for (size_t i = 0; i < 6; ++i) {
                 const float* y = a.dst + static_cast<ptrdiff_t>(tile * 6 + i) * a.dst_stride + panel * INVAR_PANEL;
@@ -3101,8 +3234,9 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
                 s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
                 s_5_0_1 = Fma(d, x_5, w_0_1, s_5_0_1);
               }
-              Prefetch(w_0, ahead_w);
+              Prefetch(next_0, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 6;
               w_0 += INVAR_PANEL;
             }
@@ -3303,7 +3437,10 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 32)];
@@ -3330,6 +3467,8 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kNear : panel_size;
             const size_t ahead_x = a.k * 2;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d);
@@ -3357,8 +3496,9 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
                 s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
                 s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
               }
-              Prefetch(w_0, ahead_w);
+              Prefetch(next_0, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 2;
               w_0 += INVAR_PANEL;
             }
@@ -3409,7 +3549,10 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 48)];
@@ -3436,6 +3579,8 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kNear : panel_size;
             const size_t ahead_x = a.k * 3;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d);
@@ -3469,8 +3614,9 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
                 s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
                 s_2_0_3 = Fma(d, x_2, w, s_2_0_3);
               }
-              Prefetch(w_0, ahead_w);
+              Prefetch(next_0, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 3;
               w_0 += INVAR_PANEL;
             }
@@ -3689,7 +3835,10 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
-  const bool once = tiles == 1 && a.reread == 0;
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 32)];
@@ -3716,6 +3865,8 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
             // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
             const size_t ahead_w = once ? kNear : panel_size;
             const size_t ahead_x = a.k * 2;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d), s_1_0_4 = hn::Zero(d), s_1_0_5 = hn::Zero(d), s_1_0_6 = hn::Zero(d), s_1_0_7 = hn::Zero(d), s_1_0_8 = hn::Zero(d), s_1_0_9 = hn::Zero(d), s_1_0_10 = hn::Zero(d), s_1_0_11 = hn::Zero(d), s_1_0_12 = hn::Zero(d), s_1_0_13 = hn::Zero(d), s_1_0_14 = hn::Zero(d), s_1_0_15 = hn::Zero(d);
@@ -3803,8 +3954,9 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
                 s_0_0_15 = Fma(d, x_0, w, s_0_0_15);
                 s_1_0_15 = Fma(d, x_1, w, s_1_0_15);
               }
-              Prefetch(w_0, ahead_w);
+              Prefetch(next_0, ahead);
               Prefetch(x, ahead_x);
+              ahead += ahead_step;
               x += 2;
               w_0 += INVAR_PANEL;
             }

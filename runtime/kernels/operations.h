@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "runtime/base/pages.h"
 #include "runtime/kernels/profile.h"
 #include "runtime/kernels/selection.h"
 #include "runtime/kernels/thread_pool.h"
@@ -17,15 +18,11 @@ namespace invar {
 // Floats aligned to a cache line, zero at first, that grow and are reused from pass to pass.
 class Scratch {
  public:
-  Scratch() = default;
-  ~Scratch();
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
   // At least `size` floats; what was in them is lost when they grow. Throws std::bad_alloc.
   float* Get(size_t size);
 
  private:
-  float* data_ = nullptr;
+  Pages data_;
   size_t size_ = 0;
 };
 

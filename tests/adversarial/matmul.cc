@@ -157,7 +157,8 @@ class MatmulCase {
     const size_t panels = (n + INVAR_PANEL - 1) / INVAR_PANEL;
     invar_matmul_args args = {};
     args.tiles = layout.Below(4);
-    args.reread = layout.Below(2);
+    args.first_tile = layout.Below(2);
+    args.all_tiles = layout.Below(40);
     const size_t rows = kernel.rows * std::max<size_t>(1, args.tiles);
     args.k = k;
     args.n = n;

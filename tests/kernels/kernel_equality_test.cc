@@ -148,7 +148,7 @@ void TestMatmul(const invar_kernel& kernel) {
       args.panel_end = end;
       args.lhs = lhs.data();
       args.tiles = tiles == 1 ? round % 2 : tiles;
-      args.reread = round % 2;
+      args.all_tiles = 3 * (round % 2);
       args.bias = with_bias ? bias.data() : nullptr;
       args.activation = static_cast<invar_activation>(round % 7);
       args.residual = with_residual ? residual.data() : nullptr;

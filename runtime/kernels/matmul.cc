@@ -1,0 +1,174 @@
+// A projection over a team of threads: how rows, outputs and terms are cut so that weights come from memory while rows stay in
+// cache. No bit depends on where it is cut.
+#include <algorithm>
+
+#include <unistd.h>
+
+#include "invar/tree.h"
+#include "runtime/kernels/cuts.h"
+#include "runtime/kernels/operations.h"
+#include "runtime/kernels/overlap.h"
+
+namespace invar {
+namespace {
+
+// Blocks of panels for each thread, over all chunks of rows, where there are outputs enough: then the last to end is not long alone.
+constexpr size_t kBlocksOfThread = 32;
+
+// Parts of rows for each thread, where outputs are few.
+constexpr size_t kPartsOfThread = 8;
+
+// The nodes that wait between passes, one thread's.
+Scratch& ThreadNodes() {
+  static thread_local Scratch nodes;
+  return nodes;
+}
+
+// Bytes of a core's second-level cache, or a common size where the system does not say.
+size_t CacheBytes() {
+  static const size_t bytes = [] {
+    long said = 0;
+#ifdef _SC_LEVEL2_CACHE_SIZE
+    said = sysconf(_SC_LEVEL2_CACHE_SIZE);
+#endif
+    return std::clamp<size_t>(said > 0 ? static_cast<size_t>(said) : 0, 256 * 1024, 4096 * 1024);
+  }();
+  return bytes;
+}
+
+class Projection {
+ public:
+  Projection(const Kernels& kernels, const Linear& w, size_t rows, size_t team)
+      : kernels_(kernels), w_(w), tiles_(rows, kernels.max_rows(w.type)), tree_(MatmulTreeOf(w.k)), panels_(CeilDiv(w.n, INVAR_PANEL)) {
+    set_ = PanelsOf(0);  // whole tiles of both heights
+    while (set_ % PanelsOf(tiles_.tiles - 1) != 0) set_ += PanelsOf(0);
+    // A single row's outputs, where they are fewer than tiles of all threads, in parts of tiles: computing the rest in vain costs less
+    // than a thread without work, for all wait for memory.
+    if (rows == 1) set_ = std::min(set_, std::max<size_t>(1, panels_ / team));
+
+    // A chunk of rows stays in the second-level cache, in three eighths of it, while weights pass, a set of panels at a time: each set
+    // is read while the rows pass over the one before. Of a long contraction some leaves at a time, or a chunk would be few rows.
+    const bool once = tiles_.tiles == 1;  // reads each weight once, of as many sets as it gets
+    leaves_ = tree_.leaves;
+    while (!once && leaves_ > 1 && leaves_ * tree_.leaf_length > kernels.most_terms()) leaves_ /= 2;
+    const size_t terms = std::min<size_t>(w.k, leaves_ * tree_.leaf_length);
+    const size_t tile_bytes = std::max<size_t>(1, tiles_.Height(0) * terms * sizeof(float));
+    const size_t chunks = CeilDiv(tiles_.tiles, std::max<size_t>(1, CacheBytes() * 3 / 8 / tile_bytes));
+
+    block_ = once ? set_ : team == 1 ? panels_ : Sets(CeilDiv(panels_ * chunks, team * kBlocksOfThread)) * set_;
+    if (!whole()) {  // the nodes that wait between its passes have another eighth of that cache
+      node_levels_ = static_cast<size_t>(LevelsOf(tree_.leaves) - LevelsOf(leaves_)) + 1;
+      const size_t set_bytes = Nodes(CeilDiv(tiles_.tiles, chunks) * tiles_.Height(0)) * sizeof(float);
+      block_ = std::min(block_, std::max<size_t>(1, CacheBytes() / 8 / set_bytes) * set_);
+    }
+    blocks_ = CeilDiv(panels_, block_);
+    // Chunks are cut further where blocks are few: into two pieces for each thread, whatever their height; and for balance into up to
+    // kPartsOfThread, but only into parts of 64 rows or more, since each part reads the weights again.
+    const size_t for_work = CeilDiv(team * 2, blocks_), for_balance = std::min(CeilDiv(team * kPartsOfThread, blocks_), rows / 64);
+    parts_ = team == 1 ? chunks : std::min(std::max({chunks, for_work, for_balance}), tiles_.tiles);
+  }
+
+  const RowTiles& tiles() const { return tiles_; }
+  // Pieces of work. The blocks of a part follow one another, so that a thread that takes some of them keeps its rows.
+  size_t pieces() const { return blocks_ * parts_; }
+
+  // The pieces [begin, end). `args` holds what all calls have in common.
+  void Compute(size_t begin, size_t end, const float* packed, const Rows& y, const Rows* residual, invar_matmul_args args) const {
+    for (size_t piece = begin; piece < end;) {
+      const size_t part = piece / blocks_, first = piece % blocks_;
+      const size_t count = tiles_.tiles == 1 ? end - piece : 1;  // a single tile takes them in one stretch
+      Compute(first * block_, std::min((first + count) * block_, panels_), part * tiles_.tiles / parts_, (part + 1) * tiles_.tiles / parts_,
+              packed, y, residual, args);
+      piece += count;
+    }
+  }
+
+ private:
+  bool whole() const { return leaves_ == tree_.leaves; }
+  size_t PanelsOf(size_t tile) const { return kernels_.matmul(w_.type, static_cast<uint32_t>(tiles_.Height(tile))).panels; }
+  size_t Sets(size_t panels) const { return std::max<size_t>(1, CeilDiv(panels, set_)); }
+  // Floats of the nodes that wait between passes, of so many rows by a set of panels.
+  size_t Nodes(size_t rows) const { return node_levels_ * rows * set_ * INVAR_PANEL; }
+
+  // The panels [panel_begin, panel_end) of the rows of tiles [tile_begin, tile_end).
+  void Compute(size_t panel_begin, size_t panel_end, size_t tile_begin, size_t tile_end, const float* packed, const Rows& y,
+               const Rows* residual, invar_matmul_args& args) const {
+    args.all_tiles = tile_end - tile_begin;
+    const size_t step = args.all_tiles == 1 ? panel_end - panel_begin : set_;
+    float* nodes = nullptr;
+    if (!whole()) nodes = ThreadNodes().Get(Nodes(tiles_.Begin(tile_end) - tiles_.Begin(tile_begin)) * Sets(panel_end - panel_begin));
+    for (size_t leaf = 0; leaf < tree_.leaves; leaf += leaves_) {
+      if (!whole()) {
+        args.leaf_begin = leaf;
+        args.leaf_end = leaf + leaves_;
+      }
+      float* at = nodes;
+      for (size_t panel = panel_begin; panel < panel_end; panel += step) {
+        args.panel_begin = panel;
+        args.panel_end = std::min(panel + step, panel_end);
+        for (size_t tile = tile_begin; tile < tile_end; tile += args.tiles) {
+          const size_t row = tiles_.Begin(tile), height = tiles_.Height(tile);
+          args.tiles = tiles_.EqualFrom(tile, tile_end);
+          args.first_tile = tile - tile_begin;
+          args.lhs = packed + row * w_.k;
+          args.dst = y.row(row);
+          if (residual != nullptr) {
+            args.residual = residual->row(row);
+            args.residual_stride = residual->stride;
+          }
+          args.nodes = at;
+          kernels_.matmul(w_.type, static_cast<uint32_t>(height)).call.matmul(&args);
+          if (!whole()) at += Nodes(args.tiles * height) * Sets(step);
+        }
+      }
+    }
+  }
+
+  const Kernels& kernels_;
+  const Linear& w_;
+  const RowTiles tiles_;
+  const MatmulTree tree_;
+  const size_t panels_;
+  size_t set_ = 1;         // panels that tiles pass over together
+  size_t leaves_ = 1;      // that one pass adds
+  size_t node_levels_ = 0;
+  size_t block_ = 1, blocks_ = 1;  // of panels
+  size_t parts_ = 1;               // of rows
+};
+
+}  // namespace
+
+void Matmul(const Context& context, const Linear& w, size_t rows, const Rows& x, const Rows& y,
+            invar_activation activation, const Rows* residual) {
+  if (rows == 0 || w.n == 0) return;
+  RequireApart("matmul", x, w.k, y, w.n, rows);
+  if (residual != nullptr) RequireSameOrApart("matmul", *residual, y, w.n, rows);
+  const size_t team = static_cast<size_t>(context.team.threads());
+  const Projection projection(context.kernels, w, rows, team);
+
+  // A single row is its own packed form; more are packed once for all panels.
+  const float* packed = x.data;
+  if (rows > 1) {
+    float* dst = context.packed_rows.Get(rows * w.k);
+    const RowTiles& tiles = projection.tiles();
+    context.team.For(tiles.tiles, [&](size_t tile) {
+      const size_t begin = tiles.Begin(tile);
+      invar_pack_rows(tiles.Height(tile), w.k, x.row(begin), x.stride, dst + begin * w.k);
+    });
+    packed = dst;
+  }
+
+  invar_matmul_args args = {};
+  args.k = w.k;
+  args.n = w.n;
+  args.rhs = w.packed;
+  args.bias = w.bias;
+  args.activation = activation;
+  args.dst_stride = y.stride;
+  const Shares shares(projection.pieces(), team);
+  context.team.For(shares.size(), [&](size_t share) {
+    projection.Compute(shares.Begin(share), shares.Begin(share + 1), packed, y, residual, args);
+  });
+}
+
+}  // namespace invar
