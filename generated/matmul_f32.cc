@@ -2507,6 +2507,3261 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
   }
 }
 
+// 15 rows x 16 outputs in 15 accumulators.
+HWY_NOINLINE void Tile_15x16_1(const invar_matmul_args& a) {
+  const DF d;
+  const size_t lanes = hn::Lanes(d);
+  const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
+  const size_t panel_size = a.k * INVAR_PANEL;
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 240)];
+  const size_t kept_size = levels * 240;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 240;
+  // A leaf of a set of panels is as large as that cache, or nearly.
+  const size_t group = 1;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 15;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : panel_size;
+            const size_t ahead_x = a.k * 15;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 15; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 15 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+              }
+            }
+
+            VF s_0_0_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d);
+            VF s_5_0_0 = hn::Zero(d);
+            VF s_6_0_0 = hn::Zero(d);
+            VF s_7_0_0 = hn::Zero(d);
+            VF s_8_0_0 = hn::Zero(d);
+            VF s_9_0_0 = hn::Zero(d);
+            VF s_10_0_0 = hn::Zero(d);
+            VF s_11_0_0 = hn::Zero(d);
+            VF s_12_0_0 = hn::Zero(d);
+            VF s_13_0_0 = hn::Zero(d);
+            VF s_14_0_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::LoadShared(d, w_0);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+              }
+              {
+                const VF x_5 = hn::Set(d, x[5]);
+                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+              }
+              {
+                const VF x_6 = hn::Set(d, x[6]);
+                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+              }
+              {
+                const VF x_7 = hn::Set(d, x[7]);
+                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+              }
+              {
+                const VF x_8 = hn::Set(d, x[8]);
+                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+              }
+              {
+                const VF x_9 = hn::Set(d, x[9]);
+                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+              }
+              {
+                const VF x_10 = hn::Set(d, x[10]);
+                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+              }
+              {
+                const VF x_11 = hn::Set(d, x[11]);
+                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+              }
+              {
+                const VF x_12 = hn::Set(d, x[12]);
+                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+              }
+              {
+                const VF x_13 = hn::Set(d, x[13]);
+                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+              }
+              {
+                const VF x_14 = hn::Set(d, x[14]);
+                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(x, ahead_x);
+              ahead += ahead_step;
+              x += 15;
+              w_0 += INVAR_PANEL;
+            }
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 240) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_2_0_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_3_0_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_4_0_0);
+              s_5_0_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_5_0_0);
+              s_6_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_6_0_0);
+              s_7_0_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_7_0_0);
+              s_8_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_8_0_0);
+              s_9_0_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_9_0_0);
+              s_10_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_10_0_0);
+              s_11_0_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_11_0_0);
+              s_12_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_12_0_0);
+              s_13_0_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_13_0_0);
+              s_14_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_14_0_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_1_0_0, d, node + 16 + lane);
+            hn::StoreU(s_2_0_0, d, node + 32 + lane);
+            hn::StoreU(s_3_0_0, d, node + 48 + lane);
+            hn::StoreU(s_4_0_0, d, node + 64 + lane);
+            hn::StoreU(s_5_0_0, d, node + 80 + lane);
+            hn::StoreU(s_6_0_0, d, node + 96 + lane);
+            hn::StoreU(s_7_0_0, d, node + 112 + lane);
+            hn::StoreU(s_8_0_0, d, node + 128 + lane);
+            hn::StoreU(s_9_0_0, d, node + 144 + lane);
+            hn::StoreU(s_10_0_0, d, node + 160 + lane);
+            hn::StoreU(s_11_0_0, d, node + 176 + lane);
+            hn::StoreU(s_12_0_0, d, node + 192 + lane);
+            hn::StoreU(s_13_0_0, d, node + 208 + lane);
+            hn::StoreU(s_14_0_0, d, node + 224 + lane);
+          }
+          k += terms;
+        }
+      }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 240
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 240;
+        for (size_t i = 0; i < 15; ++i) {
+          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 15 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
+          }
+        }
+      }
+    }
+  }
+}
+
+// 16 rows x 16 outputs in 16 accumulators.
+HWY_NOINLINE void Tile_16x16_1(const invar_matmul_args& a) {
+  const DF d;
+  const size_t lanes = hn::Lanes(d);
+  const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
+  const size_t panel_size = a.k * INVAR_PANEL;
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 256)];
+  const size_t kept_size = levels * 256;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 256;
+  // A leaf of a set of panels is as large as that cache, or nearly.
+  const size_t group = 1;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 16;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : panel_size;
+            const size_t ahead_x = a.k * 16;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 16; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 16 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+              }
+            }
+
+            VF s_0_0_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d);
+            VF s_5_0_0 = hn::Zero(d);
+            VF s_6_0_0 = hn::Zero(d);
+            VF s_7_0_0 = hn::Zero(d);
+            VF s_8_0_0 = hn::Zero(d);
+            VF s_9_0_0 = hn::Zero(d);
+            VF s_10_0_0 = hn::Zero(d);
+            VF s_11_0_0 = hn::Zero(d);
+            VF s_12_0_0 = hn::Zero(d);
+            VF s_13_0_0 = hn::Zero(d);
+            VF s_14_0_0 = hn::Zero(d);
+            VF s_15_0_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::LoadShared(d, w_0);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+              }
+              {
+                const VF x_5 = hn::Set(d, x[5]);
+                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+              }
+              {
+                const VF x_6 = hn::Set(d, x[6]);
+                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+              }
+              {
+                const VF x_7 = hn::Set(d, x[7]);
+                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+              }
+              {
+                const VF x_8 = hn::Set(d, x[8]);
+                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+              }
+              {
+                const VF x_9 = hn::Set(d, x[9]);
+                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+              }
+              {
+                const VF x_10 = hn::Set(d, x[10]);
+                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+              }
+              {
+                const VF x_11 = hn::Set(d, x[11]);
+                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+              }
+              {
+                const VF x_12 = hn::Set(d, x[12]);
+                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+              }
+              {
+                const VF x_13 = hn::Set(d, x[13]);
+                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+              }
+              {
+                const VF x_14 = hn::Set(d, x[14]);
+                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+              }
+              {
+                const VF x_15 = hn::Set(d, x[15]);
+                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(x, ahead_x);
+              ahead += ahead_step;
+              x += 16;
+              w_0 += INVAR_PANEL;
+            }
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 256) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_2_0_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_3_0_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_4_0_0);
+              s_5_0_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_5_0_0);
+              s_6_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_6_0_0);
+              s_7_0_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_7_0_0);
+              s_8_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_8_0_0);
+              s_9_0_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_9_0_0);
+              s_10_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_10_0_0);
+              s_11_0_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_11_0_0);
+              s_12_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_12_0_0);
+              s_13_0_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_13_0_0);
+              s_14_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_14_0_0);
+              s_15_0_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_15_0_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_1_0_0, d, node + 16 + lane);
+            hn::StoreU(s_2_0_0, d, node + 32 + lane);
+            hn::StoreU(s_3_0_0, d, node + 48 + lane);
+            hn::StoreU(s_4_0_0, d, node + 64 + lane);
+            hn::StoreU(s_5_0_0, d, node + 80 + lane);
+            hn::StoreU(s_6_0_0, d, node + 96 + lane);
+            hn::StoreU(s_7_0_0, d, node + 112 + lane);
+            hn::StoreU(s_8_0_0, d, node + 128 + lane);
+            hn::StoreU(s_9_0_0, d, node + 144 + lane);
+            hn::StoreU(s_10_0_0, d, node + 160 + lane);
+            hn::StoreU(s_11_0_0, d, node + 176 + lane);
+            hn::StoreU(s_12_0_0, d, node + 192 + lane);
+            hn::StoreU(s_13_0_0, d, node + 208 + lane);
+            hn::StoreU(s_14_0_0, d, node + 224 + lane);
+            hn::StoreU(s_15_0_0, d, node + 240 + lane);
+          }
+          k += terms;
+        }
+      }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 256
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 256;
+        for (size_t i = 0; i < 16; ++i) {
+          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 16 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
+          }
+        }
+      }
+    }
+  }
+}
+
+// 17 rows x 16 outputs in 17 accumulators.
+HWY_NOINLINE void Tile_17x16_1(const invar_matmul_args& a) {
+  const DF d;
+  const size_t lanes = hn::Lanes(d);
+  const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
+  const size_t panel_size = a.k * INVAR_PANEL;
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 272)];
+  const size_t kept_size = levels * 272;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 272;
+  // A leaf of a set of panels is as large as that cache, or nearly.
+  const size_t group = 1;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 17;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : panel_size;
+            const size_t ahead_x = a.k * 17;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 17; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 17 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+              }
+            }
+
+            VF s_0_0_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d);
+            VF s_5_0_0 = hn::Zero(d);
+            VF s_6_0_0 = hn::Zero(d);
+            VF s_7_0_0 = hn::Zero(d);
+            VF s_8_0_0 = hn::Zero(d);
+            VF s_9_0_0 = hn::Zero(d);
+            VF s_10_0_0 = hn::Zero(d);
+            VF s_11_0_0 = hn::Zero(d);
+            VF s_12_0_0 = hn::Zero(d);
+            VF s_13_0_0 = hn::Zero(d);
+            VF s_14_0_0 = hn::Zero(d);
+            VF s_15_0_0 = hn::Zero(d);
+            VF s_16_0_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::LoadShared(d, w_0);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+              }
+              {
+                const VF x_5 = hn::Set(d, x[5]);
+                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+              }
+              {
+                const VF x_6 = hn::Set(d, x[6]);
+                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+              }
+              {
+                const VF x_7 = hn::Set(d, x[7]);
+                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+              }
+              {
+                const VF x_8 = hn::Set(d, x[8]);
+                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+              }
+              {
+                const VF x_9 = hn::Set(d, x[9]);
+                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+              }
+              {
+                const VF x_10 = hn::Set(d, x[10]);
+                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+              }
+              {
+                const VF x_11 = hn::Set(d, x[11]);
+                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+              }
+              {
+                const VF x_12 = hn::Set(d, x[12]);
+                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+              }
+              {
+                const VF x_13 = hn::Set(d, x[13]);
+                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+              }
+              {
+                const VF x_14 = hn::Set(d, x[14]);
+                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+              }
+              {
+                const VF x_15 = hn::Set(d, x[15]);
+                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+              }
+              {
+                const VF x_16 = hn::Set(d, x[16]);
+                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(x, ahead_x);
+              ahead += ahead_step;
+              x += 17;
+              w_0 += INVAR_PANEL;
+            }
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 272) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_2_0_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_3_0_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_4_0_0);
+              s_5_0_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_5_0_0);
+              s_6_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_6_0_0);
+              s_7_0_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_7_0_0);
+              s_8_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_8_0_0);
+              s_9_0_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_9_0_0);
+              s_10_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_10_0_0);
+              s_11_0_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_11_0_0);
+              s_12_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_12_0_0);
+              s_13_0_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_13_0_0);
+              s_14_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_14_0_0);
+              s_15_0_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_15_0_0);
+              s_16_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_16_0_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_1_0_0, d, node + 16 + lane);
+            hn::StoreU(s_2_0_0, d, node + 32 + lane);
+            hn::StoreU(s_3_0_0, d, node + 48 + lane);
+            hn::StoreU(s_4_0_0, d, node + 64 + lane);
+            hn::StoreU(s_5_0_0, d, node + 80 + lane);
+            hn::StoreU(s_6_0_0, d, node + 96 + lane);
+            hn::StoreU(s_7_0_0, d, node + 112 + lane);
+            hn::StoreU(s_8_0_0, d, node + 128 + lane);
+            hn::StoreU(s_9_0_0, d, node + 144 + lane);
+            hn::StoreU(s_10_0_0, d, node + 160 + lane);
+            hn::StoreU(s_11_0_0, d, node + 176 + lane);
+            hn::StoreU(s_12_0_0, d, node + 192 + lane);
+            hn::StoreU(s_13_0_0, d, node + 208 + lane);
+            hn::StoreU(s_14_0_0, d, node + 224 + lane);
+            hn::StoreU(s_15_0_0, d, node + 240 + lane);
+            hn::StoreU(s_16_0_0, d, node + 256 + lane);
+          }
+          k += terms;
+        }
+      }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 272
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 272;
+        for (size_t i = 0; i < 17; ++i) {
+          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 17 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
+          }
+        }
+      }
+    }
+  }
+}
+
+// 18 rows x 16 outputs in 18 accumulators.
+HWY_NOINLINE void Tile_18x16_1(const invar_matmul_args& a) {
+  const DF d;
+  const size_t lanes = hn::Lanes(d);
+  const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
+  const size_t panel_size = a.k * INVAR_PANEL;
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 288)];
+  const size_t kept_size = levels * 288;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 288;
+  // A leaf of a set of panels is as large as that cache, or nearly.
+  const size_t group = 1;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 18;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : panel_size;
+            const size_t ahead_x = a.k * 18;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 18; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 18 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+              }
+            }
+
+            VF s_0_0_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d);
+            VF s_5_0_0 = hn::Zero(d);
+            VF s_6_0_0 = hn::Zero(d);
+            VF s_7_0_0 = hn::Zero(d);
+            VF s_8_0_0 = hn::Zero(d);
+            VF s_9_0_0 = hn::Zero(d);
+            VF s_10_0_0 = hn::Zero(d);
+            VF s_11_0_0 = hn::Zero(d);
+            VF s_12_0_0 = hn::Zero(d);
+            VF s_13_0_0 = hn::Zero(d);
+            VF s_14_0_0 = hn::Zero(d);
+            VF s_15_0_0 = hn::Zero(d);
+            VF s_16_0_0 = hn::Zero(d);
+            VF s_17_0_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::LoadShared(d, w_0);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+              }
+              {
+                const VF x_5 = hn::Set(d, x[5]);
+                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+              }
+              {
+                const VF x_6 = hn::Set(d, x[6]);
+                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+              }
+              {
+                const VF x_7 = hn::Set(d, x[7]);
+                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+              }
+              {
+                const VF x_8 = hn::Set(d, x[8]);
+                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+              }
+              {
+                const VF x_9 = hn::Set(d, x[9]);
+                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+              }
+              {
+                const VF x_10 = hn::Set(d, x[10]);
+                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+              }
+              {
+                const VF x_11 = hn::Set(d, x[11]);
+                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+              }
+              {
+                const VF x_12 = hn::Set(d, x[12]);
+                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+              }
+              {
+                const VF x_13 = hn::Set(d, x[13]);
+                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+              }
+              {
+                const VF x_14 = hn::Set(d, x[14]);
+                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+              }
+              {
+                const VF x_15 = hn::Set(d, x[15]);
+                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+              }
+              {
+                const VF x_16 = hn::Set(d, x[16]);
+                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+              }
+              {
+                const VF x_17 = hn::Set(d, x[17]);
+                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(x, ahead_x);
+              ahead += ahead_step;
+              x += 18;
+              w_0 += INVAR_PANEL;
+            }
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 288) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_2_0_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_3_0_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_4_0_0);
+              s_5_0_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_5_0_0);
+              s_6_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_6_0_0);
+              s_7_0_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_7_0_0);
+              s_8_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_8_0_0);
+              s_9_0_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_9_0_0);
+              s_10_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_10_0_0);
+              s_11_0_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_11_0_0);
+              s_12_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_12_0_0);
+              s_13_0_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_13_0_0);
+              s_14_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_14_0_0);
+              s_15_0_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_15_0_0);
+              s_16_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_16_0_0);
+              s_17_0_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_17_0_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_1_0_0, d, node + 16 + lane);
+            hn::StoreU(s_2_0_0, d, node + 32 + lane);
+            hn::StoreU(s_3_0_0, d, node + 48 + lane);
+            hn::StoreU(s_4_0_0, d, node + 64 + lane);
+            hn::StoreU(s_5_0_0, d, node + 80 + lane);
+            hn::StoreU(s_6_0_0, d, node + 96 + lane);
+            hn::StoreU(s_7_0_0, d, node + 112 + lane);
+            hn::StoreU(s_8_0_0, d, node + 128 + lane);
+            hn::StoreU(s_9_0_0, d, node + 144 + lane);
+            hn::StoreU(s_10_0_0, d, node + 160 + lane);
+            hn::StoreU(s_11_0_0, d, node + 176 + lane);
+            hn::StoreU(s_12_0_0, d, node + 192 + lane);
+            hn::StoreU(s_13_0_0, d, node + 208 + lane);
+            hn::StoreU(s_14_0_0, d, node + 224 + lane);
+            hn::StoreU(s_15_0_0, d, node + 240 + lane);
+            hn::StoreU(s_16_0_0, d, node + 256 + lane);
+            hn::StoreU(s_17_0_0, d, node + 272 + lane);
+          }
+          k += terms;
+        }
+      }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 288
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 288;
+        for (size_t i = 0; i < 18; ++i) {
+          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 18 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
+          }
+        }
+      }
+    }
+  }
+}
+
+// 19 rows x 16 outputs in 19 accumulators.
+HWY_NOINLINE void Tile_19x16_1(const invar_matmul_args& a) {
+  const DF d;
+  const size_t lanes = hn::Lanes(d);
+  const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
+  const size_t panel_size = a.k * INVAR_PANEL;
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 304)];
+  const size_t kept_size = levels * 304;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 304;
+  // A leaf of a set of panels is as large as that cache, or nearly.
+  const size_t group = 1;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 19;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : panel_size;
+            const size_t ahead_x = a.k * 19;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 19; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 19 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+              }
+            }
+
+            VF s_0_0_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d);
+            VF s_5_0_0 = hn::Zero(d);
+            VF s_6_0_0 = hn::Zero(d);
+            VF s_7_0_0 = hn::Zero(d);
+            VF s_8_0_0 = hn::Zero(d);
+            VF s_9_0_0 = hn::Zero(d);
+            VF s_10_0_0 = hn::Zero(d);
+            VF s_11_0_0 = hn::Zero(d);
+            VF s_12_0_0 = hn::Zero(d);
+            VF s_13_0_0 = hn::Zero(d);
+            VF s_14_0_0 = hn::Zero(d);
+            VF s_15_0_0 = hn::Zero(d);
+            VF s_16_0_0 = hn::Zero(d);
+            VF s_17_0_0 = hn::Zero(d);
+            VF s_18_0_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::LoadShared(d, w_0);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+              }
+              {
+                const VF x_5 = hn::Set(d, x[5]);
+                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+              }
+              {
+                const VF x_6 = hn::Set(d, x[6]);
+                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+              }
+              {
+                const VF x_7 = hn::Set(d, x[7]);
+                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+              }
+              {
+                const VF x_8 = hn::Set(d, x[8]);
+                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+              }
+              {
+                const VF x_9 = hn::Set(d, x[9]);
+                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+              }
+              {
+                const VF x_10 = hn::Set(d, x[10]);
+                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+              }
+              {
+                const VF x_11 = hn::Set(d, x[11]);
+                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+              }
+              {
+                const VF x_12 = hn::Set(d, x[12]);
+                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+              }
+              {
+                const VF x_13 = hn::Set(d, x[13]);
+                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+              }
+              {
+                const VF x_14 = hn::Set(d, x[14]);
+                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+              }
+              {
+                const VF x_15 = hn::Set(d, x[15]);
+                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+              }
+              {
+                const VF x_16 = hn::Set(d, x[16]);
+                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+              }
+              {
+                const VF x_17 = hn::Set(d, x[17]);
+                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+              }
+              {
+                const VF x_18 = hn::Set(d, x[18]);
+                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(x, ahead_x);
+              ahead += ahead_step;
+              x += 19;
+              w_0 += INVAR_PANEL;
+            }
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 304) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_2_0_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_3_0_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_4_0_0);
+              s_5_0_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_5_0_0);
+              s_6_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_6_0_0);
+              s_7_0_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_7_0_0);
+              s_8_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_8_0_0);
+              s_9_0_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_9_0_0);
+              s_10_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_10_0_0);
+              s_11_0_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_11_0_0);
+              s_12_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_12_0_0);
+              s_13_0_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_13_0_0);
+              s_14_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_14_0_0);
+              s_15_0_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_15_0_0);
+              s_16_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_16_0_0);
+              s_17_0_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_17_0_0);
+              s_18_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_18_0_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_1_0_0, d, node + 16 + lane);
+            hn::StoreU(s_2_0_0, d, node + 32 + lane);
+            hn::StoreU(s_3_0_0, d, node + 48 + lane);
+            hn::StoreU(s_4_0_0, d, node + 64 + lane);
+            hn::StoreU(s_5_0_0, d, node + 80 + lane);
+            hn::StoreU(s_6_0_0, d, node + 96 + lane);
+            hn::StoreU(s_7_0_0, d, node + 112 + lane);
+            hn::StoreU(s_8_0_0, d, node + 128 + lane);
+            hn::StoreU(s_9_0_0, d, node + 144 + lane);
+            hn::StoreU(s_10_0_0, d, node + 160 + lane);
+            hn::StoreU(s_11_0_0, d, node + 176 + lane);
+            hn::StoreU(s_12_0_0, d, node + 192 + lane);
+            hn::StoreU(s_13_0_0, d, node + 208 + lane);
+            hn::StoreU(s_14_0_0, d, node + 224 + lane);
+            hn::StoreU(s_15_0_0, d, node + 240 + lane);
+            hn::StoreU(s_16_0_0, d, node + 256 + lane);
+            hn::StoreU(s_17_0_0, d, node + 272 + lane);
+            hn::StoreU(s_18_0_0, d, node + 288 + lane);
+          }
+          k += terms;
+        }
+      }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 304
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 304;
+        for (size_t i = 0; i < 19; ++i) {
+          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 19 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
+          }
+        }
+      }
+    }
+  }
+}
+
+// 20 rows x 16 outputs in 20 accumulators.
+HWY_NOINLINE void Tile_20x16_1(const invar_matmul_args& a) {
+  const DF d;
+  const size_t lanes = hn::Lanes(d);
+  const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
+  const size_t panel_size = a.k * INVAR_PANEL;
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 320)];
+  const size_t kept_size = levels * 320;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 320;
+  // A leaf of a set of panels is as large as that cache, or nearly.
+  const size_t group = 1;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 20;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : panel_size;
+            const size_t ahead_x = a.k * 20;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 20; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 20 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+              }
+            }
+
+            VF s_0_0_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d);
+            VF s_5_0_0 = hn::Zero(d);
+            VF s_6_0_0 = hn::Zero(d);
+            VF s_7_0_0 = hn::Zero(d);
+            VF s_8_0_0 = hn::Zero(d);
+            VF s_9_0_0 = hn::Zero(d);
+            VF s_10_0_0 = hn::Zero(d);
+            VF s_11_0_0 = hn::Zero(d);
+            VF s_12_0_0 = hn::Zero(d);
+            VF s_13_0_0 = hn::Zero(d);
+            VF s_14_0_0 = hn::Zero(d);
+            VF s_15_0_0 = hn::Zero(d);
+            VF s_16_0_0 = hn::Zero(d);
+            VF s_17_0_0 = hn::Zero(d);
+            VF s_18_0_0 = hn::Zero(d);
+            VF s_19_0_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::LoadShared(d, w_0);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+              }
+              {
+                const VF x_5 = hn::Set(d, x[5]);
+                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+              }
+              {
+                const VF x_6 = hn::Set(d, x[6]);
+                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+              }
+              {
+                const VF x_7 = hn::Set(d, x[7]);
+                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+              }
+              {
+                const VF x_8 = hn::Set(d, x[8]);
+                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+              }
+              {
+                const VF x_9 = hn::Set(d, x[9]);
+                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+              }
+              {
+                const VF x_10 = hn::Set(d, x[10]);
+                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+              }
+              {
+                const VF x_11 = hn::Set(d, x[11]);
+                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+              }
+              {
+                const VF x_12 = hn::Set(d, x[12]);
+                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+              }
+              {
+                const VF x_13 = hn::Set(d, x[13]);
+                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+              }
+              {
+                const VF x_14 = hn::Set(d, x[14]);
+                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+              }
+              {
+                const VF x_15 = hn::Set(d, x[15]);
+                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+              }
+              {
+                const VF x_16 = hn::Set(d, x[16]);
+                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+              }
+              {
+                const VF x_17 = hn::Set(d, x[17]);
+                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+              }
+              {
+                const VF x_18 = hn::Set(d, x[18]);
+                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+              }
+              {
+                const VF x_19 = hn::Set(d, x[19]);
+                s_19_0_0 = Fma(d, x_19, w_0_0, s_19_0_0);
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(x, ahead_x);
+              ahead += ahead_step;
+              x += 20;
+              w_0 += INVAR_PANEL;
+            }
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 320) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_2_0_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_3_0_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_4_0_0);
+              s_5_0_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_5_0_0);
+              s_6_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_6_0_0);
+              s_7_0_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_7_0_0);
+              s_8_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_8_0_0);
+              s_9_0_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_9_0_0);
+              s_10_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_10_0_0);
+              s_11_0_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_11_0_0);
+              s_12_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_12_0_0);
+              s_13_0_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_13_0_0);
+              s_14_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_14_0_0);
+              s_15_0_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_15_0_0);
+              s_16_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_16_0_0);
+              s_17_0_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_17_0_0);
+              s_18_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_18_0_0);
+              s_19_0_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_19_0_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_1_0_0, d, node + 16 + lane);
+            hn::StoreU(s_2_0_0, d, node + 32 + lane);
+            hn::StoreU(s_3_0_0, d, node + 48 + lane);
+            hn::StoreU(s_4_0_0, d, node + 64 + lane);
+            hn::StoreU(s_5_0_0, d, node + 80 + lane);
+            hn::StoreU(s_6_0_0, d, node + 96 + lane);
+            hn::StoreU(s_7_0_0, d, node + 112 + lane);
+            hn::StoreU(s_8_0_0, d, node + 128 + lane);
+            hn::StoreU(s_9_0_0, d, node + 144 + lane);
+            hn::StoreU(s_10_0_0, d, node + 160 + lane);
+            hn::StoreU(s_11_0_0, d, node + 176 + lane);
+            hn::StoreU(s_12_0_0, d, node + 192 + lane);
+            hn::StoreU(s_13_0_0, d, node + 208 + lane);
+            hn::StoreU(s_14_0_0, d, node + 224 + lane);
+            hn::StoreU(s_15_0_0, d, node + 240 + lane);
+            hn::StoreU(s_16_0_0, d, node + 256 + lane);
+            hn::StoreU(s_17_0_0, d, node + 272 + lane);
+            hn::StoreU(s_18_0_0, d, node + 288 + lane);
+            hn::StoreU(s_19_0_0, d, node + 304 + lane);
+          }
+          k += terms;
+        }
+      }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 320
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 320;
+        for (size_t i = 0; i < 20; ++i) {
+          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 20 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
+          }
+        }
+      }
+    }
+  }
+}
+
+// 21 rows x 16 outputs in 21 accumulators.
+HWY_NOINLINE void Tile_21x16_1(const invar_matmul_args& a) {
+  const DF d;
+  const size_t lanes = hn::Lanes(d);
+  const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
+  const size_t panel_size = a.k * INVAR_PANEL;
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 336)];
+  const size_t kept_size = levels * 336;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 336;
+  // A leaf of a set of panels is as large as that cache, or nearly.
+  const size_t group = 1;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 21;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : panel_size;
+            const size_t ahead_x = a.k * 21;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 21; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 21 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+              }
+            }
+
+            VF s_0_0_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d);
+            VF s_5_0_0 = hn::Zero(d);
+            VF s_6_0_0 = hn::Zero(d);
+            VF s_7_0_0 = hn::Zero(d);
+            VF s_8_0_0 = hn::Zero(d);
+            VF s_9_0_0 = hn::Zero(d);
+            VF s_10_0_0 = hn::Zero(d);
+            VF s_11_0_0 = hn::Zero(d);
+            VF s_12_0_0 = hn::Zero(d);
+            VF s_13_0_0 = hn::Zero(d);
+            VF s_14_0_0 = hn::Zero(d);
+            VF s_15_0_0 = hn::Zero(d);
+            VF s_16_0_0 = hn::Zero(d);
+            VF s_17_0_0 = hn::Zero(d);
+            VF s_18_0_0 = hn::Zero(d);
+            VF s_19_0_0 = hn::Zero(d);
+            VF s_20_0_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::LoadShared(d, w_0);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+              }
+              {
+                const VF x_5 = hn::Set(d, x[5]);
+                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+              }
+              {
+                const VF x_6 = hn::Set(d, x[6]);
+                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+              }
+              {
+                const VF x_7 = hn::Set(d, x[7]);
+                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+              }
+              {
+                const VF x_8 = hn::Set(d, x[8]);
+                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+              }
+              {
+                const VF x_9 = hn::Set(d, x[9]);
+                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+              }
+              {
+                const VF x_10 = hn::Set(d, x[10]);
+                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+              }
+              {
+                const VF x_11 = hn::Set(d, x[11]);
+                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+              }
+              {
+                const VF x_12 = hn::Set(d, x[12]);
+                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+              }
+              {
+                const VF x_13 = hn::Set(d, x[13]);
+                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+              }
+              {
+                const VF x_14 = hn::Set(d, x[14]);
+                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+              }
+              {
+                const VF x_15 = hn::Set(d, x[15]);
+                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+              }
+              {
+                const VF x_16 = hn::Set(d, x[16]);
+                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+              }
+              {
+                const VF x_17 = hn::Set(d, x[17]);
+                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+              }
+              {
+                const VF x_18 = hn::Set(d, x[18]);
+                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+              }
+              {
+                const VF x_19 = hn::Set(d, x[19]);
+                s_19_0_0 = Fma(d, x_19, w_0_0, s_19_0_0);
+              }
+              {
+                const VF x_20 = hn::Set(d, x[20]);
+                s_20_0_0 = Fma(d, x_20, w_0_0, s_20_0_0);
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(x, ahead_x);
+              ahead += ahead_step;
+              x += 21;
+              w_0 += INVAR_PANEL;
+            }
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 336) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_2_0_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_3_0_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_4_0_0);
+              s_5_0_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_5_0_0);
+              s_6_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_6_0_0);
+              s_7_0_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_7_0_0);
+              s_8_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_8_0_0);
+              s_9_0_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_9_0_0);
+              s_10_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_10_0_0);
+              s_11_0_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_11_0_0);
+              s_12_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_12_0_0);
+              s_13_0_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_13_0_0);
+              s_14_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_14_0_0);
+              s_15_0_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_15_0_0);
+              s_16_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_16_0_0);
+              s_17_0_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_17_0_0);
+              s_18_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_18_0_0);
+              s_19_0_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_19_0_0);
+              s_20_0_0 = hn::Add(hn::LoadU(d, node + 320 + lane), s_20_0_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_1_0_0, d, node + 16 + lane);
+            hn::StoreU(s_2_0_0, d, node + 32 + lane);
+            hn::StoreU(s_3_0_0, d, node + 48 + lane);
+            hn::StoreU(s_4_0_0, d, node + 64 + lane);
+            hn::StoreU(s_5_0_0, d, node + 80 + lane);
+            hn::StoreU(s_6_0_0, d, node + 96 + lane);
+            hn::StoreU(s_7_0_0, d, node + 112 + lane);
+            hn::StoreU(s_8_0_0, d, node + 128 + lane);
+            hn::StoreU(s_9_0_0, d, node + 144 + lane);
+            hn::StoreU(s_10_0_0, d, node + 160 + lane);
+            hn::StoreU(s_11_0_0, d, node + 176 + lane);
+            hn::StoreU(s_12_0_0, d, node + 192 + lane);
+            hn::StoreU(s_13_0_0, d, node + 208 + lane);
+            hn::StoreU(s_14_0_0, d, node + 224 + lane);
+            hn::StoreU(s_15_0_0, d, node + 240 + lane);
+            hn::StoreU(s_16_0_0, d, node + 256 + lane);
+            hn::StoreU(s_17_0_0, d, node + 272 + lane);
+            hn::StoreU(s_18_0_0, d, node + 288 + lane);
+            hn::StoreU(s_19_0_0, d, node + 304 + lane);
+            hn::StoreU(s_20_0_0, d, node + 320 + lane);
+          }
+          k += terms;
+        }
+      }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 336
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 336;
+        for (size_t i = 0; i < 21; ++i) {
+          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 21 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
+          }
+        }
+      }
+    }
+  }
+}
+
+// 22 rows x 16 outputs in 22 accumulators.
+HWY_NOINLINE void Tile_22x16_1(const invar_matmul_args& a) {
+  const DF d;
+  const size_t lanes = hn::Lanes(d);
+  const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
+  const size_t panel_size = a.k * INVAR_PANEL;
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 352)];
+  const size_t kept_size = levels * 352;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 352;
+  // A leaf of a set of panels is as large as that cache, or nearly.
+  const size_t group = 1;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 22;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : panel_size;
+            const size_t ahead_x = a.k * 22;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 22; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 22 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+              }
+            }
+
+            VF s_0_0_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d);
+            VF s_5_0_0 = hn::Zero(d);
+            VF s_6_0_0 = hn::Zero(d);
+            VF s_7_0_0 = hn::Zero(d);
+            VF s_8_0_0 = hn::Zero(d);
+            VF s_9_0_0 = hn::Zero(d);
+            VF s_10_0_0 = hn::Zero(d);
+            VF s_11_0_0 = hn::Zero(d);
+            VF s_12_0_0 = hn::Zero(d);
+            VF s_13_0_0 = hn::Zero(d);
+            VF s_14_0_0 = hn::Zero(d);
+            VF s_15_0_0 = hn::Zero(d);
+            VF s_16_0_0 = hn::Zero(d);
+            VF s_17_0_0 = hn::Zero(d);
+            VF s_18_0_0 = hn::Zero(d);
+            VF s_19_0_0 = hn::Zero(d);
+            VF s_20_0_0 = hn::Zero(d);
+            VF s_21_0_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::LoadShared(d, w_0);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+              }
+              {
+                const VF x_5 = hn::Set(d, x[5]);
+                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+              }
+              {
+                const VF x_6 = hn::Set(d, x[6]);
+                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+              }
+              {
+                const VF x_7 = hn::Set(d, x[7]);
+                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+              }
+              {
+                const VF x_8 = hn::Set(d, x[8]);
+                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+              }
+              {
+                const VF x_9 = hn::Set(d, x[9]);
+                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+              }
+              {
+                const VF x_10 = hn::Set(d, x[10]);
+                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+              }
+              {
+                const VF x_11 = hn::Set(d, x[11]);
+                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+              }
+              {
+                const VF x_12 = hn::Set(d, x[12]);
+                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+              }
+              {
+                const VF x_13 = hn::Set(d, x[13]);
+                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+              }
+              {
+                const VF x_14 = hn::Set(d, x[14]);
+                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+              }
+              {
+                const VF x_15 = hn::Set(d, x[15]);
+                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+              }
+              {
+                const VF x_16 = hn::Set(d, x[16]);
+                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+              }
+              {
+                const VF x_17 = hn::Set(d, x[17]);
+                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+              }
+              {
+                const VF x_18 = hn::Set(d, x[18]);
+                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+              }
+              {
+                const VF x_19 = hn::Set(d, x[19]);
+                s_19_0_0 = Fma(d, x_19, w_0_0, s_19_0_0);
+              }
+              {
+                const VF x_20 = hn::Set(d, x[20]);
+                s_20_0_0 = Fma(d, x_20, w_0_0, s_20_0_0);
+              }
+              {
+                const VF x_21 = hn::Set(d, x[21]);
+                s_21_0_0 = Fma(d, x_21, w_0_0, s_21_0_0);
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(x, ahead_x);
+              ahead += ahead_step;
+              x += 22;
+              w_0 += INVAR_PANEL;
+            }
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 352) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_2_0_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_3_0_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_4_0_0);
+              s_5_0_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_5_0_0);
+              s_6_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_6_0_0);
+              s_7_0_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_7_0_0);
+              s_8_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_8_0_0);
+              s_9_0_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_9_0_0);
+              s_10_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_10_0_0);
+              s_11_0_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_11_0_0);
+              s_12_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_12_0_0);
+              s_13_0_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_13_0_0);
+              s_14_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_14_0_0);
+              s_15_0_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_15_0_0);
+              s_16_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_16_0_0);
+              s_17_0_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_17_0_0);
+              s_18_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_18_0_0);
+              s_19_0_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_19_0_0);
+              s_20_0_0 = hn::Add(hn::LoadU(d, node + 320 + lane), s_20_0_0);
+              s_21_0_0 = hn::Add(hn::LoadU(d, node + 336 + lane), s_21_0_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_1_0_0, d, node + 16 + lane);
+            hn::StoreU(s_2_0_0, d, node + 32 + lane);
+            hn::StoreU(s_3_0_0, d, node + 48 + lane);
+            hn::StoreU(s_4_0_0, d, node + 64 + lane);
+            hn::StoreU(s_5_0_0, d, node + 80 + lane);
+            hn::StoreU(s_6_0_0, d, node + 96 + lane);
+            hn::StoreU(s_7_0_0, d, node + 112 + lane);
+            hn::StoreU(s_8_0_0, d, node + 128 + lane);
+            hn::StoreU(s_9_0_0, d, node + 144 + lane);
+            hn::StoreU(s_10_0_0, d, node + 160 + lane);
+            hn::StoreU(s_11_0_0, d, node + 176 + lane);
+            hn::StoreU(s_12_0_0, d, node + 192 + lane);
+            hn::StoreU(s_13_0_0, d, node + 208 + lane);
+            hn::StoreU(s_14_0_0, d, node + 224 + lane);
+            hn::StoreU(s_15_0_0, d, node + 240 + lane);
+            hn::StoreU(s_16_0_0, d, node + 256 + lane);
+            hn::StoreU(s_17_0_0, d, node + 272 + lane);
+            hn::StoreU(s_18_0_0, d, node + 288 + lane);
+            hn::StoreU(s_19_0_0, d, node + 304 + lane);
+            hn::StoreU(s_20_0_0, d, node + 320 + lane);
+            hn::StoreU(s_21_0_0, d, node + 336 + lane);
+          }
+          k += terms;
+        }
+      }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 352
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 352;
+        for (size_t i = 0; i < 22; ++i) {
+          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 22 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
+          }
+        }
+      }
+    }
+  }
+}
+
+// 23 rows x 16 outputs in 23 accumulators.
+HWY_NOINLINE void Tile_23x16_1(const invar_matmul_args& a) {
+  const DF d;
+  const size_t lanes = hn::Lanes(d);
+  const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
+  const size_t panel_size = a.k * INVAR_PANEL;
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 368)];
+  const size_t kept_size = levels * 368;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 368;
+  // A leaf of a set of panels is as large as that cache, or nearly.
+  const size_t group = 1;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 23;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : panel_size;
+            const size_t ahead_x = a.k * 23;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 23; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 23 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+              }
+            }
+
+            VF s_0_0_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d);
+            VF s_5_0_0 = hn::Zero(d);
+            VF s_6_0_0 = hn::Zero(d);
+            VF s_7_0_0 = hn::Zero(d);
+            VF s_8_0_0 = hn::Zero(d);
+            VF s_9_0_0 = hn::Zero(d);
+            VF s_10_0_0 = hn::Zero(d);
+            VF s_11_0_0 = hn::Zero(d);
+            VF s_12_0_0 = hn::Zero(d);
+            VF s_13_0_0 = hn::Zero(d);
+            VF s_14_0_0 = hn::Zero(d);
+            VF s_15_0_0 = hn::Zero(d);
+            VF s_16_0_0 = hn::Zero(d);
+            VF s_17_0_0 = hn::Zero(d);
+            VF s_18_0_0 = hn::Zero(d);
+            VF s_19_0_0 = hn::Zero(d);
+            VF s_20_0_0 = hn::Zero(d);
+            VF s_21_0_0 = hn::Zero(d);
+            VF s_22_0_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::LoadShared(d, w_0);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+              }
+              {
+                const VF x_5 = hn::Set(d, x[5]);
+                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+              }
+              {
+                const VF x_6 = hn::Set(d, x[6]);
+                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+              }
+              {
+                const VF x_7 = hn::Set(d, x[7]);
+                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+              }
+              {
+                const VF x_8 = hn::Set(d, x[8]);
+                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+              }
+              {
+                const VF x_9 = hn::Set(d, x[9]);
+                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+              }
+              {
+                const VF x_10 = hn::Set(d, x[10]);
+                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+              }
+              {
+                const VF x_11 = hn::Set(d, x[11]);
+                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+              }
+              {
+                const VF x_12 = hn::Set(d, x[12]);
+                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+              }
+              {
+                const VF x_13 = hn::Set(d, x[13]);
+                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+              }
+              {
+                const VF x_14 = hn::Set(d, x[14]);
+                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+              }
+              {
+                const VF x_15 = hn::Set(d, x[15]);
+                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+              }
+              {
+                const VF x_16 = hn::Set(d, x[16]);
+                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+              }
+              {
+                const VF x_17 = hn::Set(d, x[17]);
+                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+              }
+              {
+                const VF x_18 = hn::Set(d, x[18]);
+                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+              }
+              {
+                const VF x_19 = hn::Set(d, x[19]);
+                s_19_0_0 = Fma(d, x_19, w_0_0, s_19_0_0);
+              }
+              {
+                const VF x_20 = hn::Set(d, x[20]);
+                s_20_0_0 = Fma(d, x_20, w_0_0, s_20_0_0);
+              }
+              {
+                const VF x_21 = hn::Set(d, x[21]);
+                s_21_0_0 = Fma(d, x_21, w_0_0, s_21_0_0);
+              }
+              {
+                const VF x_22 = hn::Set(d, x[22]);
+                s_22_0_0 = Fma(d, x_22, w_0_0, s_22_0_0);
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(x, ahead_x);
+              ahead += ahead_step;
+              x += 23;
+              w_0 += INVAR_PANEL;
+            }
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 368) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_2_0_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_3_0_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_4_0_0);
+              s_5_0_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_5_0_0);
+              s_6_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_6_0_0);
+              s_7_0_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_7_0_0);
+              s_8_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_8_0_0);
+              s_9_0_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_9_0_0);
+              s_10_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_10_0_0);
+              s_11_0_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_11_0_0);
+              s_12_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_12_0_0);
+              s_13_0_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_13_0_0);
+              s_14_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_14_0_0);
+              s_15_0_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_15_0_0);
+              s_16_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_16_0_0);
+              s_17_0_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_17_0_0);
+              s_18_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_18_0_0);
+              s_19_0_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_19_0_0);
+              s_20_0_0 = hn::Add(hn::LoadU(d, node + 320 + lane), s_20_0_0);
+              s_21_0_0 = hn::Add(hn::LoadU(d, node + 336 + lane), s_21_0_0);
+              s_22_0_0 = hn::Add(hn::LoadU(d, node + 352 + lane), s_22_0_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_1_0_0, d, node + 16 + lane);
+            hn::StoreU(s_2_0_0, d, node + 32 + lane);
+            hn::StoreU(s_3_0_0, d, node + 48 + lane);
+            hn::StoreU(s_4_0_0, d, node + 64 + lane);
+            hn::StoreU(s_5_0_0, d, node + 80 + lane);
+            hn::StoreU(s_6_0_0, d, node + 96 + lane);
+            hn::StoreU(s_7_0_0, d, node + 112 + lane);
+            hn::StoreU(s_8_0_0, d, node + 128 + lane);
+            hn::StoreU(s_9_0_0, d, node + 144 + lane);
+            hn::StoreU(s_10_0_0, d, node + 160 + lane);
+            hn::StoreU(s_11_0_0, d, node + 176 + lane);
+            hn::StoreU(s_12_0_0, d, node + 192 + lane);
+            hn::StoreU(s_13_0_0, d, node + 208 + lane);
+            hn::StoreU(s_14_0_0, d, node + 224 + lane);
+            hn::StoreU(s_15_0_0, d, node + 240 + lane);
+            hn::StoreU(s_16_0_0, d, node + 256 + lane);
+            hn::StoreU(s_17_0_0, d, node + 272 + lane);
+            hn::StoreU(s_18_0_0, d, node + 288 + lane);
+            hn::StoreU(s_19_0_0, d, node + 304 + lane);
+            hn::StoreU(s_20_0_0, d, node + 320 + lane);
+            hn::StoreU(s_21_0_0, d, node + 336 + lane);
+            hn::StoreU(s_22_0_0, d, node + 352 + lane);
+          }
+          k += terms;
+        }
+      }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 368
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 368;
+        for (size_t i = 0; i < 23; ++i) {
+          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 23 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
+          }
+        }
+      }
+    }
+  }
+}
+
+// 24 rows x 16 outputs in 24 accumulators.
+HWY_NOINLINE void Tile_24x16_1(const invar_matmul_args& a) {
+  const DF d;
+  const size_t lanes = hn::Lanes(d);
+  const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
+  const size_t panel_size = a.k * INVAR_PANEL;
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 384)];
+  const size_t kept_size = levels * 384;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 384;
+  // A leaf of a set of panels is as large as that cache, or nearly.
+  const size_t group = 1;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 24;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : panel_size;
+            const size_t ahead_x = a.k * 24;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 24; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 24 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+              }
+            }
+
+            VF s_0_0_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d);
+            VF s_5_0_0 = hn::Zero(d);
+            VF s_6_0_0 = hn::Zero(d);
+            VF s_7_0_0 = hn::Zero(d);
+            VF s_8_0_0 = hn::Zero(d);
+            VF s_9_0_0 = hn::Zero(d);
+            VF s_10_0_0 = hn::Zero(d);
+            VF s_11_0_0 = hn::Zero(d);
+            VF s_12_0_0 = hn::Zero(d);
+            VF s_13_0_0 = hn::Zero(d);
+            VF s_14_0_0 = hn::Zero(d);
+            VF s_15_0_0 = hn::Zero(d);
+            VF s_16_0_0 = hn::Zero(d);
+            VF s_17_0_0 = hn::Zero(d);
+            VF s_18_0_0 = hn::Zero(d);
+            VF s_19_0_0 = hn::Zero(d);
+            VF s_20_0_0 = hn::Zero(d);
+            VF s_21_0_0 = hn::Zero(d);
+            VF s_22_0_0 = hn::Zero(d);
+            VF s_23_0_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::LoadShared(d, w_0);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+              }
+              {
+                const VF x_5 = hn::Set(d, x[5]);
+                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+              }
+              {
+                const VF x_6 = hn::Set(d, x[6]);
+                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+              }
+              {
+                const VF x_7 = hn::Set(d, x[7]);
+                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+              }
+              {
+                const VF x_8 = hn::Set(d, x[8]);
+                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+              }
+              {
+                const VF x_9 = hn::Set(d, x[9]);
+                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+              }
+              {
+                const VF x_10 = hn::Set(d, x[10]);
+                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+              }
+              {
+                const VF x_11 = hn::Set(d, x[11]);
+                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+              }
+              {
+                const VF x_12 = hn::Set(d, x[12]);
+                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+              }
+              {
+                const VF x_13 = hn::Set(d, x[13]);
+                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+              }
+              {
+                const VF x_14 = hn::Set(d, x[14]);
+                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+              }
+              {
+                const VF x_15 = hn::Set(d, x[15]);
+                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+              }
+              {
+                const VF x_16 = hn::Set(d, x[16]);
+                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+              }
+              {
+                const VF x_17 = hn::Set(d, x[17]);
+                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+              }
+              {
+                const VF x_18 = hn::Set(d, x[18]);
+                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+              }
+              {
+                const VF x_19 = hn::Set(d, x[19]);
+                s_19_0_0 = Fma(d, x_19, w_0_0, s_19_0_0);
+              }
+              {
+                const VF x_20 = hn::Set(d, x[20]);
+                s_20_0_0 = Fma(d, x_20, w_0_0, s_20_0_0);
+              }
+              {
+                const VF x_21 = hn::Set(d, x[21]);
+                s_21_0_0 = Fma(d, x_21, w_0_0, s_21_0_0);
+              }
+              {
+                const VF x_22 = hn::Set(d, x[22]);
+                s_22_0_0 = Fma(d, x_22, w_0_0, s_22_0_0);
+              }
+              {
+                const VF x_23 = hn::Set(d, x[23]);
+                s_23_0_0 = Fma(d, x_23, w_0_0, s_23_0_0);
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(x, ahead_x);
+              ahead += ahead_step;
+              x += 24;
+              w_0 += INVAR_PANEL;
+            }
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 384) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_2_0_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_3_0_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_4_0_0);
+              s_5_0_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_5_0_0);
+              s_6_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_6_0_0);
+              s_7_0_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_7_0_0);
+              s_8_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_8_0_0);
+              s_9_0_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_9_0_0);
+              s_10_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_10_0_0);
+              s_11_0_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_11_0_0);
+              s_12_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_12_0_0);
+              s_13_0_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_13_0_0);
+              s_14_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_14_0_0);
+              s_15_0_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_15_0_0);
+              s_16_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_16_0_0);
+              s_17_0_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_17_0_0);
+              s_18_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_18_0_0);
+              s_19_0_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_19_0_0);
+              s_20_0_0 = hn::Add(hn::LoadU(d, node + 320 + lane), s_20_0_0);
+              s_21_0_0 = hn::Add(hn::LoadU(d, node + 336 + lane), s_21_0_0);
+              s_22_0_0 = hn::Add(hn::LoadU(d, node + 352 + lane), s_22_0_0);
+              s_23_0_0 = hn::Add(hn::LoadU(d, node + 368 + lane), s_23_0_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_1_0_0, d, node + 16 + lane);
+            hn::StoreU(s_2_0_0, d, node + 32 + lane);
+            hn::StoreU(s_3_0_0, d, node + 48 + lane);
+            hn::StoreU(s_4_0_0, d, node + 64 + lane);
+            hn::StoreU(s_5_0_0, d, node + 80 + lane);
+            hn::StoreU(s_6_0_0, d, node + 96 + lane);
+            hn::StoreU(s_7_0_0, d, node + 112 + lane);
+            hn::StoreU(s_8_0_0, d, node + 128 + lane);
+            hn::StoreU(s_9_0_0, d, node + 144 + lane);
+            hn::StoreU(s_10_0_0, d, node + 160 + lane);
+            hn::StoreU(s_11_0_0, d, node + 176 + lane);
+            hn::StoreU(s_12_0_0, d, node + 192 + lane);
+            hn::StoreU(s_13_0_0, d, node + 208 + lane);
+            hn::StoreU(s_14_0_0, d, node + 224 + lane);
+            hn::StoreU(s_15_0_0, d, node + 240 + lane);
+            hn::StoreU(s_16_0_0, d, node + 256 + lane);
+            hn::StoreU(s_17_0_0, d, node + 272 + lane);
+            hn::StoreU(s_18_0_0, d, node + 288 + lane);
+            hn::StoreU(s_19_0_0, d, node + 304 + lane);
+            hn::StoreU(s_20_0_0, d, node + 320 + lane);
+            hn::StoreU(s_21_0_0, d, node + 336 + lane);
+            hn::StoreU(s_22_0_0, d, node + 352 + lane);
+            hn::StoreU(s_23_0_0, d, node + 368 + lane);
+          }
+          k += terms;
+        }
+      }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 384
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 384;
+        for (size_t i = 0; i < 24; ++i) {
+          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 24 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
+          }
+        }
+      }
+    }
+  }
+}
+
+// 25 rows x 16 outputs in 25 accumulators.
+HWY_NOINLINE void Tile_25x16_1(const invar_matmul_args& a) {
+  const DF d;
+  const size_t lanes = hn::Lanes(d);
+  const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
+  const size_t panel_size = a.k * INVAR_PANEL;
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 400)];
+  const size_t kept_size = levels * 400;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 400;
+  // A leaf of a set of panels is as large as that cache, or nearly.
+  const size_t group = 1;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 25;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : panel_size;
+            const size_t ahead_x = a.k * 25;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 25; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 25 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+              }
+            }
+
+            VF s_0_0_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d);
+            VF s_5_0_0 = hn::Zero(d);
+            VF s_6_0_0 = hn::Zero(d);
+            VF s_7_0_0 = hn::Zero(d);
+            VF s_8_0_0 = hn::Zero(d);
+            VF s_9_0_0 = hn::Zero(d);
+            VF s_10_0_0 = hn::Zero(d);
+            VF s_11_0_0 = hn::Zero(d);
+            VF s_12_0_0 = hn::Zero(d);
+            VF s_13_0_0 = hn::Zero(d);
+            VF s_14_0_0 = hn::Zero(d);
+            VF s_15_0_0 = hn::Zero(d);
+            VF s_16_0_0 = hn::Zero(d);
+            VF s_17_0_0 = hn::Zero(d);
+            VF s_18_0_0 = hn::Zero(d);
+            VF s_19_0_0 = hn::Zero(d);
+            VF s_20_0_0 = hn::Zero(d);
+            VF s_21_0_0 = hn::Zero(d);
+            VF s_22_0_0 = hn::Zero(d);
+            VF s_23_0_0 = hn::Zero(d);
+            VF s_24_0_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::LoadShared(d, w_0);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+              }
+              {
+                const VF x_5 = hn::Set(d, x[5]);
+                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+              }
+              {
+                const VF x_6 = hn::Set(d, x[6]);
+                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+              }
+              {
+                const VF x_7 = hn::Set(d, x[7]);
+                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+              }
+              {
+                const VF x_8 = hn::Set(d, x[8]);
+                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+              }
+              {
+                const VF x_9 = hn::Set(d, x[9]);
+                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+              }
+              {
+                const VF x_10 = hn::Set(d, x[10]);
+                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+              }
+              {
+                const VF x_11 = hn::Set(d, x[11]);
+                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+              }
+              {
+                const VF x_12 = hn::Set(d, x[12]);
+                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+              }
+              {
+                const VF x_13 = hn::Set(d, x[13]);
+                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+              }
+              {
+                const VF x_14 = hn::Set(d, x[14]);
+                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+              }
+              {
+                const VF x_15 = hn::Set(d, x[15]);
+                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+              }
+              {
+                const VF x_16 = hn::Set(d, x[16]);
+                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+              }
+              {
+                const VF x_17 = hn::Set(d, x[17]);
+                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+              }
+              {
+                const VF x_18 = hn::Set(d, x[18]);
+                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+              }
+              {
+                const VF x_19 = hn::Set(d, x[19]);
+                s_19_0_0 = Fma(d, x_19, w_0_0, s_19_0_0);
+              }
+              {
+                const VF x_20 = hn::Set(d, x[20]);
+                s_20_0_0 = Fma(d, x_20, w_0_0, s_20_0_0);
+              }
+              {
+                const VF x_21 = hn::Set(d, x[21]);
+                s_21_0_0 = Fma(d, x_21, w_0_0, s_21_0_0);
+              }
+              {
+                const VF x_22 = hn::Set(d, x[22]);
+                s_22_0_0 = Fma(d, x_22, w_0_0, s_22_0_0);
+              }
+              {
+                const VF x_23 = hn::Set(d, x[23]);
+                s_23_0_0 = Fma(d, x_23, w_0_0, s_23_0_0);
+              }
+              {
+                const VF x_24 = hn::Set(d, x[24]);
+                s_24_0_0 = Fma(d, x_24, w_0_0, s_24_0_0);
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(x, ahead_x);
+              ahead += ahead_step;
+              x += 25;
+              w_0 += INVAR_PANEL;
+            }
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 400) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_2_0_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_3_0_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_4_0_0);
+              s_5_0_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_5_0_0);
+              s_6_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_6_0_0);
+              s_7_0_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_7_0_0);
+              s_8_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_8_0_0);
+              s_9_0_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_9_0_0);
+              s_10_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_10_0_0);
+              s_11_0_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_11_0_0);
+              s_12_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_12_0_0);
+              s_13_0_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_13_0_0);
+              s_14_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_14_0_0);
+              s_15_0_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_15_0_0);
+              s_16_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_16_0_0);
+              s_17_0_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_17_0_0);
+              s_18_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_18_0_0);
+              s_19_0_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_19_0_0);
+              s_20_0_0 = hn::Add(hn::LoadU(d, node + 320 + lane), s_20_0_0);
+              s_21_0_0 = hn::Add(hn::LoadU(d, node + 336 + lane), s_21_0_0);
+              s_22_0_0 = hn::Add(hn::LoadU(d, node + 352 + lane), s_22_0_0);
+              s_23_0_0 = hn::Add(hn::LoadU(d, node + 368 + lane), s_23_0_0);
+              s_24_0_0 = hn::Add(hn::LoadU(d, node + 384 + lane), s_24_0_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_1_0_0, d, node + 16 + lane);
+            hn::StoreU(s_2_0_0, d, node + 32 + lane);
+            hn::StoreU(s_3_0_0, d, node + 48 + lane);
+            hn::StoreU(s_4_0_0, d, node + 64 + lane);
+            hn::StoreU(s_5_0_0, d, node + 80 + lane);
+            hn::StoreU(s_6_0_0, d, node + 96 + lane);
+            hn::StoreU(s_7_0_0, d, node + 112 + lane);
+            hn::StoreU(s_8_0_0, d, node + 128 + lane);
+            hn::StoreU(s_9_0_0, d, node + 144 + lane);
+            hn::StoreU(s_10_0_0, d, node + 160 + lane);
+            hn::StoreU(s_11_0_0, d, node + 176 + lane);
+            hn::StoreU(s_12_0_0, d, node + 192 + lane);
+            hn::StoreU(s_13_0_0, d, node + 208 + lane);
+            hn::StoreU(s_14_0_0, d, node + 224 + lane);
+            hn::StoreU(s_15_0_0, d, node + 240 + lane);
+            hn::StoreU(s_16_0_0, d, node + 256 + lane);
+            hn::StoreU(s_17_0_0, d, node + 272 + lane);
+            hn::StoreU(s_18_0_0, d, node + 288 + lane);
+            hn::StoreU(s_19_0_0, d, node + 304 + lane);
+            hn::StoreU(s_20_0_0, d, node + 320 + lane);
+            hn::StoreU(s_21_0_0, d, node + 336 + lane);
+            hn::StoreU(s_22_0_0, d, node + 352 + lane);
+            hn::StoreU(s_23_0_0, d, node + 368 + lane);
+            hn::StoreU(s_24_0_0, d, node + 384 + lane);
+          }
+          k += terms;
+        }
+      }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 400
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 400;
+        for (size_t i = 0; i < 25; ++i) {
+          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 25 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
+          }
+        }
+      }
+    }
+  }
+}
+
+// 26 rows x 16 outputs in 26 accumulators.
+HWY_NOINLINE void Tile_26x16_1(const invar_matmul_args& a) {
+  const DF d;
+  const size_t lanes = hn::Lanes(d);
+  const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
+  const size_t panel_size = a.k * INVAR_PANEL;
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 416)];
+  const size_t kept_size = levels * 416;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 416;
+  // A leaf of a set of panels is as large as that cache, or nearly.
+  const size_t group = 1;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 26;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : panel_size;
+            const size_t ahead_x = a.k * 26;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 26; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 26 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+              }
+            }
+
+            VF s_0_0_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d);
+            VF s_5_0_0 = hn::Zero(d);
+            VF s_6_0_0 = hn::Zero(d);
+            VF s_7_0_0 = hn::Zero(d);
+            VF s_8_0_0 = hn::Zero(d);
+            VF s_9_0_0 = hn::Zero(d);
+            VF s_10_0_0 = hn::Zero(d);
+            VF s_11_0_0 = hn::Zero(d);
+            VF s_12_0_0 = hn::Zero(d);
+            VF s_13_0_0 = hn::Zero(d);
+            VF s_14_0_0 = hn::Zero(d);
+            VF s_15_0_0 = hn::Zero(d);
+            VF s_16_0_0 = hn::Zero(d);
+            VF s_17_0_0 = hn::Zero(d);
+            VF s_18_0_0 = hn::Zero(d);
+            VF s_19_0_0 = hn::Zero(d);
+            VF s_20_0_0 = hn::Zero(d);
+            VF s_21_0_0 = hn::Zero(d);
+            VF s_22_0_0 = hn::Zero(d);
+            VF s_23_0_0 = hn::Zero(d);
+            VF s_24_0_0 = hn::Zero(d);
+            VF s_25_0_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::LoadShared(d, w_0);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+              }
+              {
+                const VF x_5 = hn::Set(d, x[5]);
+                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+              }
+              {
+                const VF x_6 = hn::Set(d, x[6]);
+                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+              }
+              {
+                const VF x_7 = hn::Set(d, x[7]);
+                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+              }
+              {
+                const VF x_8 = hn::Set(d, x[8]);
+                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+              }
+              {
+                const VF x_9 = hn::Set(d, x[9]);
+                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+              }
+              {
+                const VF x_10 = hn::Set(d, x[10]);
+                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+              }
+              {
+                const VF x_11 = hn::Set(d, x[11]);
+                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+              }
+              {
+                const VF x_12 = hn::Set(d, x[12]);
+                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+              }
+              {
+                const VF x_13 = hn::Set(d, x[13]);
+                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+              }
+              {
+                const VF x_14 = hn::Set(d, x[14]);
+                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+              }
+              {
+                const VF x_15 = hn::Set(d, x[15]);
+                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+              }
+              {
+                const VF x_16 = hn::Set(d, x[16]);
+                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+              }
+              {
+                const VF x_17 = hn::Set(d, x[17]);
+                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+              }
+              {
+                const VF x_18 = hn::Set(d, x[18]);
+                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+              }
+              {
+                const VF x_19 = hn::Set(d, x[19]);
+                s_19_0_0 = Fma(d, x_19, w_0_0, s_19_0_0);
+              }
+              {
+                const VF x_20 = hn::Set(d, x[20]);
+                s_20_0_0 = Fma(d, x_20, w_0_0, s_20_0_0);
+              }
+              {
+                const VF x_21 = hn::Set(d, x[21]);
+                s_21_0_0 = Fma(d, x_21, w_0_0, s_21_0_0);
+              }
+              {
+                const VF x_22 = hn::Set(d, x[22]);
+                s_22_0_0 = Fma(d, x_22, w_0_0, s_22_0_0);
+              }
+              {
+                const VF x_23 = hn::Set(d, x[23]);
+                s_23_0_0 = Fma(d, x_23, w_0_0, s_23_0_0);
+              }
+              {
+                const VF x_24 = hn::Set(d, x[24]);
+                s_24_0_0 = Fma(d, x_24, w_0_0, s_24_0_0);
+              }
+              {
+                const VF x_25 = hn::Set(d, x[25]);
+                s_25_0_0 = Fma(d, x_25, w_0_0, s_25_0_0);
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(x, ahead_x);
+              ahead += ahead_step;
+              x += 26;
+              w_0 += INVAR_PANEL;
+            }
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 416) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_2_0_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_3_0_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_4_0_0);
+              s_5_0_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_5_0_0);
+              s_6_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_6_0_0);
+              s_7_0_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_7_0_0);
+              s_8_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_8_0_0);
+              s_9_0_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_9_0_0);
+              s_10_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_10_0_0);
+              s_11_0_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_11_0_0);
+              s_12_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_12_0_0);
+              s_13_0_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_13_0_0);
+              s_14_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_14_0_0);
+              s_15_0_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_15_0_0);
+              s_16_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_16_0_0);
+              s_17_0_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_17_0_0);
+              s_18_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_18_0_0);
+              s_19_0_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_19_0_0);
+              s_20_0_0 = hn::Add(hn::LoadU(d, node + 320 + lane), s_20_0_0);
+              s_21_0_0 = hn::Add(hn::LoadU(d, node + 336 + lane), s_21_0_0);
+              s_22_0_0 = hn::Add(hn::LoadU(d, node + 352 + lane), s_22_0_0);
+              s_23_0_0 = hn::Add(hn::LoadU(d, node + 368 + lane), s_23_0_0);
+              s_24_0_0 = hn::Add(hn::LoadU(d, node + 384 + lane), s_24_0_0);
+              s_25_0_0 = hn::Add(hn::LoadU(d, node + 400 + lane), s_25_0_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_1_0_0, d, node + 16 + lane);
+            hn::StoreU(s_2_0_0, d, node + 32 + lane);
+            hn::StoreU(s_3_0_0, d, node + 48 + lane);
+            hn::StoreU(s_4_0_0, d, node + 64 + lane);
+            hn::StoreU(s_5_0_0, d, node + 80 + lane);
+            hn::StoreU(s_6_0_0, d, node + 96 + lane);
+            hn::StoreU(s_7_0_0, d, node + 112 + lane);
+            hn::StoreU(s_8_0_0, d, node + 128 + lane);
+            hn::StoreU(s_9_0_0, d, node + 144 + lane);
+            hn::StoreU(s_10_0_0, d, node + 160 + lane);
+            hn::StoreU(s_11_0_0, d, node + 176 + lane);
+            hn::StoreU(s_12_0_0, d, node + 192 + lane);
+            hn::StoreU(s_13_0_0, d, node + 208 + lane);
+            hn::StoreU(s_14_0_0, d, node + 224 + lane);
+            hn::StoreU(s_15_0_0, d, node + 240 + lane);
+            hn::StoreU(s_16_0_0, d, node + 256 + lane);
+            hn::StoreU(s_17_0_0, d, node + 272 + lane);
+            hn::StoreU(s_18_0_0, d, node + 288 + lane);
+            hn::StoreU(s_19_0_0, d, node + 304 + lane);
+            hn::StoreU(s_20_0_0, d, node + 320 + lane);
+            hn::StoreU(s_21_0_0, d, node + 336 + lane);
+            hn::StoreU(s_22_0_0, d, node + 352 + lane);
+            hn::StoreU(s_23_0_0, d, node + 368 + lane);
+            hn::StoreU(s_24_0_0, d, node + 384 + lane);
+            hn::StoreU(s_25_0_0, d, node + 400 + lane);
+          }
+          k += terms;
+        }
+      }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 416
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 416;
+        for (size_t i = 0; i < 26; ++i) {
+          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 26 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
+          }
+        }
+      }
+    }
+  }
+}
+
+// 27 rows x 16 outputs in 27 accumulators.
+HWY_NOINLINE void Tile_27x16_1(const invar_matmul_args& a) {
+  const DF d;
+  const size_t lanes = hn::Lanes(d);
+  const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
+  const size_t panel_size = a.k * INVAR_PANEL;
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 432)];
+  const size_t kept_size = levels * 432;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 432;
+  // A leaf of a set of panels is as large as that cache, or nearly.
+  const size_t group = 1;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 27;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : panel_size;
+            const size_t ahead_x = a.k * 27;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 27; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 27 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+              }
+            }
+
+            VF s_0_0_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d);
+            VF s_5_0_0 = hn::Zero(d);
+            VF s_6_0_0 = hn::Zero(d);
+            VF s_7_0_0 = hn::Zero(d);
+            VF s_8_0_0 = hn::Zero(d);
+            VF s_9_0_0 = hn::Zero(d);
+            VF s_10_0_0 = hn::Zero(d);
+            VF s_11_0_0 = hn::Zero(d);
+            VF s_12_0_0 = hn::Zero(d);
+            VF s_13_0_0 = hn::Zero(d);
+            VF s_14_0_0 = hn::Zero(d);
+            VF s_15_0_0 = hn::Zero(d);
+            VF s_16_0_0 = hn::Zero(d);
+            VF s_17_0_0 = hn::Zero(d);
+            VF s_18_0_0 = hn::Zero(d);
+            VF s_19_0_0 = hn::Zero(d);
+            VF s_20_0_0 = hn::Zero(d);
+            VF s_21_0_0 = hn::Zero(d);
+            VF s_22_0_0 = hn::Zero(d);
+            VF s_23_0_0 = hn::Zero(d);
+            VF s_24_0_0 = hn::Zero(d);
+            VF s_25_0_0 = hn::Zero(d);
+            VF s_26_0_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::LoadShared(d, w_0);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+              }
+              {
+                const VF x_5 = hn::Set(d, x[5]);
+                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+              }
+              {
+                const VF x_6 = hn::Set(d, x[6]);
+                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+              }
+              {
+                const VF x_7 = hn::Set(d, x[7]);
+                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+              }
+              {
+                const VF x_8 = hn::Set(d, x[8]);
+                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+              }
+              {
+                const VF x_9 = hn::Set(d, x[9]);
+                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+              }
+              {
+                const VF x_10 = hn::Set(d, x[10]);
+                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+              }
+              {
+                const VF x_11 = hn::Set(d, x[11]);
+                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+              }
+              {
+                const VF x_12 = hn::Set(d, x[12]);
+                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+              }
+              {
+                const VF x_13 = hn::Set(d, x[13]);
+                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+              }
+              {
+                const VF x_14 = hn::Set(d, x[14]);
+                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+              }
+              {
+                const VF x_15 = hn::Set(d, x[15]);
+                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+              }
+              {
+                const VF x_16 = hn::Set(d, x[16]);
+                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+              }
+              {
+                const VF x_17 = hn::Set(d, x[17]);
+                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+              }
+              {
+                const VF x_18 = hn::Set(d, x[18]);
+                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+              }
+              {
+                const VF x_19 = hn::Set(d, x[19]);
+                s_19_0_0 = Fma(d, x_19, w_0_0, s_19_0_0);
+              }
+              {
+                const VF x_20 = hn::Set(d, x[20]);
+                s_20_0_0 = Fma(d, x_20, w_0_0, s_20_0_0);
+              }
+              {
+                const VF x_21 = hn::Set(d, x[21]);
+                s_21_0_0 = Fma(d, x_21, w_0_0, s_21_0_0);
+              }
+              {
+                const VF x_22 = hn::Set(d, x[22]);
+                s_22_0_0 = Fma(d, x_22, w_0_0, s_22_0_0);
+              }
+              {
+                const VF x_23 = hn::Set(d, x[23]);
+                s_23_0_0 = Fma(d, x_23, w_0_0, s_23_0_0);
+              }
+              {
+                const VF x_24 = hn::Set(d, x[24]);
+                s_24_0_0 = Fma(d, x_24, w_0_0, s_24_0_0);
+              }
+              {
+                const VF x_25 = hn::Set(d, x[25]);
+                s_25_0_0 = Fma(d, x_25, w_0_0, s_25_0_0);
+              }
+              {
+                const VF x_26 = hn::Set(d, x[26]);
+                s_26_0_0 = Fma(d, x_26, w_0_0, s_26_0_0);
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(x, ahead_x);
+              ahead += ahead_step;
+              x += 27;
+              w_0 += INVAR_PANEL;
+            }
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 432) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_2_0_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_3_0_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_4_0_0);
+              s_5_0_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_5_0_0);
+              s_6_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_6_0_0);
+              s_7_0_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_7_0_0);
+              s_8_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_8_0_0);
+              s_9_0_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_9_0_0);
+              s_10_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_10_0_0);
+              s_11_0_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_11_0_0);
+              s_12_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_12_0_0);
+              s_13_0_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_13_0_0);
+              s_14_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_14_0_0);
+              s_15_0_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_15_0_0);
+              s_16_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_16_0_0);
+              s_17_0_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_17_0_0);
+              s_18_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_18_0_0);
+              s_19_0_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_19_0_0);
+              s_20_0_0 = hn::Add(hn::LoadU(d, node + 320 + lane), s_20_0_0);
+              s_21_0_0 = hn::Add(hn::LoadU(d, node + 336 + lane), s_21_0_0);
+              s_22_0_0 = hn::Add(hn::LoadU(d, node + 352 + lane), s_22_0_0);
+              s_23_0_0 = hn::Add(hn::LoadU(d, node + 368 + lane), s_23_0_0);
+              s_24_0_0 = hn::Add(hn::LoadU(d, node + 384 + lane), s_24_0_0);
+              s_25_0_0 = hn::Add(hn::LoadU(d, node + 400 + lane), s_25_0_0);
+              s_26_0_0 = hn::Add(hn::LoadU(d, node + 416 + lane), s_26_0_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_1_0_0, d, node + 16 + lane);
+            hn::StoreU(s_2_0_0, d, node + 32 + lane);
+            hn::StoreU(s_3_0_0, d, node + 48 + lane);
+            hn::StoreU(s_4_0_0, d, node + 64 + lane);
+            hn::StoreU(s_5_0_0, d, node + 80 + lane);
+            hn::StoreU(s_6_0_0, d, node + 96 + lane);
+            hn::StoreU(s_7_0_0, d, node + 112 + lane);
+            hn::StoreU(s_8_0_0, d, node + 128 + lane);
+            hn::StoreU(s_9_0_0, d, node + 144 + lane);
+            hn::StoreU(s_10_0_0, d, node + 160 + lane);
+            hn::StoreU(s_11_0_0, d, node + 176 + lane);
+            hn::StoreU(s_12_0_0, d, node + 192 + lane);
+            hn::StoreU(s_13_0_0, d, node + 208 + lane);
+            hn::StoreU(s_14_0_0, d, node + 224 + lane);
+            hn::StoreU(s_15_0_0, d, node + 240 + lane);
+            hn::StoreU(s_16_0_0, d, node + 256 + lane);
+            hn::StoreU(s_17_0_0, d, node + 272 + lane);
+            hn::StoreU(s_18_0_0, d, node + 288 + lane);
+            hn::StoreU(s_19_0_0, d, node + 304 + lane);
+            hn::StoreU(s_20_0_0, d, node + 320 + lane);
+            hn::StoreU(s_21_0_0, d, node + 336 + lane);
+            hn::StoreU(s_22_0_0, d, node + 352 + lane);
+            hn::StoreU(s_23_0_0, d, node + 368 + lane);
+            hn::StoreU(s_24_0_0, d, node + 384 + lane);
+            hn::StoreU(s_25_0_0, d, node + 400 + lane);
+            hn::StoreU(s_26_0_0, d, node + 416 + lane);
+          }
+          k += terms;
+        }
+      }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 432
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 432;
+        for (size_t i = 0; i < 27; ++i) {
+          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 27 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
+          }
+        }
+      }
+    }
+  }
+}
+
+// 28 rows x 16 outputs in 28 accumulators.
+HWY_NOINLINE void Tile_28x16_1(const invar_matmul_args& a) {
+  const DF d;
+  const size_t lanes = hn::Lanes(d);
+  const MatmulTree tree = MatmulTreeOf(a.k);
+  const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  // All tiles over a set of panels together ask for the next set, each step of each of them for so many bytes of a panel.
+  const size_t all_tiles = HWY_MAX(a.all_tiles, tiles);
+  const bool once = all_tiles == 1;
+  const size_t ahead_step = (INVAR_PANEL * sizeof(W) + all_tiles - 1) / all_tiles;
+  const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
+  const size_t panel_size = a.k * INVAR_PANEL;
+  HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 448)];
+  const size_t kept_size = levels * 448;
+  // Nodes up to the root of this call's leaves are its own; those above wait for the next call.
+  const size_t leaf_end = a.leaf_end == 0 ? tree.leaves : a.leaf_end;
+  const int own = a.nodes == nullptr ? static_cast<int>(levels) : LevelsOf(leaf_end - a.leaf_begin) - 1;
+  const size_t nodes_size = (levels - static_cast<size_t>(own)) * 448;
+  // A leaf of a set of panels is as large as that cache, or nearly.
+  const size_t group = 1;
+  const size_t panel_end = HWY_MIN(a.panel_end, (a.n + INVAR_PANEL - 1) / INVAR_PANEL);
+  const size_t sets = panel_end <= a.panel_begin ? 0 : (panel_end - a.panel_begin + 0) / 1;
+  // The panels of a set lie `sets` apart, so that each stream of loads goes on where it was in the set before.
+  for (size_t set = 0; set < sets; ++set) {
+    const size_t panel = a.panel_begin + set;
+    for (size_t begin = 0; begin < tiles; begin += group) {
+      const size_t end = HWY_MIN(begin + group, tiles);
+      // Once where a vector has sixteen lanes; where only the running processor knows their number, a part of each panel
+      // at a time.
+      for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {
+        size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
+        for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
+          const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          for (size_t tile = begin; tile < end; ++tile) {
+            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 28;
+            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
+            const size_t ahead_w = once ? kFar : panel_size;
+            const size_t ahead_x = a.k * 28;
+            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
+            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              for (size_t i = 0; i < 28; ++i) {
+                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 28 + i) * a.dst_stride + panel * INVAR_PANEL;
+                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+              }
+            }
+
+            VF s_0_0_0 = hn::Zero(d);
+            VF s_1_0_0 = hn::Zero(d);
+            VF s_2_0_0 = hn::Zero(d);
+            VF s_3_0_0 = hn::Zero(d);
+            VF s_4_0_0 = hn::Zero(d);
+            VF s_5_0_0 = hn::Zero(d);
+            VF s_6_0_0 = hn::Zero(d);
+            VF s_7_0_0 = hn::Zero(d);
+            VF s_8_0_0 = hn::Zero(d);
+            VF s_9_0_0 = hn::Zero(d);
+            VF s_10_0_0 = hn::Zero(d);
+            VF s_11_0_0 = hn::Zero(d);
+            VF s_12_0_0 = hn::Zero(d);
+            VF s_13_0_0 = hn::Zero(d);
+            VF s_14_0_0 = hn::Zero(d);
+            VF s_15_0_0 = hn::Zero(d);
+            VF s_16_0_0 = hn::Zero(d);
+            VF s_17_0_0 = hn::Zero(d);
+            VF s_18_0_0 = hn::Zero(d);
+            VF s_19_0_0 = hn::Zero(d);
+            VF s_20_0_0 = hn::Zero(d);
+            VF s_21_0_0 = hn::Zero(d);
+            VF s_22_0_0 = hn::Zero(d);
+            VF s_23_0_0 = hn::Zero(d);
+            VF s_24_0_0 = hn::Zero(d);
+            VF s_25_0_0 = hn::Zero(d);
+            VF s_26_0_0 = hn::Zero(d);
+            VF s_27_0_0 = hn::Zero(d);
+#pragma GCC unroll 2
+            for (size_t i = 0; i < terms; ++i) {
+              const VF w_0_0 = Storage::LoadShared(d, w_0);
+              {
+                const VF x_0 = hn::Set(d, x[0]);
+                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+              }
+              {
+                const VF x_1 = hn::Set(d, x[1]);
+                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+              }
+              {
+                const VF x_2 = hn::Set(d, x[2]);
+                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+              }
+              {
+                const VF x_3 = hn::Set(d, x[3]);
+                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+              }
+              {
+                const VF x_4 = hn::Set(d, x[4]);
+                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+              }
+              {
+                const VF x_5 = hn::Set(d, x[5]);
+                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+              }
+              {
+                const VF x_6 = hn::Set(d, x[6]);
+                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+              }
+              {
+                const VF x_7 = hn::Set(d, x[7]);
+                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+              }
+              {
+                const VF x_8 = hn::Set(d, x[8]);
+                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+              }
+              {
+                const VF x_9 = hn::Set(d, x[9]);
+                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+              }
+              {
+                const VF x_10 = hn::Set(d, x[10]);
+                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+              }
+              {
+                const VF x_11 = hn::Set(d, x[11]);
+                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+              }
+              {
+                const VF x_12 = hn::Set(d, x[12]);
+                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+              }
+              {
+                const VF x_13 = hn::Set(d, x[13]);
+                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+              }
+              {
+                const VF x_14 = hn::Set(d, x[14]);
+                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+              }
+              {
+                const VF x_15 = hn::Set(d, x[15]);
+                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+              }
+              {
+                const VF x_16 = hn::Set(d, x[16]);
+                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+              }
+              {
+                const VF x_17 = hn::Set(d, x[17]);
+                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+              }
+              {
+                const VF x_18 = hn::Set(d, x[18]);
+                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+              }
+              {
+                const VF x_19 = hn::Set(d, x[19]);
+                s_19_0_0 = Fma(d, x_19, w_0_0, s_19_0_0);
+              }
+              {
+                const VF x_20 = hn::Set(d, x[20]);
+                s_20_0_0 = Fma(d, x_20, w_0_0, s_20_0_0);
+              }
+              {
+                const VF x_21 = hn::Set(d, x[21]);
+                s_21_0_0 = Fma(d, x_21, w_0_0, s_21_0_0);
+              }
+              {
+                const VF x_22 = hn::Set(d, x[22]);
+                s_22_0_0 = Fma(d, x_22, w_0_0, s_22_0_0);
+              }
+              {
+                const VF x_23 = hn::Set(d, x[23]);
+                s_23_0_0 = Fma(d, x_23, w_0_0, s_23_0_0);
+              }
+              {
+                const VF x_24 = hn::Set(d, x[24]);
+                s_24_0_0 = Fma(d, x_24, w_0_0, s_24_0_0);
+              }
+              {
+                const VF x_25 = hn::Set(d, x[25]);
+                s_25_0_0 = Fma(d, x_25, w_0_0, s_25_0_0);
+              }
+              {
+                const VF x_26 = hn::Set(d, x[26]);
+                s_26_0_0 = Fma(d, x_26, w_0_0, s_26_0_0);
+              }
+              {
+                const VF x_27 = hn::Set(d, x[27]);
+                s_27_0_0 = Fma(d, x_27, w_0_0, s_27_0_0);
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(x, ahead_x);
+              ahead += ahead_step;
+              x += 28;
+              w_0 += INVAR_PANEL;
+            }
+            float* const low = kept + (tile - begin) * kept_size;
+            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
+            const int joins = JoinsAfterLeaf(leaf);
+            float* node = own == 0 ? high : low;
+            for (int level = 0; level < joins; node = ++level == own ? high : node + 448) {
+              s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
+              s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
+              s_2_0_0 = hn::Add(hn::LoadU(d, node + 32 + lane), s_2_0_0);
+              s_3_0_0 = hn::Add(hn::LoadU(d, node + 48 + lane), s_3_0_0);
+              s_4_0_0 = hn::Add(hn::LoadU(d, node + 64 + lane), s_4_0_0);
+              s_5_0_0 = hn::Add(hn::LoadU(d, node + 80 + lane), s_5_0_0);
+              s_6_0_0 = hn::Add(hn::LoadU(d, node + 96 + lane), s_6_0_0);
+              s_7_0_0 = hn::Add(hn::LoadU(d, node + 112 + lane), s_7_0_0);
+              s_8_0_0 = hn::Add(hn::LoadU(d, node + 128 + lane), s_8_0_0);
+              s_9_0_0 = hn::Add(hn::LoadU(d, node + 144 + lane), s_9_0_0);
+              s_10_0_0 = hn::Add(hn::LoadU(d, node + 160 + lane), s_10_0_0);
+              s_11_0_0 = hn::Add(hn::LoadU(d, node + 176 + lane), s_11_0_0);
+              s_12_0_0 = hn::Add(hn::LoadU(d, node + 192 + lane), s_12_0_0);
+              s_13_0_0 = hn::Add(hn::LoadU(d, node + 208 + lane), s_13_0_0);
+              s_14_0_0 = hn::Add(hn::LoadU(d, node + 224 + lane), s_14_0_0);
+              s_15_0_0 = hn::Add(hn::LoadU(d, node + 240 + lane), s_15_0_0);
+              s_16_0_0 = hn::Add(hn::LoadU(d, node + 256 + lane), s_16_0_0);
+              s_17_0_0 = hn::Add(hn::LoadU(d, node + 272 + lane), s_17_0_0);
+              s_18_0_0 = hn::Add(hn::LoadU(d, node + 288 + lane), s_18_0_0);
+              s_19_0_0 = hn::Add(hn::LoadU(d, node + 304 + lane), s_19_0_0);
+              s_20_0_0 = hn::Add(hn::LoadU(d, node + 320 + lane), s_20_0_0);
+              s_21_0_0 = hn::Add(hn::LoadU(d, node + 336 + lane), s_21_0_0);
+              s_22_0_0 = hn::Add(hn::LoadU(d, node + 352 + lane), s_22_0_0);
+              s_23_0_0 = hn::Add(hn::LoadU(d, node + 368 + lane), s_23_0_0);
+              s_24_0_0 = hn::Add(hn::LoadU(d, node + 384 + lane), s_24_0_0);
+              s_25_0_0 = hn::Add(hn::LoadU(d, node + 400 + lane), s_25_0_0);
+              s_26_0_0 = hn::Add(hn::LoadU(d, node + 416 + lane), s_26_0_0);
+              s_27_0_0 = hn::Add(hn::LoadU(d, node + 432 + lane), s_27_0_0);
+            }
+            hn::StoreU(s_0_0_0, d, node + 0 + lane);
+            hn::StoreU(s_1_0_0, d, node + 16 + lane);
+            hn::StoreU(s_2_0_0, d, node + 32 + lane);
+            hn::StoreU(s_3_0_0, d, node + 48 + lane);
+            hn::StoreU(s_4_0_0, d, node + 64 + lane);
+            hn::StoreU(s_5_0_0, d, node + 80 + lane);
+            hn::StoreU(s_6_0_0, d, node + 96 + lane);
+            hn::StoreU(s_7_0_0, d, node + 112 + lane);
+            hn::StoreU(s_8_0_0, d, node + 128 + lane);
+            hn::StoreU(s_9_0_0, d, node + 144 + lane);
+            hn::StoreU(s_10_0_0, d, node + 160 + lane);
+            hn::StoreU(s_11_0_0, d, node + 176 + lane);
+            hn::StoreU(s_12_0_0, d, node + 192 + lane);
+            hn::StoreU(s_13_0_0, d, node + 208 + lane);
+            hn::StoreU(s_14_0_0, d, node + 224 + lane);
+            hn::StoreU(s_15_0_0, d, node + 240 + lane);
+            hn::StoreU(s_16_0_0, d, node + 256 + lane);
+            hn::StoreU(s_17_0_0, d, node + 272 + lane);
+            hn::StoreU(s_18_0_0, d, node + 288 + lane);
+            hn::StoreU(s_19_0_0, d, node + 304 + lane);
+            hn::StoreU(s_20_0_0, d, node + 320 + lane);
+            hn::StoreU(s_21_0_0, d, node + 336 + lane);
+            hn::StoreU(s_22_0_0, d, node + 352 + lane);
+            hn::StoreU(s_23_0_0, d, node + 368 + lane);
+            hn::StoreU(s_24_0_0, d, node + 384 + lane);
+            hn::StoreU(s_25_0_0, d, node + 400 + lane);
+            hn::StoreU(s_26_0_0, d, node + 416 + lane);
+            hn::StoreU(s_27_0_0, d, node + 432 + lane);
+          }
+          k += terms;
+        }
+      }
+      if (leaf_end != tree.leaves) continue;  // dst waits for the last leaves
+      for (size_t tile = begin; tile < end; ++tile) {
+        float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 448
+                                         : a.nodes + (set * tiles + tile + 1) * nodes_size - 448;
+        for (size_t i = 0; i < 28; ++i) {
+          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+            const size_t first = (panel + p * sets) * INVAR_PANEL;
+            FinishRow(a, tile * 28 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
+          }
+        }
+      }
+    }
+  }
+}
+
 #endif
 #if INVAR_GROUP_VECTORS == 2
 // 1 rows x 64 outputs in 8 accumulators.
@@ -4073,6 +7328,20 @@ constexpr invar_kernel kKernels[] = {
   {"matmul", "f32", "12x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 12, 2, {.matmul = &Entry<Tile_12x32_1>}},
   {"matmul", "f32", "13x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 13, 2, {.matmul = &Entry<Tile_13x32_1>}},
   {"matmul", "f32", "14x32", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 14, 2, {.matmul = &Entry<Tile_14x32_1>}},
+  {"matmul", "f32", "15x16", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 15, 1, {.matmul = &Entry<Tile_15x16_1>}},
+  {"matmul", "f32", "16x16", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 16, 1, {.matmul = &Entry<Tile_16x16_1>}},
+  {"matmul", "f32", "17x16", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 17, 1, {.matmul = &Entry<Tile_17x16_1>}},
+  {"matmul", "f32", "18x16", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 18, 1, {.matmul = &Entry<Tile_18x16_1>}},
+  {"matmul", "f32", "19x16", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 19, 1, {.matmul = &Entry<Tile_19x16_1>}},
+  {"matmul", "f32", "20x16", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 20, 1, {.matmul = &Entry<Tile_20x16_1>}},
+  {"matmul", "f32", "21x16", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 21, 1, {.matmul = &Entry<Tile_21x16_1>}},
+  {"matmul", "f32", "22x16", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 22, 1, {.matmul = &Entry<Tile_22x16_1>}},
+  {"matmul", "f32", "23x16", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 23, 1, {.matmul = &Entry<Tile_23x16_1>}},
+  {"matmul", "f32", "24x16", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 24, 1, {.matmul = &Entry<Tile_24x16_1>}},
+  {"matmul", "f32", "25x16", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 25, 1, {.matmul = &Entry<Tile_25x16_1>}},
+  {"matmul", "f32", "26x16", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 26, 1, {.matmul = &Entry<Tile_26x16_1>}},
+  {"matmul", "f32", "27x16", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 27, 1, {.matmul = &Entry<Tile_27x16_1>}},
+  {"matmul", "f32", "28x16", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 28, 1, {.matmul = &Entry<Tile_28x16_1>}},
 #endif
 #if INVAR_GROUP_VECTORS == 2
   {"matmul", "f32", "1x64", INVAR_TARGET_NAME, INVAR_FAMILY_MATMUL, 0, 1, 4, {.matmul = &Entry<Tile_1x64_2>}},
