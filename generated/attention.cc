@@ -7,7 +7,6 @@
 #include "invar/simd/lanes-inl.h"
 #include "invar/simd/rows-inl.h"
 #include "invar/simd/storage-inl.h"
-#include "invar/transpose.h"
 #include "invar/tree.h"
 #include "invar/kernels.h"
 #include "invar/simd/highway-inl.h"
@@ -25,8 +24,12 @@ using Storage = StorageF32;
 // Query rows handled together, at most: what attention_leaf's workspace is sized for.
 constexpr size_t kMaxRows = 16;
 
-// chains[r][j] continues over k in [0, terms): fma(x[k][r], w[panel of j][k][j % 16], chains[r][j]).
-// x: [k][rows]. w: panels of sixteen outputs, panel_stride apart. chains: rows of `stride`, read unless fresh.
+// Elements from one row of queries, scores or weights to the next: a leaf's, and a few more, since lines of cache a power of two
+// apart would share few places in it.
+constexpr size_t kRow = INVAR_LEAF + INVAR_PANEL;
+
+// chains[r][j] continues over k in [0, terms): fma(x[r][k], w[panel of j][k][j % 16], chains[r][j]).
+// x: rows kRow apart. w: panels of sixteen outputs, panel_stride apart. chains: rows of `stride`, read unless fresh.
 //
 // Few rows wait for memory. Where that comes in short stretches, which the processor's own prefetching does not see through, each
 // step asks for a line that comes after w: `ahead_lines` of them from `ahead` on, then as many from `ahead_stride` further on, and so
@@ -66,7 +69,7 @@ HWY_NOINLINE void Chains_1_1(const Chains& c) {
             const VF w = Storage::Load(d, w_0);
             s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
           }
-          x += 1;
+          ++x;
           w_0 += INVAR_PANEL;
           Prefetch(c.ahead, ahead);
           ahead += INVAR_PANEL;
@@ -82,7 +85,7 @@ HWY_NOINLINE void Chains_1_1(const Chains& c) {
           const VF w = Storage::Load(d, w_0);
           s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
         }
-        x += 1;
+        ++x;
         w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
@@ -108,13 +111,13 @@ HWY_NOINLINE void Chains_2_1(const Chains& c) {
       if (c.ahead != nullptr && lane == 0) {
         for (size_t k = 0; k < c.terms; ++k) {
           const VF x_0 = hn::Set(d, x[0]);
-          const VF x_1 = hn::Set(d, x[1]);
+          const VF x_1 = hn::Set(d, x[1 * kRow]);
           {
             const VF w = Storage::Load(d, w_0);
             s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
             s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
           }
-          x += 2;
+          ++x;
           w_0 += INVAR_PANEL;
           Prefetch(c.ahead, ahead);
           ahead += INVAR_PANEL;
@@ -126,13 +129,13 @@ HWY_NOINLINE void Chains_2_1(const Chains& c) {
       } else
       for (size_t k = 0; k < c.terms; ++k) {
         const VF x_0 = hn::Set(d, x[0]);
-        const VF x_1 = hn::Set(d, x[1]);
+        const VF x_1 = hn::Set(d, x[1 * kRow]);
         {
           const VF w = Storage::Load(d, w_0);
           s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
           s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
         }
-        x += 2;
+        ++x;
         w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
@@ -161,15 +164,15 @@ HWY_NOINLINE void Chains_3_1(const Chains& c) {
       if (c.ahead != nullptr && lane == 0) {
         for (size_t k = 0; k < c.terms; ++k) {
           const VF x_0 = hn::Set(d, x[0]);
-          const VF x_1 = hn::Set(d, x[1]);
-          const VF x_2 = hn::Set(d, x[2]);
+          const VF x_1 = hn::Set(d, x[1 * kRow]);
+          const VF x_2 = hn::Set(d, x[2 * kRow]);
           {
             const VF w = Storage::Load(d, w_0);
             s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
             s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
             s_2_0_0 = Fma(d, x_2, w, s_2_0_0);
           }
-          x += 3;
+          ++x;
           w_0 += INVAR_PANEL;
           Prefetch(c.ahead, ahead);
           ahead += INVAR_PANEL;
@@ -181,15 +184,15 @@ HWY_NOINLINE void Chains_3_1(const Chains& c) {
       } else
       for (size_t k = 0; k < c.terms; ++k) {
         const VF x_0 = hn::Set(d, x[0]);
-        const VF x_1 = hn::Set(d, x[1]);
-        const VF x_2 = hn::Set(d, x[2]);
+        const VF x_1 = hn::Set(d, x[1 * kRow]);
+        const VF x_2 = hn::Set(d, x[2 * kRow]);
         {
           const VF w = Storage::Load(d, w_0);
           s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
           s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
           s_2_0_0 = Fma(d, x_2, w, s_2_0_0);
         }
-        x += 3;
+        ++x;
         w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
@@ -226,18 +229,18 @@ HWY_NOINLINE void Chains_4_1(const Chains& c) {
             s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
           }
           {
-            const VF x_1 = hn::Set(d, x[1]);
+            const VF x_1 = hn::Set(d, x[1 * kRow]);
             s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
           }
           {
-            const VF x_2 = hn::Set(d, x[2]);
+            const VF x_2 = hn::Set(d, x[2 * kRow]);
             s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
           }
           {
-            const VF x_3 = hn::Set(d, x[3]);
+            const VF x_3 = hn::Set(d, x[3 * kRow]);
             s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
           }
-          x += 4;
+          ++x;
           w_0 += INVAR_PANEL;
           Prefetch(c.ahead, ahead);
           ahead += INVAR_PANEL;
@@ -254,18 +257,18 @@ HWY_NOINLINE void Chains_4_1(const Chains& c) {
           s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
         }
         {
-          const VF x_1 = hn::Set(d, x[1]);
+          const VF x_1 = hn::Set(d, x[1 * kRow]);
           s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
         }
         {
-          const VF x_2 = hn::Set(d, x[2]);
+          const VF x_2 = hn::Set(d, x[2 * kRow]);
           s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
         }
         {
-          const VF x_3 = hn::Set(d, x[3]);
+          const VF x_3 = hn::Set(d, x[3 * kRow]);
           s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
         }
-        x += 4;
+        ++x;
         w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
@@ -305,26 +308,26 @@ HWY_NOINLINE void Chains_6_1(const Chains& c) {
           s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
         }
         {
-          const VF x_1 = hn::Set(d, x[1]);
+          const VF x_1 = hn::Set(d, x[1 * kRow]);
           s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
         }
         {
-          const VF x_2 = hn::Set(d, x[2]);
+          const VF x_2 = hn::Set(d, x[2 * kRow]);
           s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
         }
         {
-          const VF x_3 = hn::Set(d, x[3]);
+          const VF x_3 = hn::Set(d, x[3 * kRow]);
           s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
         }
         {
-          const VF x_4 = hn::Set(d, x[4]);
+          const VF x_4 = hn::Set(d, x[4 * kRow]);
           s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
         }
         {
-          const VF x_5 = hn::Set(d, x[5]);
+          const VF x_5 = hn::Set(d, x[5 * kRow]);
           s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
         }
-        x += 6;
+        ++x;
         Prefetch(w_0, 1 * c.panel_stride);
         w_0 += INVAR_PANEL;
       }
@@ -371,34 +374,34 @@ HWY_NOINLINE void Chains_8_1(const Chains& c) {
           s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
         }
         {
-          const VF x_1 = hn::Set(d, x[1]);
+          const VF x_1 = hn::Set(d, x[1 * kRow]);
           s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
         }
         {
-          const VF x_2 = hn::Set(d, x[2]);
+          const VF x_2 = hn::Set(d, x[2 * kRow]);
           s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
         }
         {
-          const VF x_3 = hn::Set(d, x[3]);
+          const VF x_3 = hn::Set(d, x[3 * kRow]);
           s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
         }
         {
-          const VF x_4 = hn::Set(d, x[4]);
+          const VF x_4 = hn::Set(d, x[4 * kRow]);
           s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
         }
         {
-          const VF x_5 = hn::Set(d, x[5]);
+          const VF x_5 = hn::Set(d, x[5 * kRow]);
           s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
         }
         {
-          const VF x_6 = hn::Set(d, x[6]);
+          const VF x_6 = hn::Set(d, x[6 * kRow]);
           s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
         }
         {
-          const VF x_7 = hn::Set(d, x[7]);
+          const VF x_7 = hn::Set(d, x[7 * kRow]);
           s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
         }
-        x += 8;
+        ++x;
         Prefetch(w_0, 1 * c.panel_stride);
         w_0 += INVAR_PANEL;
       }
@@ -473,61 +476,61 @@ HWY_NOINLINE void Chains_12_1(const Chains& c) {
           s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
         }
         {
-          const VF x_1 = hn::Set(d, x[1]);
+          const VF x_1 = hn::Set(d, x[1 * kRow]);
           s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
           s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
         }
         {
-          const VF x_2 = hn::Set(d, x[2]);
+          const VF x_2 = hn::Set(d, x[2 * kRow]);
           s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
           s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
         }
         {
-          const VF x_3 = hn::Set(d, x[3]);
+          const VF x_3 = hn::Set(d, x[3 * kRow]);
           s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
           s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
         }
         {
-          const VF x_4 = hn::Set(d, x[4]);
+          const VF x_4 = hn::Set(d, x[4 * kRow]);
           s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
           s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
         }
         {
-          const VF x_5 = hn::Set(d, x[5]);
+          const VF x_5 = hn::Set(d, x[5 * kRow]);
           s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
           s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
         }
         {
-          const VF x_6 = hn::Set(d, x[6]);
+          const VF x_6 = hn::Set(d, x[6 * kRow]);
           s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
           s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
         }
         {
-          const VF x_7 = hn::Set(d, x[7]);
+          const VF x_7 = hn::Set(d, x[7 * kRow]);
           s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
           s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
         }
         {
-          const VF x_8 = hn::Set(d, x[8]);
+          const VF x_8 = hn::Set(d, x[8 * kRow]);
           s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
           s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
         }
         {
-          const VF x_9 = hn::Set(d, x[9]);
+          const VF x_9 = hn::Set(d, x[9 * kRow]);
           s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
           s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
         }
         {
-          const VF x_10 = hn::Set(d, x[10]);
+          const VF x_10 = hn::Set(d, x[10 * kRow]);
           s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
           s_10_1_0 = Fma(d, x_10, w_1_0, s_10_1_0);
         }
         {
-          const VF x_11 = hn::Set(d, x[11]);
+          const VF x_11 = hn::Set(d, x[11 * kRow]);
           s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
           s_11_1_0 = Fma(d, x_11, w_1_0, s_11_1_0);
         }
-        x += 12;
+        ++x;
         Prefetch(w_0, 2 * c.panel_stride);
         w_0 += INVAR_PANEL;
         Prefetch(w_1, 2 * c.panel_stride);
@@ -588,7 +591,7 @@ HWY_NOINLINE void Chains_1_2(const Chains& c) {
             const VF w = Storage::Load(d, w_0 + 1 * lanes);
             s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
           }
-          x += 1;
+          ++x;
           w_0 += INVAR_PANEL;
           Prefetch(c.ahead, ahead);
           ahead += INVAR_PANEL;
@@ -608,7 +611,7 @@ HWY_NOINLINE void Chains_1_2(const Chains& c) {
           const VF w = Storage::Load(d, w_0 + 1 * lanes);
           s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
         }
-        x += 1;
+        ++x;
         w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
@@ -637,7 +640,7 @@ HWY_NOINLINE void Chains_2_2(const Chains& c) {
       if (c.ahead != nullptr) {
         for (size_t k = 0; k < c.terms; ++k) {
           const VF x_0 = hn::Set(d, x[0]);
-          const VF x_1 = hn::Set(d, x[1]);
+          const VF x_1 = hn::Set(d, x[1 * kRow]);
           {
             const VF w = Storage::Load(d, w_0);
             s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
@@ -648,7 +651,7 @@ HWY_NOINLINE void Chains_2_2(const Chains& c) {
             s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
             s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
           }
-          x += 2;
+          ++x;
           w_0 += INVAR_PANEL;
           Prefetch(c.ahead, ahead);
           ahead += INVAR_PANEL;
@@ -660,7 +663,7 @@ HWY_NOINLINE void Chains_2_2(const Chains& c) {
       } else
       for (size_t k = 0; k < c.terms; ++k) {
         const VF x_0 = hn::Set(d, x[0]);
-        const VF x_1 = hn::Set(d, x[1]);
+        const VF x_1 = hn::Set(d, x[1 * kRow]);
         {
           const VF w = Storage::Load(d, w_0);
           s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
@@ -671,7 +674,7 @@ HWY_NOINLINE void Chains_2_2(const Chains& c) {
           s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
           s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
         }
-        x += 2;
+        ++x;
         w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
@@ -705,8 +708,8 @@ HWY_NOINLINE void Chains_3_2(const Chains& c) {
       if (c.ahead != nullptr) {
         for (size_t k = 0; k < c.terms; ++k) {
           const VF x_0 = hn::Set(d, x[0]);
-          const VF x_1 = hn::Set(d, x[1]);
-          const VF x_2 = hn::Set(d, x[2]);
+          const VF x_1 = hn::Set(d, x[1 * kRow]);
+          const VF x_2 = hn::Set(d, x[2 * kRow]);
           {
             const VF w = Storage::Load(d, w_0);
             s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
@@ -719,7 +722,7 @@ HWY_NOINLINE void Chains_3_2(const Chains& c) {
             s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
             s_2_0_1 = Fma(d, x_2, w, s_2_0_1);
           }
-          x += 3;
+          ++x;
           w_0 += INVAR_PANEL;
           Prefetch(c.ahead, ahead);
           ahead += INVAR_PANEL;
@@ -731,8 +734,8 @@ HWY_NOINLINE void Chains_3_2(const Chains& c) {
       } else
       for (size_t k = 0; k < c.terms; ++k) {
         const VF x_0 = hn::Set(d, x[0]);
-        const VF x_1 = hn::Set(d, x[1]);
-        const VF x_2 = hn::Set(d, x[2]);
+        const VF x_1 = hn::Set(d, x[1 * kRow]);
+        const VF x_2 = hn::Set(d, x[2 * kRow]);
         {
           const VF w = Storage::Load(d, w_0);
           s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
@@ -745,7 +748,7 @@ HWY_NOINLINE void Chains_3_2(const Chains& c) {
           s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
           s_2_0_1 = Fma(d, x_2, w, s_2_0_1);
         }
-        x += 3;
+        ++x;
         w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
@@ -791,21 +794,21 @@ HWY_NOINLINE void Chains_4_2(const Chains& c) {
             s_0_0_1 = Fma(d, x_0, w_0_1, s_0_0_1);
           }
           {
-            const VF x_1 = hn::Set(d, x[1]);
+            const VF x_1 = hn::Set(d, x[1 * kRow]);
             s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
             s_1_0_1 = Fma(d, x_1, w_0_1, s_1_0_1);
           }
           {
-            const VF x_2 = hn::Set(d, x[2]);
+            const VF x_2 = hn::Set(d, x[2 * kRow]);
             s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
             s_2_0_1 = Fma(d, x_2, w_0_1, s_2_0_1);
           }
           {
-            const VF x_3 = hn::Set(d, x[3]);
+            const VF x_3 = hn::Set(d, x[3 * kRow]);
             s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
             s_3_0_1 = Fma(d, x_3, w_0_1, s_3_0_1);
           }
-          x += 4;
+          ++x;
           w_0 += INVAR_PANEL;
           Prefetch(c.ahead, ahead);
           ahead += INVAR_PANEL;
@@ -824,21 +827,21 @@ HWY_NOINLINE void Chains_4_2(const Chains& c) {
           s_0_0_1 = Fma(d, x_0, w_0_1, s_0_0_1);
         }
         {
-          const VF x_1 = hn::Set(d, x[1]);
+          const VF x_1 = hn::Set(d, x[1 * kRow]);
           s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
           s_1_0_1 = Fma(d, x_1, w_0_1, s_1_0_1);
         }
         {
-          const VF x_2 = hn::Set(d, x[2]);
+          const VF x_2 = hn::Set(d, x[2 * kRow]);
           s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
           s_2_0_1 = Fma(d, x_2, w_0_1, s_2_0_1);
         }
         {
-          const VF x_3 = hn::Set(d, x[3]);
+          const VF x_3 = hn::Set(d, x[3 * kRow]);
           s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
           s_3_0_1 = Fma(d, x_3, w_0_1, s_3_0_1);
         }
-        x += 4;
+        ++x;
         w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
@@ -890,31 +893,31 @@ HWY_NOINLINE void Chains_6_2(const Chains& c) {
           s_0_0_1 = Fma(d, x_0, w_0_1, s_0_0_1);
         }
         {
-          const VF x_1 = hn::Set(d, x[1]);
+          const VF x_1 = hn::Set(d, x[1 * kRow]);
           s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
           s_1_0_1 = Fma(d, x_1, w_0_1, s_1_0_1);
         }
         {
-          const VF x_2 = hn::Set(d, x[2]);
+          const VF x_2 = hn::Set(d, x[2 * kRow]);
           s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
           s_2_0_1 = Fma(d, x_2, w_0_1, s_2_0_1);
         }
         {
-          const VF x_3 = hn::Set(d, x[3]);
+          const VF x_3 = hn::Set(d, x[3 * kRow]);
           s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
           s_3_0_1 = Fma(d, x_3, w_0_1, s_3_0_1);
         }
         {
-          const VF x_4 = hn::Set(d, x[4]);
+          const VF x_4 = hn::Set(d, x[4 * kRow]);
           s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
           s_4_0_1 = Fma(d, x_4, w_0_1, s_4_0_1);
         }
         {
-          const VF x_5 = hn::Set(d, x[5]);
+          const VF x_5 = hn::Set(d, x[5 * kRow]);
           s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
           s_5_0_1 = Fma(d, x_5, w_0_1, s_5_0_1);
         }
-        x += 6;
+        ++x;
         Prefetch(w_0, 1 * c.panel_stride);
         w_0 += INVAR_PANEL;
       }
@@ -971,7 +974,7 @@ HWY_NOINLINE void Chains_1_4(const Chains& c) {
             const VF w = Storage::Load(d, w_0 + 3 * lanes);
             s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
           }
-          x += 1;
+          ++x;
           w_0 += INVAR_PANEL;
           Prefetch(c.ahead, ahead);
           ahead += INVAR_PANEL;
@@ -999,7 +1002,7 @@ HWY_NOINLINE void Chains_1_4(const Chains& c) {
           const VF w = Storage::Load(d, w_0 + 3 * lanes);
           s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
         }
-        x += 1;
+        ++x;
         w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
@@ -1034,7 +1037,7 @@ HWY_NOINLINE void Chains_2_4(const Chains& c) {
       if (c.ahead != nullptr) {
         for (size_t k = 0; k < c.terms; ++k) {
           const VF x_0 = hn::Set(d, x[0]);
-          const VF x_1 = hn::Set(d, x[1]);
+          const VF x_1 = hn::Set(d, x[1 * kRow]);
           {
             const VF w = Storage::Load(d, w_0);
             s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
@@ -1055,7 +1058,7 @@ HWY_NOINLINE void Chains_2_4(const Chains& c) {
             s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
             s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
           }
-          x += 2;
+          ++x;
           w_0 += INVAR_PANEL;
           Prefetch(c.ahead, ahead);
           ahead += INVAR_PANEL;
@@ -1067,7 +1070,7 @@ HWY_NOINLINE void Chains_2_4(const Chains& c) {
       } else
       for (size_t k = 0; k < c.terms; ++k) {
         const VF x_0 = hn::Set(d, x[0]);
-        const VF x_1 = hn::Set(d, x[1]);
+        const VF x_1 = hn::Set(d, x[1 * kRow]);
         {
           const VF w = Storage::Load(d, w_0);
           s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
@@ -1088,7 +1091,7 @@ HWY_NOINLINE void Chains_2_4(const Chains& c) {
           s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
           s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
         }
-        x += 2;
+        ++x;
         w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
@@ -1200,7 +1203,7 @@ HWY_NOINLINE void Chains_1_16(const Chains& c) {
             const VF w = Storage::Load(d, w_0 + 15 * lanes);
             s_0_0_15 = Fma(d, x_0, w, s_0_0_15);
           }
-          x += 1;
+          ++x;
           w_0 += INVAR_PANEL;
           Prefetch(c.ahead, ahead);
           ahead += INVAR_PANEL;
@@ -1276,7 +1279,7 @@ HWY_NOINLINE void Chains_1_16(const Chains& c) {
           const VF w = Storage::Load(d, w_0 + 15 * lanes);
           s_0_0_15 = Fma(d, x_0, w, s_0_0_15);
         }
-        x += 1;
+        ++x;
         w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);

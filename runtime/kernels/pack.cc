@@ -123,7 +123,7 @@ uint64_t invar_matmul_nodes(uint64_t k, uint64_t leaves, uint64_t rows, uint64_t
 uint64_t invar_attention_workspace(uint64_t rows, uint64_t d) {
   (void)rows;  // tiles of at most sixteen rows, whatever the call's
   const uint64_t width = (d + INVAR_PANEL - 1) / INVAR_PANEL * INVAR_PANEL;
-  return 16 * (d + 2 * INVAR_LEAF + width);
+  return 16 * (2 * (INVAR_LEAF + INVAR_PANEL) + width);
 }
 
 }  // extern "C"

@@ -55,18 +55,21 @@ size_t LeafLength(size_t k) {
   return std::max<size_t>(1, (k + leaves - 1) / leaves);
 }
 
+// No tile is of more rows (codegen/generate.py).
+constexpr size_t kHighest = 32;
+
 class MatmulCase {
  public:
   explicit MatmulCase(Case& c) : c_(c), shape_(DrawShape(c.random)), type_(c.operation.type()) {
     Random& r = c.random;
     const auto [m, k, n] = shape_;
     // Beyond the last row lie others, of which no result may know.
-    x_.resize((m + INVAR_PANEL) * k);
+    x_.resize((m + kHighest) * k);
     w_.resize(n * k);
     const Pair pair = k > 32'768 && r.Below(2) == 0 ? Pair::kTinyProducts : static_cast<Pair>(r.Below(kPairs));
     const Products products = {k, n, x_.data(), w_.data(), k, LeafLength(k), type_ == "f32" ? 24 : type_ == "bf16" ? 8 : 11, r.Below(4) == 0};
     pair == Pair::kHalfway ? FillHalfway(r, products) : Fill(r, pair, products);
-    for (size_t row = 1; row < m + INVAR_PANEL; ++row) {
+    for (size_t row = 1; row < m + kHighest; ++row) {
       float* at = x_.data() + row * k;
       if (row >= m || r.Below(4) == 0) {
         Fill(r, row >= m ? Kind::kAnyBits : DrawKind(r), at, k);
@@ -176,7 +179,7 @@ class MatmulCase {
       const size_t first = begin + rows <= m ? begin : m > rows ? m - rows : 0;
       float* lhs = memory.x.Place<float>(rows * k, layout);
       for (size_t row = 0; row < rows; row += kernel.rows) {
-        const size_t from = std::min(first + row, m + INVAR_PANEL - kernel.rows);  // beyond the matrix: any rows
+        const size_t from = std::min(first + row, m + kHighest - kernel.rows);  // beyond the matrix: any rows
         invar_pack_rows(kernel.rows, k, x_.data() + from * k, static_cast<int64_t>(k), lhs + row * k);
       }
       args.lhs = lhs;

@@ -3,13 +3,20 @@
 // Included by the generated attention file inside its namespace, after Chains, TileRows and RunChains: the order of the
 // operation is here, its tiles are there.
 
-// s = matmul(q, k) for `rows` query rows packed as x[d][rows], over `panels` panels of sixteen positions: matmul's tree
-// over d, which for d <= 256 is one chain. `values` of the same positions come next, or null: not worth asking for.
-HWY_INLINE void Scores(size_t rows, size_t d, const float* x, const float* keys, const float* values, size_t panels, float* s) {
+// x[r] = q[r][begin, end), at most a leaf's length, rows kRow apart.
+HWY_INLINE void CopyRows(size_t rows, const float* q, ptrdiff_t q_stride, size_t begin, size_t end, float* x) {
+  for (size_t r = 0; r < rows; ++r) memcpy(x + r * kRow, q + static_cast<ptrdiff_t>(r) * q_stride + begin, (end - begin) * sizeof(float));
+}
+
+// s = matmul(q, k) for `rows` query rows over `panels` panels of sixteen positions: matmul's tree over d, which for d <= 256 is one
+// chain. x: where rows of q are copied to. `values` of the same positions come next, or null: not worth asking for.
+HWY_INLINE void Scores(size_t rows, size_t d, const float* q, ptrdiff_t q_stride, float* x, const float* keys, const float* values,
+                       size_t panels, float* s) {
   const MatmulTree tree = MatmulTreeOf(d);
   const size_t panel_stride = d * INVAR_PANEL;
   if (tree.leaves == 1) {
-    RunChains(rows, {d, x, keys, panel_stride, panels, s, INVAR_LEAF, true, values, panels * INVAR_PANEL, INVAR_LEAF * INVAR_PANEL});
+    CopyRows(rows, q, q_stride, 0, d, x);
+    RunChains(rows, {d, x, keys, panel_stride, panels, s, kRow, true, values, panels * INVAR_PANEL, INVAR_LEAF * INVAR_PANEL});
     return;
   }
   // A head wider than 256: rare, so through memory, one panel at a time.
@@ -23,7 +30,8 @@ HWY_INLINE void Scores(size_t rows, size_t d, const float* x, const float* keys,
       const size_t end = HWY_MIN(begin + tree.leaf_length, d);
       int level = JoinsAfterLeaf(leaf);
       HWY_ALIGN float sums[kMaxRows * INVAR_PANEL];
-      RunChains(rows, {end - begin, x + begin * rows, keys + panel * panel_stride + begin * INVAR_PANEL, panel_stride, 1,
+      CopyRows(rows, q, q_stride, begin, end, x);
+      RunChains(rows, {end - begin, x, keys + panel * panel_stride + begin * INVAR_PANEL, panel_stride, 1,
                        sums, INVAR_PANEL, true});
       for (int j = 0; j < level; ++j) {
         for (size_t i = 0; i < rows * INVAR_PANEL; i += hn::Lanes(df)) {
@@ -34,7 +42,7 @@ HWY_INLINE void Scores(size_t rows, size_t d, const float* x, const float* keys,
       memcpy(node, sums, rows * INVAR_PANEL * sizeof(float));
     }
     for (size_t r = 0; r < rows; ++r) {
-      memcpy(s + r * INVAR_LEAF + panel * INVAR_PANEL, node + r * INVAR_PANEL, INVAR_PANEL * sizeof(float));
+      memcpy(s + r * kRow + panel * INVAR_PANEL, node + r * INVAR_PANEL, INVAR_PANEL * sizeof(float));
     }
   }
 }
@@ -43,10 +51,9 @@ HWY_INLINE void Scores(size_t rows, size_t d, const float* x, const float* keys,
 HWY_INLINE void LeafTile(const invar_attention_leaf_args& a, size_t first, size_t rows) {
   const DF df;
   const size_t lanes = hn::Lanes(df);
-  float* HWY_RESTRICT q = a.workspace;                   // [d][rows]
-  float* HWY_RESTRICT s = q + kMaxRows * a.d;            // [rows][256]: scores, then p
-  float* HWY_RESTRICT p = s + kMaxRows * INVAR_LEAF;     // [256][rows]
-  float* HWY_RESTRICT o = p + kMaxRows * INVAR_LEAF;     // [rows][width]
+  float* HWY_RESTRICT q = a.workspace;           // [rows][kRow]
+  float* HWY_RESTRICT s = q + kMaxRows * kRow;   // [rows][kRow]: scores, then p
+  float* HWY_RESTRICT o = s + kMaxRows * kRow;   // [rows][width]
   const size_t d_panels = (a.d + INVAR_PANEL - 1) / INVAR_PANEL;
   const size_t width = d_panels * INVAR_PANEL;
 
@@ -62,19 +69,19 @@ HWY_INLINE void LeafTile(const invar_attention_leaf_args& a, size_t first, size_
     }
   }
   if (begin >= end) return;
-  TransposeRows(rows, a.d, a.q + static_cast<ptrdiff_t>(first) * a.q_stride, static_cast<ptrdiff_t>(a.q_stride), q);
-
   const size_t panel_begin = begin / INVAR_PANEL;
   const size_t panel_end = (end + INVAR_PANEL - 1) / INVAR_PANEL;
   // A whole leaf's keys or values are one stretch of memory.
   const bool whole = panel_end - panel_begin == INVAR_LEAF / INVAR_PANEL;
-  Scores(rows, a.d, q, a.keys + panel_begin * a.d * INVAR_PANEL, whole || first > 0 ? nullptr : a.values + panel_begin * INVAR_PANEL * INVAR_PANEL,
-         panel_end - panel_begin, s + panel_begin * INVAR_PANEL);
+  const ptrdiff_t q_stride = static_cast<ptrdiff_t>(a.q_stride);
+  Scores(rows, a.d, a.q + static_cast<ptrdiff_t>(first) * q_stride, q_stride, q, a.keys + panel_begin * a.d * INVAR_PANEL,
+         whole || first > 0 ? nullptr : a.values + panel_begin * INVAR_PANEL * INVAR_PANEL, panel_end - panel_begin,
+         s + panel_begin * INVAR_PANEL);
 
   for (size_t r = 0; r < rows; ++r) {
     const size_t b = a.begin[first + r], e = a.end[first + r];
     if (b >= e) continue;
-    float* row = s + r * INVAR_LEAF;
+    float* row = s + r * kRow;
     const float* bias = a.bias == nullptr ? nullptr : a.bias + static_cast<ptrdiff_t>(first + r) * a.bias_stride;
     for (size_t j = b / INVAR_PANEL * INVAR_PANEL; j < e; j += lanes) {
       VF v = hn::Mul(hn::LoadU(df, row + j), hn::Set(df, a.scale));
@@ -101,10 +108,9 @@ HWY_INLINE void LeafTile(const invar_attention_leaf_args& a, size_t first, size_
   const size_t panel_stride = INVAR_LEAF * INVAR_PANEL;
   const float* const next = whole || first + rows < a.rows ? nullptr : a.next_keys;
   const bool together = rows > 1 && common_begin < common_end;
-  if (together) TransposeRows(rows, common_end - common_begin, s + common_begin, INVAR_LEAF, p);
   const auto alone = [&](size_t r, size_t from, size_t to, bool fresh) {
     if (from < to) {
-      RunChains(1, {to - from, s + r * INVAR_LEAF + from, a.values + from * INVAR_PANEL, panel_stride, d_panels,
+      RunChains(1, {to - from, s + r * kRow + from, a.values + from * INVAR_PANEL, panel_stride, d_panels,
                     o + r * width, width, fresh, rows == 1 ? next : nullptr, SIZE_MAX, 0});
     }
   };
@@ -115,7 +121,7 @@ HWY_INLINE void LeafTile(const invar_attention_leaf_args& a, size_t first, size_
       memset(o, 0, rows * width * sizeof(float));
       for (size_t r = 0; r < rows; ++r) alone(r, a.begin[first + r], common_begin, true);
     }
-    RunChains(rows, {common_end - common_begin, p, a.values + common_begin * INVAR_PANEL, panel_stride, d_panels, o,
+    RunChains(rows, {common_end - common_begin, s + common_begin, a.values + common_begin * INVAR_PANEL, panel_stride, d_panels, o,
                      width, fresh, next, SIZE_MAX, 0});
     for (size_t r = 0; r < rows; ++r) alone(r, common_end, a.end[first + r], false);
   } else {
