@@ -56,12 +56,15 @@ class Projection {
     const size_t chunks = CeilDiv(tiles_.tiles, std::max<size_t>(1, CacheBytes() * 3 / 8 / tile_bytes));
 
     block_ = once ? set_ : team == 1 ? panels_ : Sets(CeilDiv(panels_ * chunks, team * kBlocksOfThread)) * set_;
-    if (!whole()) {  // the nodes that wait between its passes have another eighth of that cache
+    size_t most_panels = panels_;
+    if (!whole()) {  // the nodes that wait between passes have another eighth of that cache
       node_levels_ = static_cast<size_t>(LevelsOf(tree_.leaves) - LevelsOf(leaves_)) + 1;
       const size_t set_bytes = Nodes(CeilDiv(tiles_.tiles, chunks) * tiles_.Height(0)) * sizeof(float);
-      block_ = std::min(block_, std::max<size_t>(1, CacheBytes() / 8 / set_bytes) * set_);
+      most_panels = std::max<size_t>(1, CacheBytes() / 8 / set_bytes) * set_;
+      block_ = std::min(block_, most_panels);
     }
     blocks_ = CeilDiv(panels_, block_);
+    most_blocks_ = std::max<size_t>(1, most_panels / block_);
     // Chunks are cut further where blocks are few: into two pieces for each thread, whatever their height; and for balance into up to
     // kPartsOfThread, but only into parts of 64 rows or more, since each part reads the weights again.
     const size_t for_work = CeilDiv(team * 2, blocks_), for_balance = std::min(CeilDiv(team * kPartsOfThread, blocks_), rows / 64);
@@ -76,7 +79,7 @@ class Projection {
   void Compute(size_t begin, size_t end, const float* packed, const Rows& y, const Rows* residual, invar_matmul_args args) const {
     for (size_t piece = begin; piece < end;) {
       const size_t part = piece / blocks_, first = piece % blocks_;
-      const size_t count = tiles_.tiles == 1 ? end - piece : 1;  // a single tile takes them in one stretch
+      const size_t count = std::min({end - piece, blocks_ - first, most_blocks_});
       Compute(first * block_, std::min((first + count) * block_, panels_), part * tiles_.tiles / parts_, (part + 1) * tiles_.tiles / parts_,
               packed, y, residual, args);
       piece += count;
@@ -133,6 +136,7 @@ class Projection {
   size_t leaves_ = 1;      // that one pass adds
   size_t node_levels_ = 0;
   size_t block_ = 1, blocks_ = 1;  // of panels
+  size_t most_blocks_ = 1;         // that pass over their rows together
   size_t parts_ = 1;               // of rows
 };
 
@@ -146,14 +150,16 @@ void Matmul(const Context& context, const Linear& w, size_t rows, const Rows& x,
   const size_t team = static_cast<size_t>(context.team.threads());
   const Projection projection(context.kernels, w, rows, team);
 
-  // A single row is its own packed form; more are packed once for all panels.
+  // A single row is its own packed form; more are packed once for all panels, some columns of a tile at a time.
   const float* packed = x.data;
   if (rows > 1) {
+    constexpr size_t kColumns = 512;
     float* dst = context.packed_rows.Get(rows * w.k);
     const RowTiles& tiles = projection.tiles();
-    context.team.For(tiles.tiles, [&](size_t tile) {
-      const size_t begin = tiles.Begin(tile);
-      invar_pack_rows(tiles.Height(tile), w.k, x.row(begin), x.stride, dst + begin * w.k);
+    const size_t pieces = CeilDiv(w.k, kColumns);
+    context.team.For(tiles.tiles * pieces, [&](size_t task) {
+      const size_t tile = task / pieces, begin = tiles.Begin(tile), height = tiles.Height(tile), column = task % pieces * kColumns;
+      invar_pack_rows(height, std::min<size_t>(kColumns, w.k - column), x.row(begin) + column, x.stride, dst + begin * w.k + column * height);
     });
     packed = dst;
   }
