@@ -1,6 +1,7 @@
-// A projection over a team of threads: how rows, outputs and terms are cut so that weights come from memory while rows stay in
+// Projections over a team of threads: how rows, outputs and terms are cut so that weights come from memory while rows stay in
 // cache. No bit depends on where it is cut.
 #include <algorithm>
+#include <vector>
 
 #include <unistd.h>
 
@@ -55,15 +56,15 @@ class Projection {
     const size_t tile_bytes = std::max<size_t>(1, tiles_.Height(0) * terms * sizeof(float));
     const size_t chunks = CeilDiv(tiles_.tiles, std::max<size_t>(1, CacheBytes() * 3 / 8 / tile_bytes));
 
-    block_ = once ? set_ : team == 1 ? panels_ : Sets(CeilDiv(panels_ * chunks, team * kBlocksOfThread)) * set_;
-    size_t most_panels = panels_;
+    block_ = once ? set_ : team == 1 ? std::max<size_t>(1, panels_) : Sets(CeilDiv(panels_ * chunks, team * kBlocksOfThread)) * set_;
+    size_t most_panels = std::max<size_t>(1, panels_);
     if (!whole()) {  // the nodes that wait between passes have another eighth of that cache
       node_levels_ = static_cast<size_t>(LevelsOf(tree_.leaves) - LevelsOf(leaves_)) + 1;
       const size_t set_bytes = Nodes(CeilDiv(tiles_.tiles, chunks) * tiles_.Height(0)) * sizeof(float);
       most_panels = std::max<size_t>(1, CacheBytes() / 8 / set_bytes) * set_;
       block_ = std::min(block_, most_panels);
     }
-    blocks_ = CeilDiv(panels_, block_);
+    blocks_ = std::max<size_t>(1, CeilDiv(panels_, block_));
     most_blocks_ = std::max<size_t>(1, most_panels / block_);
     // Chunks are cut further where blocks are few: into two pieces for each thread, whatever their height; and for balance into up to
     // kPartsOfThread, but only into parts of 64 rows or more, since each part reads the weights again.
@@ -75,13 +76,20 @@ class Projection {
   // Pieces of work. The blocks of a part follow one another, so that a thread that takes some of them keeps its rows.
   size_t pieces() const { return blocks_ * parts_; }
 
-  // The pieces [begin, end). `args` holds what all calls have in common.
-  void Compute(size_t begin, size_t end, const float* packed, const Rows& y, const Rows* residual, invar_matmul_args args) const {
+  // The pieces [begin, end). packed: rows by tiles.
+  void Compute(size_t begin, size_t end, const float* packed, const Product& product) const {
+    invar_matmul_args args = {};
+    args.k = w_.k;
+    args.n = w_.n;
+    args.rhs = w_.packed;
+    args.bias = w_.bias;
+    args.activation = product.activation;
+    args.dst_stride = product.y.stride;
     for (size_t piece = begin; piece < end;) {
       const size_t part = piece / blocks_, first = piece % blocks_;
       const size_t count = std::min({end - piece, blocks_ - first, most_blocks_});
       Compute(first * block_, std::min((first + count) * block_, panels_), part * tiles_.tiles / parts_, (part + 1) * tiles_.tiles / parts_,
-              packed, y, residual, args);
+              packed, product, args);
       piece += count;
     }
   }
@@ -94,8 +102,8 @@ class Projection {
   size_t Nodes(size_t rows) const { return node_levels_ * rows * set_ * INVAR_PANEL; }
 
   // The panels [panel_begin, panel_end) of the rows of tiles [tile_begin, tile_end).
-  void Compute(size_t panel_begin, size_t panel_end, size_t tile_begin, size_t tile_end, const float* packed, const Rows& y,
-               const Rows* residual, invar_matmul_args& args) const {
+  void Compute(size_t panel_begin, size_t panel_end, size_t tile_begin, size_t tile_end, const float* packed, const Product& product,
+               invar_matmul_args& args) const {
     args.all_tiles = tile_end - tile_begin;
     const size_t step = args.all_tiles == 1 ? panel_end - panel_begin : set_;
     float* nodes = nullptr;
@@ -114,10 +122,10 @@ class Projection {
           args.tiles = tiles_.EqualFrom(tile, tile_end);
           args.first_tile = tile - tile_begin;
           args.lhs = packed + row * w_.k;
-          args.dst = y.row(row);
-          if (residual != nullptr) {
-            args.residual = residual->row(row);
-            args.residual_stride = residual->stride;
+          args.dst = product.y.row(row);
+          if (product.residual != nullptr) {
+            args.residual = product.residual->row(row);
+            args.residual_stride = product.residual->stride;
           }
           args.nodes = at;
           kernels_.matmul(w_.type, static_cast<uint32_t>(height)).call.matmul(&args);
@@ -142,38 +150,53 @@ class Projection {
 
 }  // namespace
 
-void Matmul(const Context& context, const Linear& w, size_t rows, const Rows& x, const Rows& y,
-            invar_activation activation, const Rows* residual) {
-  if (rows == 0 || w.n == 0) return;
-  RequireApart("matmul", x, w.k, y, w.n, rows);
-  if (residual != nullptr) RequireSameOrApart("matmul", *residual, y, w.n, rows);
+void Matmul(const Context& context, const Linear& w, size_t rows, const Rows& x, const Rows& y, invar_activation activation,
+            const Rows* residual) {
+  Matmuls(context, rows, x, {{&w, y, activation, residual}});
+}
+
+void Matmuls(const Context& context, size_t rows, const Rows& x, const std::vector<Product>& products) {
+  const size_t k = products[0].w->k;
+  const auto one_kind = [&](const Product& p) {
+    return p.w->k == k && context.kernels.max_rows(p.w->type) == context.kernels.max_rows(products[0].w->type);
+  };
+  if (!std::all_of(products.begin(), products.end(), one_kind)) {
+    for (const Product& p : products) Matmuls(context, rows, x, {p});
+    return;
+  }
+  if (rows == 0) return;
+  for (const Product& p : products) {
+    RequireApart("matmul", x, k, p.y, p.w->n, rows);
+    if (p.residual != nullptr) RequireSameOrApart("matmul", *p.residual, p.y, p.w->n, rows);
+  }
   const size_t team = static_cast<size_t>(context.team.threads());
-  const Projection projection(context.kernels, w, rows, team);
+  std::vector<Projection> projections;
+  std::vector<size_t> begins = {0};  // of each one's pieces
+  for (const Product& p : products) {
+    projections.emplace_back(context.kernels, *p.w, rows, team);
+    begins.push_back(begins.back() + projections.back().pieces());
+  }
 
   // A single row is its own packed form; more are packed once for all panels, some columns of a tile at a time.
   const float* packed = x.data;
   if (rows > 1) {
     constexpr size_t kColumns = 512;
-    float* dst = context.packed_rows.Get(rows * w.k);
-    const RowTiles& tiles = projection.tiles();
-    const size_t pieces = CeilDiv(w.k, kColumns);
+    float* dst = context.packed_rows.Get(rows * k);
+    const RowTiles& tiles = projections[0].tiles();
+    const size_t pieces = CeilDiv(k, kColumns);
     context.team.For(tiles.tiles * pieces, [&](size_t task) {
       const size_t tile = task / pieces, begin = tiles.Begin(tile), height = tiles.Height(tile), column = task % pieces * kColumns;
-      invar_pack_rows(height, std::min<size_t>(kColumns, w.k - column), x.row(begin) + column, x.stride, dst + begin * w.k + column * height);
+      invar_pack_rows(height, std::min(kColumns, k - column), x.row(begin) + column, x.stride, dst + begin * k + column * height);
     });
     packed = dst;
   }
 
-  invar_matmul_args args = {};
-  args.k = w.k;
-  args.n = w.n;
-  args.rhs = w.packed;
-  args.bias = w.bias;
-  args.activation = activation;
-  args.dst_stride = y.stride;
-  const Shares shares(projection.pieces(), team);
+  const Shares shares(begins.back(), team);
   context.team.For(shares.size(), [&](size_t share) {
-    projection.Compute(shares.Begin(share), shares.Begin(share + 1), packed, y, residual, args);
+    for (size_t i = 0; i < products.size(); ++i) {
+      const size_t begin = std::max(shares.Begin(share), begins[i]), end = std::min(shares.Begin(share + 1), begins[i + 1]);
+      if (begin < end) projections[i].Compute(begin - begins[i], end - begins[i], packed, products[i]);
+    }
   });
 }
 

@@ -54,6 +54,15 @@ struct Context {
 void Matmul(const Context&, const Linear&, size_t rows, const Rows& x, const Rows& y,
             invar_activation activation = INVAR_ACTIVATION_NONE, const Rows* residual = nullptr);
 
+// Several of them over the same rows, at least one: x is packed once, and threads wait for one another once.
+struct Product {
+  const Linear* w;
+  Rows y;
+  invar_activation activation = INVAR_ACTIVATION_NONE;
+  const Rows* residual = nullptr;
+};
+void Matmuls(const Context&, size_t rows, const Rows& x, const std::vector<Product>& products);
+
 // One of the row kernels over `rows` rows of n. y may be x itself.
 using RowsKernel = void (*)(const invar_rows_args*);
 void ForEachRow(const Context&, RowsKernel, size_t rows, size_t n, const Rows& x, const float* gain, const float* bias,

@@ -139,9 +139,7 @@ class Decoder final : public Model {
       const AttentionShape shape = {config_.heads, config_.kv_heads, d, scale_, config_.windows[i]};
       Normalize(context, "input_layernorm", rms_norm, rows, width, h, layer.input_norm, nullptr, epsilon_, x);
       trace("input_layernorm", index, width, x);
-      Project(context, "q_proj", layer.q_proj, rows, x, q);
-      Project(context, "k_proj", layer.k_proj, rows, x, k);
-      Project(context, "v_proj", layer.v_proj, rows, x, v);
+      ProjectAll(context, rows, x, {{"q_proj", layer.q_proj, q}, {"k_proj", layer.k_proj, k}, {"v_proj", layer.v_proj, v}});
       trace("self_attn.v_proj", index, kv_width, v);
       NormAndRotate(context, rows, config_.heads, layer.q_norm, cosine, sine, q);
       NormAndRotate(context, rows, config_.kv_heads, layer.k_norm, cosine, sine, k);
@@ -158,8 +156,7 @@ class Decoder final : public Model {
         trace("mlp.experts", index, width, h);
         continue;
       }
-      Project(context, "gate_proj", layer.gate_proj, rows, x, gate);
-      Project(context, "up_proj", layer.up_proj, rows, x, up);
+      ProjectAll(context, rows, x, {{"gate_proj", layer.gate_proj, gate}, {"up_proj", layer.up_proj, up}});
       {
         const ProfileSpan span(context.profile, ProfiledKind::kActivation, "swiglu");
         MapRows(context, context.kernels.swiglu, rows, inner, gate, up, gate);

@@ -73,8 +73,7 @@ void Experts::Add(const Context& context, size_t rows, const Rows& x, ForwardBuf
     for (size_t i = 0; i < list.size(); ++i) {
       std::memcpy(gathered.row(i), x.row(list[i].first), width_ * sizeof(float));
     }
-    Project(context, "experts.gate_proj", experts_[e].gate, list.size(), gathered, gate);
-    Project(context, "experts.up_proj", experts_[e].up, list.size(), gathered, up);
+    ProjectAll(context, list.size(), gathered, {{"experts.gate_proj", experts_[e].gate, gate}, {"experts.up_proj", experts_[e].up, up}});
     {
       const ProfileSpan span(context.profile, ProfiledKind::kActivation, "swiglu");
       MapRows(context, context.kernels.swiglu, list.size(), config_.intermediate_size, gate, up, gate);

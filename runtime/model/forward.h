@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstring>
+#include <initializer_list>
 #include <vector>
 
 #include "runtime/kernels/operations.h"
@@ -35,6 +36,22 @@ inline void Project(const Context& context, const char* name, const Linear& w, s
   if (!apart) return;
   const ProfileSpan span(context.profile, ProfiledKind::kActivation, "activation");
   MapRows(context, context.kernels.activation[activation], rows, w.n, y, {}, y);
+}
+
+// Projections of the same rows, in a profile one after the other.
+struct NamedProjection {
+  const char* name;
+  const Linear& w;
+  const Rows& y;
+};
+inline void ProjectAll(const Context& context, size_t rows, const Rows& x, std::initializer_list<NamedProjection> projections) {
+  if (context.profile != nullptr) {
+    for (const NamedProjection& p : projections) Project(context, p.name, p.w, rows, x, p.y);
+    return;
+  }
+  std::vector<Product> products;
+  for (const NamedProjection& p : projections) products.push_back({&p.w, p.y});
+  Matmuls(context, rows, x, products);
 }
 
 // A norm of rows under its name in a profile.
