@@ -37,8 +37,8 @@ def tiles_of(entry):
         check(vectors in (1, 2, 4, 16), f"{where}: a group of sixteen lanes is 1, 2, 4 or 16 vectors")
         check(1 in rows, f"{where}: a tile of one row is needed")
         for r, panels in rows.items():
-            check(isinstance(r, int) and isinstance(panels, int) and 1 <= r <= 32 and 1 <= panels <= 4,  # four: invar_matmul_nodes() counts on it
-                  f"{where}: {r}: {panels} is not a tile of 1 to 32 rows and 1 to 4 panels")
+            check(isinstance(r, int) and isinstance(panels, int) and 1 <= r <= 32 and 1 <= panels <= 4 and r * panels <= 32,  # four: invar_matmul_nodes() counts on it
+                  f"{where}: {r}: {panels} is not a tile of 1 to 32 rows by 1 to 4 panels, 32 of both at most")
         tiles[vectors] = [{"rows": r, "panels": p} for r, p in sorted(rows.items())]
     return tiles
 

@@ -74,8 +74,9 @@ typedef struct invar_matmul_args {
   uint64_t leaf_begin;     /* leaves of k that this call adds, [leaf_begin, leaf_end); all of them where leaf_end is 0 */
   uint64_t leaf_end;
   float* nodes;            /* invar_matmul_nodes() floats, kept from one such call to the next; null where one adds all */
-  /* Where other calls send tiles over these panels before the next are read: this call's are [first_tile, first_tile + tiles) of
-   * all_tiles, which together ask for the next in advance; and these stay in cache. 0: no others. No bit depends on them. */
+  /* Where other calls send tiles over these panels before the next panels are read: this call's are [first_tile, first_tile + tiles)
+   * of all_tiles, which together ask for the next panels in advance and keep these in cache. all_tiles 0: there are no others. Kernels
+   * of one row ignore both. No bit depends on them. */
   uint64_t first_tile;
   uint64_t all_tiles;
 } invar_matmul_args;

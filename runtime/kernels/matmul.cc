@@ -57,15 +57,15 @@ class Projection {
     const size_t chunks = CeilDiv(tiles_.tiles, std::max<size_t>(1, CacheBytes() * 3 / 8 / tile_bytes));
 
     block_ = once ? set_ : team == 1 ? std::max<size_t>(1, panels_) : Sets(CeilDiv(panels_ * chunks, team * kBlocksOfThread)) * set_;
-    size_t most_panels = std::max<size_t>(1, panels_);
-    if (!whole()) {  // the nodes that wait between passes have another eighth of that cache
+    size_t most_panels = block_;
+    if (!whole()) {  // the nodes that wait between passes have another eighth of that cache, or are of one set
       node_levels_ = static_cast<size_t>(LevelsOf(tree_.leaves) - LevelsOf(leaves_)) + 1;
       const size_t set_bytes = Nodes(CeilDiv(tiles_.tiles, chunks) * tiles_.Height(0)) * sizeof(float);
       most_panels = std::max<size_t>(1, CacheBytes() / 8 / set_bytes) * set_;
       block_ = std::min(block_, most_panels);
     }
     blocks_ = std::max<size_t>(1, CeilDiv(panels_, block_));
-    most_blocks_ = std::max<size_t>(1, most_panels / block_);
+    most_blocks_ = whole() ? blocks_ : most_panels / block_;
     // Chunks are cut further where blocks are few: into two pieces for each thread, whatever their height; and for balance into up to
     // kPartsOfThread, but only into parts of 64 rows or more, since each part reads the weights again.
     const size_t for_work = CeilDiv(team * 2, blocks_), for_balance = std::min(CeilDiv(team * kPartsOfThread, blocks_), rows / 64);
@@ -157,17 +157,23 @@ void Matmul(const Context& context, const Linear& w, size_t rows, const Rows& x,
 
 void Matmuls(const Context& context, size_t rows, const Rows& x, const std::vector<Product>& products) {
   const size_t k = products[0].w->k;
+  const bool empty = std::all_of(products.begin(), products.end(), [](const Product& p) { return p.w->n == 0; });
+  if (rows == 0 || empty) return;
+  for (const Product& p : products) {
+    RequireApart("matmul", x, p.w->k, p.y, p.w->n, rows);
+    for (const Product& other : products) {
+      if (&other != &p) RequireApart("matmul", other.y, other.w->n, p.y, p.w->n, rows);
+      if (other.residual == nullptr) continue;
+      if (&other == &p) RequireSameOrApart("matmul", *p.residual, p.y, p.w->n, rows);
+      else RequireApart("matmul", *other.residual, other.w->n, p.y, p.w->n, rows);
+    }
+  }
   const auto one_kind = [&](const Product& p) {
     return p.w->k == k && context.kernels.max_rows(p.w->type) == context.kernels.max_rows(products[0].w->type);
   };
   if (!std::all_of(products.begin(), products.end(), one_kind)) {
     for (const Product& p : products) Matmuls(context, rows, x, {p});
     return;
-  }
-  if (rows == 0) return;
-  for (const Product& p : products) {
-    RequireApart("matmul", x, k, p.y, p.w->n, rows);
-    if (p.residual != nullptr) RequireSameOrApart("matmul", *p.residual, p.y, p.w->n, rows);
   }
   const size_t team = static_cast<size_t>(context.team.threads());
   std::vector<Projection> projections;

@@ -38,7 +38,7 @@ inline void Project(const Context& context, const char* name, const Linear& w, s
   MapRows(context, context.kernels.activation[activation], rows, w.n, y, {}, y);
 }
 
-// Projections of the same rows, in a profile one after the other.
+// Projections of the same rows, computed together; in a profile one after the other, so that each one's time can be told.
 struct NamedProjection {
   const char* name;
   const Linear& w;

@@ -33,6 +33,9 @@ uint16_t Narrow(float x, bool bf16) {
   return static_cast<uint16_t>(sign | static_cast<uint32_t>(exponent) << 10 | (magnitude >> 13 & 0x3FFu));
 }
 
+// No tile is of more rows (codegen/generate.py).
+constexpr size_t kHighest = 32;
+
 struct Shape {
   size_t m, k, n;
 };
@@ -42,7 +45,7 @@ Shape DrawShape(Random& r) {
   Shape s;
   s.k = DrawLength(r, r.Below(6) == 0 ? 4097 : 1025);
   s.n = widths[r.Below(std::size(widths))];
-  s.m = 1 + r.Below(r.Below(4) == 0 ? 30 : 15);
+  s.m = 1 + r.Below(r.Below(4) == 0 ? 2 * kHighest + 2 : 15);
   if (r.Below(24) == 0) s.k = r.Below(2) == 0 ? 32'769 : 32'800;  // the last of its 256 leaves are empty
   while (s.m * s.k * s.n > kTerms && s.n > 1) s.n = (s.n + 1) / 2;
   while (s.m * s.k * s.n > kTerms && s.m > 1) s.m = (s.m + 1) / 2;
@@ -54,9 +57,6 @@ size_t LeafLength(size_t k) {
   while ((k + leaves - 1) / leaves > INVAR_LEAF) leaves *= 2;
   return std::max<size_t>(1, (k + leaves - 1) / leaves);
 }
-
-// No tile is of more rows (codegen/generate.py).
-constexpr size_t kHighest = 32;
 
 class MatmulCase {
  public:

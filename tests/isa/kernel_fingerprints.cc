@@ -14,7 +14,7 @@ namespace invar::testing {
 namespace {
 
 constexpr size_t kLengths[] = {0, 1, 2, 3, 15, 16, 17, 31, 33, 64, 97, 255, 256, 257, 271, 511, 512, 513, 769, 1021};
-// Rows of a matmul problem: more than any tile has, and no multiple of most.
+// Rows of a matmul problem: no multiple of most tiles'.
 constexpr size_t kRows = 17;
 
 std::vector<float> Filled(Random& random, size_t n, Values values) {
@@ -28,18 +28,23 @@ using Kernels = std::vector<const invar_kernel*>;  // of one operation and type
 // What one way of computing the corpus gave.
 using Results = std::vector<float>;
 
-// ---- matmul: each tile takes the rows of a problem as often as it fits; shorter tiles take what is left.
+// ---- matmul: each tile takes the rows of a problem as often as it fits; shorter tiles take what is left. A tile of more rows than the
+// problem has takes them once, with rows that are nobody's.
 
 Results Matmul(const Kernels& kernels, const invar_kernel& tile) {
   Results results;
   Random random(101);
   const bool f32 = std::string(tile.type) == "f32";
   size_t round = 0;
+  const size_t height = std::max<size_t>(kRows, tile.rows);
   for (const size_t k : kLengths) {
     for (const Values values : {kAllValues[round % 6], kAllValues[(round + 1) % 6]}) {
       const size_t n = std::vector<size_t>{1, 16, 17, 33, 48}[round++ % 5];
-      const std::vector<float> x = Filled(random, kRows * k, values), bias = Filled(random, n, values);
-      const std::vector<float> residual = Filled(random, kRows * n, values);
+      std::vector<float> x = Filled(random, kRows * k, values);
+      const std::vector<float> bias = Filled(random, n, values);
+      std::vector<float> residual = Filled(random, kRows * n, values);
+      x.resize(height * k, 0.5f);
+      residual.resize(height * n, 0.5f);
       std::vector<float> w(n * k);
       std::vector<uint16_t> narrow(n * k);
       for (size_t i = 0; i < n * k; ++i) {
@@ -54,10 +59,10 @@ Results Matmul(const Kernels& kernels, const invar_kernel& tile) {
       void* panels = f32 ? static_cast<void*>(wide_panels.data()) : narrow_panels.data();
       const void* source = f32 ? static_cast<const void*>(w.data()) : narrow.data();
       invar_pack_panels(type, n, k, source, static_cast<int64_t>(k), 1, 0, (n + 15) / 16, panels);
-      std::vector<float> y(kRows * n, -1.0f);
-      for (size_t first = 0; first < kRows;) {
+      std::vector<float> y(height * n, -1.0f);
+      for (size_t first = 0; first < height;) {
         const invar_kernel* use = &tile;
-        while (use->rows > kRows - first) {
+        while (use->rows > height - first) {
           use = *std::find_if(kernels.begin(), kernels.end(), [&](const invar_kernel* other) { return other->rows + 1 == use->rows; });
         }
         std::vector<float> lhs(use->rows * k);
@@ -77,7 +82,7 @@ Results Matmul(const Kernels& kernels, const invar_kernel& tile) {
         use->call.matmul(&a);
         first += use->rows;
       }
-      results.insert(results.end(), y.begin(), y.end());
+      results.insert(results.end(), y.begin(), y.begin() + static_cast<ptrdiff_t>(kRows * n));
     }
   }
   return results;

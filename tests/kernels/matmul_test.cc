@@ -5,9 +5,11 @@
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/base/bits.h"
+#include "runtime/base/error.h"
 #include "runtime/kernels/operations.h"
 #include "tests/oracle/operations.h"
 #include "tests/support/values.h"
@@ -30,8 +32,8 @@ TEST_P(MatmulTest, RowsAreThoseOfASingleRow) {
   // Around what a pass takes; more rows than pass together; tiles of two heights; where the last leaves are empty; and so many outputs
   // that a thread takes several blocks in one stretch.
   for (const Problem& p : {Problem{40, 70, pass - 24}, {31, 70, pass}, {40, 70, pass + 1}, {64, 33, pass / 2}, {29, 50, 3072}, {33, 20, 2 * pass + 4},
-                           {530, 3, pass + 6}, {13, 200, 300}, {19, 130, 520}, {3, 500, 130}, {17, 5, 32769},
-                           {1, 1300, 130}, {5, 1300, 130}}) {
+                           {530, 3, pass + 6}, {13, 200, 300}, {19, 130, 520}, {45, 200, 300}, {57, 130, 520}, {3, 500, 130},
+                           {17, 5, 32769}, {33, 5, 32769}, {1, 1300, 130}, {5, 1300, 130}}) {
     std::vector<float> x(p.rows * p.k), w(p.n * p.k), bias(p.n), packed(invar_packed_size(p.n, p.k));
     std::vector<uint16_t> narrow(w.size()), narrow_packed(packed.size());
     random.Fill(x.data(), x.size(), Values::kNormal);
@@ -76,6 +78,61 @@ TEST_P(MatmulTest, RowsAreThoseOfASingleRow) {
     }
   }
   std::printf("[ COMPARED ] %zu values with those of single rows, %zu with the oracle\n", with_single, with_oracle);
+}
+
+TEST_P(MatmulTest, SeveralAreThoseOfEachAlone) {
+  const Kernels& kernels = Kernels::Of(GetParam());
+  ThreadPool pool(3);
+  Random random(33);
+  size_t compared = 0;
+  for (const size_t rows : {1, 5, 29, 61}) {
+    for (const size_t k : {0, 130, 3000}) {
+      // The last is of another type: its tiles are of other heights, and it is computed apart.
+      const std::vector<std::pair<size_t, invar_type>> shapes = {
+          {70, INVAR_F32}, {0, INVAR_F32}, {1, INVAR_F32}, {230, INVAR_F32}, {50, INVAR_BF16}};
+      std::vector<float> x(rows * k), residual(rows * 230);
+      random.Fill(x.data(), x.size(), Values::kNormal);
+      random.Fill(residual.data(), residual.size(), Values::kNormal);
+      const Rows from = {x.data(), static_cast<int64_t>(k)}, added = {residual.data(), 230};
+      std::vector<std::vector<float>> packed;
+      std::vector<std::vector<uint16_t>> narrow;
+      std::vector<Linear> linears;
+      for (const auto& [n, type] : shapes) {
+        std::vector<float>& panels = packed.emplace_back(invar_packed_size(n, k));
+        std::vector<uint16_t>& halves = narrow.emplace_back(panels.size());
+        random.Fill(panels.data(), panels.size(), Values::kNormal);
+        for (size_t i = 0; i < halves.size(); ++i) halves[i] = static_cast<uint16_t>(BitCast<uint32_t>(panels[i]) >> 16);
+        linears.push_back({type, n, k, type == INVAR_F32 ? static_cast<const void*>(panels.data()) : halves.data(), nullptr});
+      }
+      for (const int threads : {1, 3}) {
+        for (const size_t count : {size_t{2}, size_t{4}, shapes.size()}) {
+          Team team(pool, threads);
+          Scratch scratch;
+          const Context context = {kernels, team, scratch};
+          std::vector<std::vector<float>> alone, together;
+          std::vector<Product> products;
+          for (size_t i = 0; i < count; ++i) {
+            const size_t n = shapes[i].first;
+            const Rows* plus = n == 230 ? &added : nullptr;
+            std::vector<float>& y = alone.emplace_back(rows * n, -1.0f);
+            Matmul(context, linears[i], rows, from, {y.data(), static_cast<int64_t>(n)}, INVAR_ACTIVATION_RELU, plus);
+            together.emplace_back(rows * n, -2.0f);
+            products.push_back({&linears[i], {together[i].data(), static_cast<int64_t>(n)}, INVAR_ACTIVATION_RELU, plus});
+          }
+          Matmuls(context, rows, from, products);
+          products.push_back(products.front());
+          EXPECT_THROW(Matmuls(context, rows, from, products), Error);  // one result in the place of another
+          for (size_t i = 0; i < count; ++i) {
+            compared += alone[i].size();
+            if (alone[i].empty()) continue;
+            EXPECT_EQ(std::memcmp(together[i].data(), alone[i].data(), alone[i].size() * sizeof(float)), 0)
+                << rows << " x " << k << " by " << shapes[i].first << ", " << count << " products on " << threads << " threads";
+          }
+        }
+      }
+    }
+  }
+  std::printf("[ COMPARED ] %zu values of several products with those of each alone\n", compared);
 }
 
 // For whoever rounds panel_end up to whole tiles: nothing beyond the last panel is read or written.
