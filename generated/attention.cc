@@ -79,14 +79,17 @@ HWY_NOINLINE void Chains_1_1(const Chains& c) {
           }
         }
       } else
-      for (size_t k = 0; k < c.terms; ++k) {
-        const VF x_0 = hn::Set(d, x[0]);
-        {
-          const VF w = Storage::Load(d, w_0);
-          s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+      {
+        size_t k = 0;
+        for (; k < c.terms; ++k) {
+          const VF x_0 = hn::Set(d, x[0]);
+          {
+            const VF w = Storage::Load(d, w_0);
+            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+          }
+          ++x;
+          w_0 += INVAR_PANEL;
         }
-        ++x;
-        w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
     }
@@ -127,16 +130,19 @@ HWY_NOINLINE void Chains_2_1(const Chains& c) {
           }
         }
       } else
-      for (size_t k = 0; k < c.terms; ++k) {
-        const VF x_0 = hn::Set(d, x[0]);
-        const VF x_1 = hn::Set(d, x[1 * kRow]);
-        {
-          const VF w = Storage::Load(d, w_0);
-          s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
-          s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+      {
+        size_t k = 0;
+        for (; k < c.terms; ++k) {
+          const VF x_0 = hn::Set(d, x[0]);
+          const VF x_1 = hn::Set(d, x[1 * kRow]);
+          {
+            const VF w = Storage::Load(d, w_0);
+            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+            s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+          }
+          ++x;
+          w_0 += INVAR_PANEL;
         }
-        ++x;
-        w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
@@ -182,18 +188,21 @@ HWY_NOINLINE void Chains_3_1(const Chains& c) {
           }
         }
       } else
-      for (size_t k = 0; k < c.terms; ++k) {
-        const VF x_0 = hn::Set(d, x[0]);
-        const VF x_1 = hn::Set(d, x[1 * kRow]);
-        const VF x_2 = hn::Set(d, x[2 * kRow]);
-        {
-          const VF w = Storage::Load(d, w_0);
-          s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
-          s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
-          s_2_0_0 = Fma(d, x_2, w, s_2_0_0);
+      {
+        size_t k = 0;
+        for (; k < c.terms; ++k) {
+          const VF x_0 = hn::Set(d, x[0]);
+          const VF x_1 = hn::Set(d, x[1 * kRow]);
+          const VF x_2 = hn::Set(d, x[2 * kRow]);
+          {
+            const VF w = Storage::Load(d, w_0);
+            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+            s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+            s_2_0_0 = Fma(d, x_2, w, s_2_0_0);
+          }
+          ++x;
+          w_0 += INVAR_PANEL;
         }
-        ++x;
-        w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
@@ -226,19 +235,19 @@ HWY_NOINLINE void Chains_4_1(const Chains& c) {
           const VF w_0_0 = Storage::LoadShared(d, w_0);
           {
             const VF x_0 = hn::Set(d, x[0]);
-            s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+            Accumulate(d, x_0, w_0_0, s_0_0_0);
           }
           {
             const VF x_1 = hn::Set(d, x[1 * kRow]);
-            s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+            Accumulate(d, x_1, w_0_0, s_1_0_0);
           }
           {
             const VF x_2 = hn::Set(d, x[2 * kRow]);
-            s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+            Accumulate(d, x_2, w_0_0, s_2_0_0);
           }
           {
             const VF x_3 = hn::Set(d, x[3 * kRow]);
-            s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+            Accumulate(d, x_3, w_0_0, s_3_0_0);
           }
           ++x;
           w_0 += INVAR_PANEL;
@@ -250,26 +259,29 @@ HWY_NOINLINE void Chains_4_1(const Chains& c) {
           }
         }
       } else
-      for (size_t k = 0; k < c.terms; ++k) {
-        const VF w_0_0 = Storage::LoadShared(d, w_0);
-        {
-          const VF x_0 = hn::Set(d, x[0]);
-          s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+      {
+        size_t k = 0;
+        for (; k < c.terms; ++k) {
+          const VF w_0_0 = Storage::LoadShared(d, w_0);
+          {
+            const VF x_0 = hn::Set(d, x[0]);
+            Accumulate(d, x_0, w_0_0, s_0_0_0);
+          }
+          {
+            const VF x_1 = hn::Set(d, x[1 * kRow]);
+            Accumulate(d, x_1, w_0_0, s_1_0_0);
+          }
+          {
+            const VF x_2 = hn::Set(d, x[2 * kRow]);
+            Accumulate(d, x_2, w_0_0, s_2_0_0);
+          }
+          {
+            const VF x_3 = hn::Set(d, x[3 * kRow]);
+            Accumulate(d, x_3, w_0_0, s_3_0_0);
+          }
+          ++x;
+          w_0 += INVAR_PANEL;
         }
-        {
-          const VF x_1 = hn::Set(d, x[1 * kRow]);
-          s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-        }
-        {
-          const VF x_2 = hn::Set(d, x[2 * kRow]);
-          s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-        }
-        {
-          const VF x_3 = hn::Set(d, x[3 * kRow]);
-          s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-        }
-        ++x;
-        w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
@@ -301,35 +313,70 @@ HWY_NOINLINE void Chains_6_1(const Chains& c) {
         s_4_0_0 = hn::LoadU(d, y_0 + 4 * c.stride);
         s_5_0_0 = hn::LoadU(d, y_0 + 5 * c.stride);
       }
-      for (size_t k = 0; k < c.terms; ++k) {
-        const VF w_0_0 = Storage::LoadShared(d, w_0);
-        {
-          const VF x_0 = hn::Set(d, x[0]);
-          s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+      {
+        size_t k = 0;
+        // As in matmul. Nothing is asked for: keys and values wait in the second-level cache, or the processor's own prefetching sees them.
+        for (; k + 4 <= c.terms; k += 4) {
+#pragma GCC unroll 4
+          for (size_t j = 0; j < 4; ++j) {
+            const VF w_0_0 = Storage::LoadShared(d, w_0);
+            {
+              const VF x_0 = hn::Set(d, x[0]);
+              Accumulate(d, x_0, w_0_0, s_0_0_0);
+            }
+            {
+              const VF x_1 = hn::Set(d, x[1 * kRow]);
+              Accumulate(d, x_1, w_0_0, s_1_0_0);
+            }
+            {
+              const VF x_2 = hn::Set(d, x[2 * kRow]);
+              Accumulate(d, x_2, w_0_0, s_2_0_0);
+            }
+            {
+              const VF x_3 = hn::Set(d, x[3 * kRow]);
+              Accumulate(d, x_3, w_0_0, s_3_0_0);
+            }
+            {
+              const VF x_4 = hn::Set(d, x[4 * kRow]);
+              Accumulate(d, x_4, w_0_0, s_4_0_0);
+            }
+            {
+              const VF x_5 = hn::Set(d, x[5 * kRow]);
+              Accumulate(d, x_5, w_0_0, s_5_0_0);
+            }
+            ++x;
+            w_0 += INVAR_PANEL;
+          }
         }
-        {
-          const VF x_1 = hn::Set(d, x[1 * kRow]);
-          s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+        for (; k < c.terms; ++k) {
+          const VF w_0_0 = Storage::LoadShared(d, w_0);
+          {
+            const VF x_0 = hn::Set(d, x[0]);
+            Accumulate(d, x_0, w_0_0, s_0_0_0);
+          }
+          {
+            const VF x_1 = hn::Set(d, x[1 * kRow]);
+            Accumulate(d, x_1, w_0_0, s_1_0_0);
+          }
+          {
+            const VF x_2 = hn::Set(d, x[2 * kRow]);
+            Accumulate(d, x_2, w_0_0, s_2_0_0);
+          }
+          {
+            const VF x_3 = hn::Set(d, x[3 * kRow]);
+            Accumulate(d, x_3, w_0_0, s_3_0_0);
+          }
+          {
+            const VF x_4 = hn::Set(d, x[4 * kRow]);
+            Accumulate(d, x_4, w_0_0, s_4_0_0);
+          }
+          {
+            const VF x_5 = hn::Set(d, x[5 * kRow]);
+            Accumulate(d, x_5, w_0_0, s_5_0_0);
+          }
+          ++x;
+          w_0 += INVAR_PANEL;
         }
-        {
-          const VF x_2 = hn::Set(d, x[2 * kRow]);
-          s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-        }
-        {
-          const VF x_3 = hn::Set(d, x[3 * kRow]);
-          s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-        }
-        {
-          const VF x_4 = hn::Set(d, x[4 * kRow]);
-          s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-        }
-        {
-          const VF x_5 = hn::Set(d, x[5 * kRow]);
-          s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-        }
-        ++x;
-        Prefetch(w_0, 1 * c.panel_stride);
-        w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
@@ -367,43 +414,86 @@ HWY_NOINLINE void Chains_8_1(const Chains& c) {
         s_6_0_0 = hn::LoadU(d, y_0 + 6 * c.stride);
         s_7_0_0 = hn::LoadU(d, y_0 + 7 * c.stride);
       }
-      for (size_t k = 0; k < c.terms; ++k) {
-        const VF w_0_0 = Storage::LoadShared(d, w_0);
-        {
-          const VF x_0 = hn::Set(d, x[0]);
-          s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+      {
+        size_t k = 0;
+        // As in matmul. Nothing is asked for: keys and values wait in the second-level cache, or the processor's own prefetching sees them.
+        for (; k + 4 <= c.terms; k += 4) {
+#pragma GCC unroll 4
+          for (size_t j = 0; j < 4; ++j) {
+            const VF w_0_0 = Storage::LoadShared(d, w_0);
+            {
+              const VF x_0 = hn::Set(d, x[0]);
+              Accumulate(d, x_0, w_0_0, s_0_0_0);
+            }
+            {
+              const VF x_1 = hn::Set(d, x[1 * kRow]);
+              Accumulate(d, x_1, w_0_0, s_1_0_0);
+            }
+            {
+              const VF x_2 = hn::Set(d, x[2 * kRow]);
+              Accumulate(d, x_2, w_0_0, s_2_0_0);
+            }
+            {
+              const VF x_3 = hn::Set(d, x[3 * kRow]);
+              Accumulate(d, x_3, w_0_0, s_3_0_0);
+            }
+            {
+              const VF x_4 = hn::Set(d, x[4 * kRow]);
+              Accumulate(d, x_4, w_0_0, s_4_0_0);
+            }
+            {
+              const VF x_5 = hn::Set(d, x[5 * kRow]);
+              Accumulate(d, x_5, w_0_0, s_5_0_0);
+            }
+            {
+              const VF x_6 = hn::Set(d, x[6 * kRow]);
+              Accumulate(d, x_6, w_0_0, s_6_0_0);
+            }
+            {
+              const VF x_7 = hn::Set(d, x[7 * kRow]);
+              Accumulate(d, x_7, w_0_0, s_7_0_0);
+            }
+            ++x;
+            w_0 += INVAR_PANEL;
+          }
         }
-        {
-          const VF x_1 = hn::Set(d, x[1 * kRow]);
-          s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+        for (; k < c.terms; ++k) {
+          const VF w_0_0 = Storage::LoadShared(d, w_0);
+          {
+            const VF x_0 = hn::Set(d, x[0]);
+            Accumulate(d, x_0, w_0_0, s_0_0_0);
+          }
+          {
+            const VF x_1 = hn::Set(d, x[1 * kRow]);
+            Accumulate(d, x_1, w_0_0, s_1_0_0);
+          }
+          {
+            const VF x_2 = hn::Set(d, x[2 * kRow]);
+            Accumulate(d, x_2, w_0_0, s_2_0_0);
+          }
+          {
+            const VF x_3 = hn::Set(d, x[3 * kRow]);
+            Accumulate(d, x_3, w_0_0, s_3_0_0);
+          }
+          {
+            const VF x_4 = hn::Set(d, x[4 * kRow]);
+            Accumulate(d, x_4, w_0_0, s_4_0_0);
+          }
+          {
+            const VF x_5 = hn::Set(d, x[5 * kRow]);
+            Accumulate(d, x_5, w_0_0, s_5_0_0);
+          }
+          {
+            const VF x_6 = hn::Set(d, x[6 * kRow]);
+            Accumulate(d, x_6, w_0_0, s_6_0_0);
+          }
+          {
+            const VF x_7 = hn::Set(d, x[7 * kRow]);
+            Accumulate(d, x_7, w_0_0, s_7_0_0);
+          }
+          ++x;
+          w_0 += INVAR_PANEL;
         }
-        {
-          const VF x_2 = hn::Set(d, x[2 * kRow]);
-          s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-        }
-        {
-          const VF x_3 = hn::Set(d, x[3 * kRow]);
-          s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-        }
-        {
-          const VF x_4 = hn::Set(d, x[4 * kRow]);
-          s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-        }
-        {
-          const VF x_5 = hn::Set(d, x[5 * kRow]);
-          s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-        }
-        {
-          const VF x_6 = hn::Set(d, x[6 * kRow]);
-          s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-        }
-        {
-          const VF x_7 = hn::Set(d, x[7 * kRow]);
-          s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-        }
-        ++x;
-        Prefetch(w_0, 1 * c.panel_stride);
-        w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
@@ -467,74 +557,146 @@ HWY_NOINLINE void Chains_12_1(const Chains& c) {
         s_11_0_0 = hn::LoadU(d, y_0 + 11 * c.stride);
         s_11_1_0 = hn::LoadU(d, y_1 + 11 * c.stride);
       }
-      for (size_t k = 0; k < c.terms; ++k) {
-        const VF w_0_0 = Storage::LoadShared(d, w_0);
-        const VF w_1_0 = Storage::LoadShared(d, w_1);
-        {
-          const VF x_0 = hn::Set(d, x[0]);
-          s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-          s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+      {
+        size_t k = 0;
+        // As in matmul. Nothing is asked for: keys and values wait in the second-level cache, or the processor's own prefetching sees them.
+        for (; k + 4 <= c.terms; k += 4) {
+#pragma GCC unroll 4
+          for (size_t j = 0; j < 4; ++j) {
+            const VF w_0_0 = Storage::LoadShared(d, w_0);
+            const VF w_1_0 = Storage::LoadShared(d, w_1);
+            {
+              const VF x_0 = hn::Set(d, x[0]);
+              Accumulate(d, x_0, w_0_0, s_0_0_0);
+              Accumulate(d, x_0, w_1_0, s_0_1_0);
+            }
+            {
+              const VF x_1 = hn::Set(d, x[1 * kRow]);
+              Accumulate(d, x_1, w_0_0, s_1_0_0);
+              Accumulate(d, x_1, w_1_0, s_1_1_0);
+            }
+            {
+              const VF x_2 = hn::Set(d, x[2 * kRow]);
+              Accumulate(d, x_2, w_0_0, s_2_0_0);
+              Accumulate(d, x_2, w_1_0, s_2_1_0);
+            }
+            {
+              const VF x_3 = hn::Set(d, x[3 * kRow]);
+              Accumulate(d, x_3, w_0_0, s_3_0_0);
+              Accumulate(d, x_3, w_1_0, s_3_1_0);
+            }
+            {
+              const VF x_4 = hn::Set(d, x[4 * kRow]);
+              Accumulate(d, x_4, w_0_0, s_4_0_0);
+              Accumulate(d, x_4, w_1_0, s_4_1_0);
+            }
+            {
+              const VF x_5 = hn::Set(d, x[5 * kRow]);
+              Accumulate(d, x_5, w_0_0, s_5_0_0);
+              Accumulate(d, x_5, w_1_0, s_5_1_0);
+            }
+            {
+              const VF x_6 = hn::Set(d, x[6 * kRow]);
+              Accumulate(d, x_6, w_0_0, s_6_0_0);
+              Accumulate(d, x_6, w_1_0, s_6_1_0);
+            }
+            {
+              const VF x_7 = hn::Set(d, x[7 * kRow]);
+              Accumulate(d, x_7, w_0_0, s_7_0_0);
+              Accumulate(d, x_7, w_1_0, s_7_1_0);
+            }
+            {
+              const VF x_8 = hn::Set(d, x[8 * kRow]);
+              Accumulate(d, x_8, w_0_0, s_8_0_0);
+              Accumulate(d, x_8, w_1_0, s_8_1_0);
+            }
+            {
+              const VF x_9 = hn::Set(d, x[9 * kRow]);
+              Accumulate(d, x_9, w_0_0, s_9_0_0);
+              Accumulate(d, x_9, w_1_0, s_9_1_0);
+            }
+            {
+              const VF x_10 = hn::Set(d, x[10 * kRow]);
+              Accumulate(d, x_10, w_0_0, s_10_0_0);
+              Accumulate(d, x_10, w_1_0, s_10_1_0);
+            }
+            {
+              const VF x_11 = hn::Set(d, x[11 * kRow]);
+              Accumulate(d, x_11, w_0_0, s_11_0_0);
+              Accumulate(d, x_11, w_1_0, s_11_1_0);
+            }
+            ++x;
+            w_0 += INVAR_PANEL;
+            w_1 += INVAR_PANEL;
+          }
         }
-        {
-          const VF x_1 = hn::Set(d, x[1 * kRow]);
-          s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-          s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+        for (; k < c.terms; ++k) {
+          const VF w_0_0 = Storage::LoadShared(d, w_0);
+          const VF w_1_0 = Storage::LoadShared(d, w_1);
+          {
+            const VF x_0 = hn::Set(d, x[0]);
+            Accumulate(d, x_0, w_0_0, s_0_0_0);
+            Accumulate(d, x_0, w_1_0, s_0_1_0);
+          }
+          {
+            const VF x_1 = hn::Set(d, x[1 * kRow]);
+            Accumulate(d, x_1, w_0_0, s_1_0_0);
+            Accumulate(d, x_1, w_1_0, s_1_1_0);
+          }
+          {
+            const VF x_2 = hn::Set(d, x[2 * kRow]);
+            Accumulate(d, x_2, w_0_0, s_2_0_0);
+            Accumulate(d, x_2, w_1_0, s_2_1_0);
+          }
+          {
+            const VF x_3 = hn::Set(d, x[3 * kRow]);
+            Accumulate(d, x_3, w_0_0, s_3_0_0);
+            Accumulate(d, x_3, w_1_0, s_3_1_0);
+          }
+          {
+            const VF x_4 = hn::Set(d, x[4 * kRow]);
+            Accumulate(d, x_4, w_0_0, s_4_0_0);
+            Accumulate(d, x_4, w_1_0, s_4_1_0);
+          }
+          {
+            const VF x_5 = hn::Set(d, x[5 * kRow]);
+            Accumulate(d, x_5, w_0_0, s_5_0_0);
+            Accumulate(d, x_5, w_1_0, s_5_1_0);
+          }
+          {
+            const VF x_6 = hn::Set(d, x[6 * kRow]);
+            Accumulate(d, x_6, w_0_0, s_6_0_0);
+            Accumulate(d, x_6, w_1_0, s_6_1_0);
+          }
+          {
+            const VF x_7 = hn::Set(d, x[7 * kRow]);
+            Accumulate(d, x_7, w_0_0, s_7_0_0);
+            Accumulate(d, x_7, w_1_0, s_7_1_0);
+          }
+          {
+            const VF x_8 = hn::Set(d, x[8 * kRow]);
+            Accumulate(d, x_8, w_0_0, s_8_0_0);
+            Accumulate(d, x_8, w_1_0, s_8_1_0);
+          }
+          {
+            const VF x_9 = hn::Set(d, x[9 * kRow]);
+            Accumulate(d, x_9, w_0_0, s_9_0_0);
+            Accumulate(d, x_9, w_1_0, s_9_1_0);
+          }
+          {
+            const VF x_10 = hn::Set(d, x[10 * kRow]);
+            Accumulate(d, x_10, w_0_0, s_10_0_0);
+            Accumulate(d, x_10, w_1_0, s_10_1_0);
+          }
+          {
+            const VF x_11 = hn::Set(d, x[11 * kRow]);
+            Accumulate(d, x_11, w_0_0, s_11_0_0);
+            Accumulate(d, x_11, w_1_0, s_11_1_0);
+          }
+          ++x;
+          w_0 += INVAR_PANEL;
+          w_1 += INVAR_PANEL;
         }
-        {
-          const VF x_2 = hn::Set(d, x[2 * kRow]);
-          s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-          s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-        }
-        {
-          const VF x_3 = hn::Set(d, x[3 * kRow]);
-          s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-          s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-        }
-        {
-          const VF x_4 = hn::Set(d, x[4 * kRow]);
-          s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-          s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
-        }
-        {
-          const VF x_5 = hn::Set(d, x[5 * kRow]);
-          s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-          s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
-        }
-        {
-          const VF x_6 = hn::Set(d, x[6 * kRow]);
-          s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-          s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
-        }
-        {
-          const VF x_7 = hn::Set(d, x[7 * kRow]);
-          s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-          s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
-        }
-        {
-          const VF x_8 = hn::Set(d, x[8 * kRow]);
-          s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
-          s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
-        }
-        {
-          const VF x_9 = hn::Set(d, x[9 * kRow]);
-          s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
-          s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
-        }
-        {
-          const VF x_10 = hn::Set(d, x[10 * kRow]);
-          s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
-          s_10_1_0 = Fma(d, x_10, w_1_0, s_10_1_0);
-        }
-        {
-          const VF x_11 = hn::Set(d, x[11 * kRow]);
-          s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
-          s_11_1_0 = Fma(d, x_11, w_1_0, s_11_1_0);
-        }
-        ++x;
-        Prefetch(w_0, 2 * c.panel_stride);
-        w_0 += INVAR_PANEL;
-        Prefetch(w_1, 2 * c.panel_stride);
-        w_1 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_1_0, d, y_1);
@@ -601,18 +763,21 @@ HWY_NOINLINE void Chains_1_2(const Chains& c) {
           }
         }
       } else
-      for (size_t k = 0; k < c.terms; ++k) {
-        const VF x_0 = hn::Set(d, x[0]);
-        {
-          const VF w = Storage::Load(d, w_0);
-          s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+      {
+        size_t k = 0;
+        for (; k < c.terms; ++k) {
+          const VF x_0 = hn::Set(d, x[0]);
+          {
+            const VF w = Storage::Load(d, w_0);
+            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 1 * lanes);
+            s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+          }
+          ++x;
+          w_0 += INVAR_PANEL;
         }
-        {
-          const VF w = Storage::Load(d, w_0 + 1 * lanes);
-          s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
-        }
-        ++x;
-        w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
@@ -661,21 +826,24 @@ HWY_NOINLINE void Chains_2_2(const Chains& c) {
           }
         }
       } else
-      for (size_t k = 0; k < c.terms; ++k) {
-        const VF x_0 = hn::Set(d, x[0]);
-        const VF x_1 = hn::Set(d, x[1 * kRow]);
-        {
-          const VF w = Storage::Load(d, w_0);
-          s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
-          s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+      {
+        size_t k = 0;
+        for (; k < c.terms; ++k) {
+          const VF x_0 = hn::Set(d, x[0]);
+          const VF x_1 = hn::Set(d, x[1 * kRow]);
+          {
+            const VF w = Storage::Load(d, w_0);
+            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+            s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 1 * lanes);
+            s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+            s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
+          }
+          ++x;
+          w_0 += INVAR_PANEL;
         }
-        {
-          const VF w = Storage::Load(d, w_0 + 1 * lanes);
-          s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
-          s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
-        }
-        ++x;
-        w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
@@ -732,24 +900,27 @@ HWY_NOINLINE void Chains_3_2(const Chains& c) {
           }
         }
       } else
-      for (size_t k = 0; k < c.terms; ++k) {
-        const VF x_0 = hn::Set(d, x[0]);
-        const VF x_1 = hn::Set(d, x[1 * kRow]);
-        const VF x_2 = hn::Set(d, x[2 * kRow]);
-        {
-          const VF w = Storage::Load(d, w_0);
-          s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
-          s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
-          s_2_0_0 = Fma(d, x_2, w, s_2_0_0);
+      {
+        size_t k = 0;
+        for (; k < c.terms; ++k) {
+          const VF x_0 = hn::Set(d, x[0]);
+          const VF x_1 = hn::Set(d, x[1 * kRow]);
+          const VF x_2 = hn::Set(d, x[2 * kRow]);
+          {
+            const VF w = Storage::Load(d, w_0);
+            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+            s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+            s_2_0_0 = Fma(d, x_2, w, s_2_0_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 1 * lanes);
+            s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+            s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
+            s_2_0_1 = Fma(d, x_2, w, s_2_0_1);
+          }
+          ++x;
+          w_0 += INVAR_PANEL;
         }
-        {
-          const VF w = Storage::Load(d, w_0 + 1 * lanes);
-          s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
-          s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
-          s_2_0_1 = Fma(d, x_2, w, s_2_0_1);
-        }
-        ++x;
-        w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
@@ -790,23 +961,23 @@ HWY_NOINLINE void Chains_4_2(const Chains& c) {
           const VF w_0_1 = Storage::LoadShared(d, w_0 + 1 * lanes);
           {
             const VF x_0 = hn::Set(d, x[0]);
-            s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-            s_0_0_1 = Fma(d, x_0, w_0_1, s_0_0_1);
+            Accumulate(d, x_0, w_0_0, s_0_0_0);
+            Accumulate(d, x_0, w_0_1, s_0_0_1);
           }
           {
             const VF x_1 = hn::Set(d, x[1 * kRow]);
-            s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-            s_1_0_1 = Fma(d, x_1, w_0_1, s_1_0_1);
+            Accumulate(d, x_1, w_0_0, s_1_0_0);
+            Accumulate(d, x_1, w_0_1, s_1_0_1);
           }
           {
             const VF x_2 = hn::Set(d, x[2 * kRow]);
-            s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-            s_2_0_1 = Fma(d, x_2, w_0_1, s_2_0_1);
+            Accumulate(d, x_2, w_0_0, s_2_0_0);
+            Accumulate(d, x_2, w_0_1, s_2_0_1);
           }
           {
             const VF x_3 = hn::Set(d, x[3 * kRow]);
-            s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-            s_3_0_1 = Fma(d, x_3, w_0_1, s_3_0_1);
+            Accumulate(d, x_3, w_0_0, s_3_0_0);
+            Accumulate(d, x_3, w_0_1, s_3_0_1);
           }
           ++x;
           w_0 += INVAR_PANEL;
@@ -818,31 +989,34 @@ HWY_NOINLINE void Chains_4_2(const Chains& c) {
           }
         }
       } else
-      for (size_t k = 0; k < c.terms; ++k) {
-        const VF w_0_0 = Storage::LoadShared(d, w_0);
-        const VF w_0_1 = Storage::LoadShared(d, w_0 + 1 * lanes);
-        {
-          const VF x_0 = hn::Set(d, x[0]);
-          s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-          s_0_0_1 = Fma(d, x_0, w_0_1, s_0_0_1);
+      {
+        size_t k = 0;
+        for (; k < c.terms; ++k) {
+          const VF w_0_0 = Storage::LoadShared(d, w_0);
+          const VF w_0_1 = Storage::LoadShared(d, w_0 + 1 * lanes);
+          {
+            const VF x_0 = hn::Set(d, x[0]);
+            Accumulate(d, x_0, w_0_0, s_0_0_0);
+            Accumulate(d, x_0, w_0_1, s_0_0_1);
+          }
+          {
+            const VF x_1 = hn::Set(d, x[1 * kRow]);
+            Accumulate(d, x_1, w_0_0, s_1_0_0);
+            Accumulate(d, x_1, w_0_1, s_1_0_1);
+          }
+          {
+            const VF x_2 = hn::Set(d, x[2 * kRow]);
+            Accumulate(d, x_2, w_0_0, s_2_0_0);
+            Accumulate(d, x_2, w_0_1, s_2_0_1);
+          }
+          {
+            const VF x_3 = hn::Set(d, x[3 * kRow]);
+            Accumulate(d, x_3, w_0_0, s_3_0_0);
+            Accumulate(d, x_3, w_0_1, s_3_0_1);
+          }
+          ++x;
+          w_0 += INVAR_PANEL;
         }
-        {
-          const VF x_1 = hn::Set(d, x[1 * kRow]);
-          s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-          s_1_0_1 = Fma(d, x_1, w_0_1, s_1_0_1);
-        }
-        {
-          const VF x_2 = hn::Set(d, x[2 * kRow]);
-          s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-          s_2_0_1 = Fma(d, x_2, w_0_1, s_2_0_1);
-        }
-        {
-          const VF x_3 = hn::Set(d, x[3 * kRow]);
-          s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-          s_3_0_1 = Fma(d, x_3, w_0_1, s_3_0_1);
-        }
-        ++x;
-        w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
@@ -884,42 +1058,84 @@ HWY_NOINLINE void Chains_6_2(const Chains& c) {
         s_5_0_0 = hn::LoadU(d, y_0 + 5 * c.stride);
         s_5_0_1 = hn::LoadU(d, y_0 + 5 * c.stride + 1 * lanes);
       }
-      for (size_t k = 0; k < c.terms; ++k) {
-        const VF w_0_0 = Storage::LoadShared(d, w_0);
-        const VF w_0_1 = Storage::LoadShared(d, w_0 + 1 * lanes);
-        {
-          const VF x_0 = hn::Set(d, x[0]);
-          s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-          s_0_0_1 = Fma(d, x_0, w_0_1, s_0_0_1);
+      {
+        size_t k = 0;
+        // As in matmul. Nothing is asked for: keys and values wait in the second-level cache, or the processor's own prefetching sees them.
+        for (; k + 4 <= c.terms; k += 4) {
+#pragma GCC unroll 4
+          for (size_t j = 0; j < 4; ++j) {
+            const VF w_0_0 = Storage::LoadShared(d, w_0);
+            const VF w_0_1 = Storage::LoadShared(d, w_0 + 1 * lanes);
+            {
+              const VF x_0 = hn::Set(d, x[0]);
+              Accumulate(d, x_0, w_0_0, s_0_0_0);
+              Accumulate(d, x_0, w_0_1, s_0_0_1);
+            }
+            {
+              const VF x_1 = hn::Set(d, x[1 * kRow]);
+              Accumulate(d, x_1, w_0_0, s_1_0_0);
+              Accumulate(d, x_1, w_0_1, s_1_0_1);
+            }
+            {
+              const VF x_2 = hn::Set(d, x[2 * kRow]);
+              Accumulate(d, x_2, w_0_0, s_2_0_0);
+              Accumulate(d, x_2, w_0_1, s_2_0_1);
+            }
+            {
+              const VF x_3 = hn::Set(d, x[3 * kRow]);
+              Accumulate(d, x_3, w_0_0, s_3_0_0);
+              Accumulate(d, x_3, w_0_1, s_3_0_1);
+            }
+            {
+              const VF x_4 = hn::Set(d, x[4 * kRow]);
+              Accumulate(d, x_4, w_0_0, s_4_0_0);
+              Accumulate(d, x_4, w_0_1, s_4_0_1);
+            }
+            {
+              const VF x_5 = hn::Set(d, x[5 * kRow]);
+              Accumulate(d, x_5, w_0_0, s_5_0_0);
+              Accumulate(d, x_5, w_0_1, s_5_0_1);
+            }
+            ++x;
+            w_0 += INVAR_PANEL;
+          }
         }
-        {
-          const VF x_1 = hn::Set(d, x[1 * kRow]);
-          s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-          s_1_0_1 = Fma(d, x_1, w_0_1, s_1_0_1);
+        for (; k < c.terms; ++k) {
+          const VF w_0_0 = Storage::LoadShared(d, w_0);
+          const VF w_0_1 = Storage::LoadShared(d, w_0 + 1 * lanes);
+          {
+            const VF x_0 = hn::Set(d, x[0]);
+            Accumulate(d, x_0, w_0_0, s_0_0_0);
+            Accumulate(d, x_0, w_0_1, s_0_0_1);
+          }
+          {
+            const VF x_1 = hn::Set(d, x[1 * kRow]);
+            Accumulate(d, x_1, w_0_0, s_1_0_0);
+            Accumulate(d, x_1, w_0_1, s_1_0_1);
+          }
+          {
+            const VF x_2 = hn::Set(d, x[2 * kRow]);
+            Accumulate(d, x_2, w_0_0, s_2_0_0);
+            Accumulate(d, x_2, w_0_1, s_2_0_1);
+          }
+          {
+            const VF x_3 = hn::Set(d, x[3 * kRow]);
+            Accumulate(d, x_3, w_0_0, s_3_0_0);
+            Accumulate(d, x_3, w_0_1, s_3_0_1);
+          }
+          {
+            const VF x_4 = hn::Set(d, x[4 * kRow]);
+            Accumulate(d, x_4, w_0_0, s_4_0_0);
+            Accumulate(d, x_4, w_0_1, s_4_0_1);
+          }
+          {
+            const VF x_5 = hn::Set(d, x[5 * kRow]);
+            Accumulate(d, x_5, w_0_0, s_5_0_0);
+            Accumulate(d, x_5, w_0_1, s_5_0_1);
+          }
+          ++x;
+          w_0 += INVAR_PANEL;
         }
-        {
-          const VF x_2 = hn::Set(d, x[2 * kRow]);
-          s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-          s_2_0_1 = Fma(d, x_2, w_0_1, s_2_0_1);
-        }
-        {
-          const VF x_3 = hn::Set(d, x[3 * kRow]);
-          s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-          s_3_0_1 = Fma(d, x_3, w_0_1, s_3_0_1);
-        }
-        {
-          const VF x_4 = hn::Set(d, x[4 * kRow]);
-          s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-          s_4_0_1 = Fma(d, x_4, w_0_1, s_4_0_1);
-        }
-        {
-          const VF x_5 = hn::Set(d, x[5 * kRow]);
-          s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-          s_5_0_1 = Fma(d, x_5, w_0_1, s_5_0_1);
-        }
-        ++x;
-        Prefetch(w_0, 1 * c.panel_stride);
-        w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
@@ -984,26 +1200,29 @@ HWY_NOINLINE void Chains_1_4(const Chains& c) {
           }
         }
       } else
-      for (size_t k = 0; k < c.terms; ++k) {
-        const VF x_0 = hn::Set(d, x[0]);
-        {
-          const VF w = Storage::Load(d, w_0);
-          s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+      {
+        size_t k = 0;
+        for (; k < c.terms; ++k) {
+          const VF x_0 = hn::Set(d, x[0]);
+          {
+            const VF w = Storage::Load(d, w_0);
+            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 1 * lanes);
+            s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 2 * lanes);
+            s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 3 * lanes);
+            s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
+          }
+          ++x;
+          w_0 += INVAR_PANEL;
         }
-        {
-          const VF w = Storage::Load(d, w_0 + 1 * lanes);
-          s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
-        }
-        {
-          const VF w = Storage::Load(d, w_0 + 2 * lanes);
-          s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
-        }
-        {
-          const VF w = Storage::Load(d, w_0 + 3 * lanes);
-          s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
-        }
-        ++x;
-        w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
@@ -1068,31 +1287,34 @@ HWY_NOINLINE void Chains_2_4(const Chains& c) {
           }
         }
       } else
-      for (size_t k = 0; k < c.terms; ++k) {
-        const VF x_0 = hn::Set(d, x[0]);
-        const VF x_1 = hn::Set(d, x[1 * kRow]);
-        {
-          const VF w = Storage::Load(d, w_0);
-          s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
-          s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+      {
+        size_t k = 0;
+        for (; k < c.terms; ++k) {
+          const VF x_0 = hn::Set(d, x[0]);
+          const VF x_1 = hn::Set(d, x[1 * kRow]);
+          {
+            const VF w = Storage::Load(d, w_0);
+            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+            s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 1 * lanes);
+            s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+            s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 2 * lanes);
+            s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
+            s_1_0_2 = Fma(d, x_1, w, s_1_0_2);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 3 * lanes);
+            s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
+            s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
+          }
+          ++x;
+          w_0 += INVAR_PANEL;
         }
-        {
-          const VF w = Storage::Load(d, w_0 + 1 * lanes);
-          s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
-          s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
-        }
-        {
-          const VF w = Storage::Load(d, w_0 + 2 * lanes);
-          s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
-          s_1_0_2 = Fma(d, x_1, w, s_1_0_2);
-        }
-        {
-          const VF w = Storage::Load(d, w_0 + 3 * lanes);
-          s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
-          s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
-        }
-        ++x;
-        w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
@@ -1213,74 +1435,77 @@ HWY_NOINLINE void Chains_1_16(const Chains& c) {
           }
         }
       } else
-      for (size_t k = 0; k < c.terms; ++k) {
-        const VF x_0 = hn::Set(d, x[0]);
-        {
-          const VF w = Storage::Load(d, w_0);
-          s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+      {
+        size_t k = 0;
+        for (; k < c.terms; ++k) {
+          const VF x_0 = hn::Set(d, x[0]);
+          {
+            const VF w = Storage::Load(d, w_0);
+            s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 1 * lanes);
+            s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 2 * lanes);
+            s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 3 * lanes);
+            s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 4 * lanes);
+            s_0_0_4 = Fma(d, x_0, w, s_0_0_4);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 5 * lanes);
+            s_0_0_5 = Fma(d, x_0, w, s_0_0_5);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 6 * lanes);
+            s_0_0_6 = Fma(d, x_0, w, s_0_0_6);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 7 * lanes);
+            s_0_0_7 = Fma(d, x_0, w, s_0_0_7);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 8 * lanes);
+            s_0_0_8 = Fma(d, x_0, w, s_0_0_8);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 9 * lanes);
+            s_0_0_9 = Fma(d, x_0, w, s_0_0_9);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 10 * lanes);
+            s_0_0_10 = Fma(d, x_0, w, s_0_0_10);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 11 * lanes);
+            s_0_0_11 = Fma(d, x_0, w, s_0_0_11);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 12 * lanes);
+            s_0_0_12 = Fma(d, x_0, w, s_0_0_12);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 13 * lanes);
+            s_0_0_13 = Fma(d, x_0, w, s_0_0_13);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 14 * lanes);
+            s_0_0_14 = Fma(d, x_0, w, s_0_0_14);
+          }
+          {
+            const VF w = Storage::Load(d, w_0 + 15 * lanes);
+            s_0_0_15 = Fma(d, x_0, w, s_0_0_15);
+          }
+          ++x;
+          w_0 += INVAR_PANEL;
         }
-        {
-          const VF w = Storage::Load(d, w_0 + 1 * lanes);
-          s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
-        }
-        {
-          const VF w = Storage::Load(d, w_0 + 2 * lanes);
-          s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
-        }
-        {
-          const VF w = Storage::Load(d, w_0 + 3 * lanes);
-          s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
-        }
-        {
-          const VF w = Storage::Load(d, w_0 + 4 * lanes);
-          s_0_0_4 = Fma(d, x_0, w, s_0_0_4);
-        }
-        {
-          const VF w = Storage::Load(d, w_0 + 5 * lanes);
-          s_0_0_5 = Fma(d, x_0, w, s_0_0_5);
-        }
-        {
-          const VF w = Storage::Load(d, w_0 + 6 * lanes);
-          s_0_0_6 = Fma(d, x_0, w, s_0_0_6);
-        }
-        {
-          const VF w = Storage::Load(d, w_0 + 7 * lanes);
-          s_0_0_7 = Fma(d, x_0, w, s_0_0_7);
-        }
-        {
-          const VF w = Storage::Load(d, w_0 + 8 * lanes);
-          s_0_0_8 = Fma(d, x_0, w, s_0_0_8);
-        }
-        {
-          const VF w = Storage::Load(d, w_0 + 9 * lanes);
-          s_0_0_9 = Fma(d, x_0, w, s_0_0_9);
-        }
-        {
-          const VF w = Storage::Load(d, w_0 + 10 * lanes);
-          s_0_0_10 = Fma(d, x_0, w, s_0_0_10);
-        }
-        {
-          const VF w = Storage::Load(d, w_0 + 11 * lanes);
-          s_0_0_11 = Fma(d, x_0, w, s_0_0_11);
-        }
-        {
-          const VF w = Storage::Load(d, w_0 + 12 * lanes);
-          s_0_0_12 = Fma(d, x_0, w, s_0_0_12);
-        }
-        {
-          const VF w = Storage::Load(d, w_0 + 13 * lanes);
-          s_0_0_13 = Fma(d, x_0, w, s_0_0_13);
-        }
-        {
-          const VF w = Storage::Load(d, w_0 + 14 * lanes);
-          s_0_0_14 = Fma(d, x_0, w, s_0_0_14);
-        }
-        {
-          const VF w = Storage::Load(d, w_0 + 15 * lanes);
-          s_0_0_15 = Fma(d, x_0, w, s_0_0_15);
-        }
-        ++x;
-        w_0 += INVAR_PANEL;
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);

@@ -27,10 +27,10 @@ constexpr size_t kLevels = 18;
 // the weights while it is in the first-level cache.
 constexpr size_t kKept = 4096;
 
-// Elements of each panel that a single tile asks for in advance, which reads each weight once from memory. Of the fewest rows, which
-// wait for it, eight lines, a few beyond what the processor has in flight: further ahead its own prefetching does better. Of more,
-// into the second-level cache, and as far ahead as memory answers late.
-[[maybe_unused]] constexpr size_t kNear = 8 * 64 / sizeof(W);
+// Elements that a single tile asks for in advance, which reads each weight once from memory. Of the fewest rows, which wait for it,
+// 32 lines over all panels, a few beyond what the processor has in flight: further ahead its own prefetching does better. Of more, of
+// each panel into the second-level cache, and as far ahead as memory answers late.
+[[maybe_unused]] constexpr size_t kNear = 32 * 64 / sizeof(W);
 [[maybe_unused]] constexpr size_t kFar = 192 * INVAR_PANEL;
 
 #if INVAR_GROUP_VECTORS == 1
@@ -63,19 +63,28 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          const float* rows = a.lhs + (begin * a.k + k) * 1;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const W* HWY_RESTRICT w_2 = leaf_2;
+            const W* HWY_RESTRICT w_3 = leaf_3;
+            const float* HWY_RESTRICT x = rows;
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
+            size_t i = 0;
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               {
                 const VF w = Storage::Load(d, w_0);
@@ -93,20 +102,18 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
                 const VF w = Storage::Load(d, w_3);
                 s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
               }
-              PrefetchNear(w_0, kNear);
-              PrefetchNear(w_1, kNear);
-              PrefetchNear(w_2, kNear);
-              PrefetchNear(w_3, kNear);
+              PrefetchNear(w_0, kNear / 4);
+              PrefetchNear(w_1, kNear / 4);
+              PrefetchNear(w_2, kNear / 4);
+              PrefetchNear(w_3, kNear / 4);
               x += 1;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
               w_2 += INVAR_PANEL;
               w_3 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 64) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -117,6 +124,9 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
             hn::StoreU(s_0_1_0, d, node + 16 + lane);
             hn::StoreU(s_0_2_0, d, node + 32 + lane);
             hn::StoreU(s_0_3_0, d, node + 48 + lane);
+            rows += a.k * 1;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -125,11 +135,9 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 64;
-        for (size_t i = 0; i < 1; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 1 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 1, 1, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 64);
         }
       }
     }
@@ -169,19 +177,28 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 2;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
-            const size_t ahead_x = a.k * 2;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const W* HWY_RESTRICT w_2 = leaf_2;
+            const W* HWY_RESTRICT w_3 = leaf_3;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
@@ -189,8 +206,48 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF x_0 = hn::Set(d, x[0]);
+                const VF x_1 = hn::Set(d, x[1]);
+                {
+                  const VF w = Storage::Load(d, w_0);
+                  s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+                  s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+                }
+                {
+                  const VF w = Storage::Load(d, w_1);
+                  s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+                  s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
+                }
+                {
+                  const VF w = Storage::Load(d, w_2);
+                  s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+                  s_1_2_0 = Fma(d, x_1, w, s_1_2_0);
+                }
+                {
+                  const VF w = Storage::Load(d, w_3);
+                  s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
+                  s_1_3_0 = Fma(d, x_1, w, s_1_3_0);
+                }
+                x += 2;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+                w_2 += INVAR_PANEL;
+                w_3 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              Prefetch(next_2, ahead);
+              Prefetch(next_3, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               const VF x_1 = hn::Set(d, x[1]);
               {
@@ -217,7 +274,6 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
               Prefetch(next_1, ahead);
               Prefetch(next_2, ahead);
               Prefetch(next_3, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 2;
               w_0 += INVAR_PANEL;
@@ -225,10 +281,8 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
               w_2 += INVAR_PANEL;
               w_3 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 128) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -247,6 +301,9 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
             hn::StoreU(s_1_1_0, d, node + 80 + lane);
             hn::StoreU(s_1_2_0, d, node + 96 + lane);
             hn::StoreU(s_1_3_0, d, node + 112 + lane);
+            rows += a.k * 2;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -255,11 +312,9 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 128
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 128;
-        for (size_t i = 0; i < 2; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 2 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 2, 2, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 64);
         }
       }
     }
@@ -299,19 +354,28 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 3;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
-            const size_t ahead_x = a.k * 3;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const W* HWY_RESTRICT w_2 = leaf_2;
+            const W* HWY_RESTRICT w_3 = leaf_3;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
@@ -320,8 +384,53 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF x_0 = hn::Set(d, x[0]);
+                const VF x_1 = hn::Set(d, x[1]);
+                const VF x_2 = hn::Set(d, x[2]);
+                {
+                  const VF w = Storage::Load(d, w_0);
+                  s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+                  s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+                  s_2_0_0 = Fma(d, x_2, w, s_2_0_0);
+                }
+                {
+                  const VF w = Storage::Load(d, w_1);
+                  s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+                  s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
+                  s_2_1_0 = Fma(d, x_2, w, s_2_1_0);
+                }
+                {
+                  const VF w = Storage::Load(d, w_2);
+                  s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+                  s_1_2_0 = Fma(d, x_1, w, s_1_2_0);
+                  s_2_2_0 = Fma(d, x_2, w, s_2_2_0);
+                }
+                {
+                  const VF w = Storage::Load(d, w_3);
+                  s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
+                  s_1_3_0 = Fma(d, x_1, w, s_1_3_0);
+                  s_2_3_0 = Fma(d, x_2, w, s_2_3_0);
+                }
+                x += 3;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+                w_2 += INVAR_PANEL;
+                w_3 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              Prefetch(next_2, ahead);
+              Prefetch(next_3, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               const VF x_1 = hn::Set(d, x[1]);
               const VF x_2 = hn::Set(d, x[2]);
@@ -353,7 +462,6 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
               Prefetch(next_1, ahead);
               Prefetch(next_2, ahead);
               Prefetch(next_3, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 3;
               w_0 += INVAR_PANEL;
@@ -361,10 +469,8 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
               w_2 += INVAR_PANEL;
               w_3 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 192) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -391,6 +497,9 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
             hn::StoreU(s_2_1_0, d, node + 144 + lane);
             hn::StoreU(s_2_2_0, d, node + 160 + lane);
             hn::StoreU(s_2_3_0, d, node + 176 + lane);
+            rows += a.k * 3;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -399,11 +508,9 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 192
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 192;
-        for (size_t i = 0; i < 3; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 3 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 3, 3, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 64);
         }
       }
     }
@@ -443,30 +550,41 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 4;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 4;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
-            const size_t ahead_x = a.k * 4;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const W* HWY_RESTRICT w_2 = leaf_2;
+            const W* HWY_RESTRICT w_3 = leaf_3;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
             const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 4) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 4
               for (size_t i = 0; i < 4; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 4 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 2 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 3 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -474,45 +592,94 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d);
             VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d), s_3_2_0 = hn::Zero(d), s_3_3_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                const VF w_1_0 = Storage::LoadShared(d, w_1);
+                const VF w_2_0 = Storage::LoadShared(d, w_2);
+                const VF w_3_0 = Storage::LoadShared(d, w_3);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                  Accumulate(d, x_0, w_1_0, s_0_1_0);
+                  Accumulate(d, x_0, w_2_0, s_0_2_0);
+                  Accumulate(d, x_0, w_3_0, s_0_3_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                  Accumulate(d, x_1, w_1_0, s_1_1_0);
+                  Accumulate(d, x_1, w_2_0, s_1_2_0);
+                  Accumulate(d, x_1, w_3_0, s_1_3_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                  Accumulate(d, x_2, w_1_0, s_2_1_0);
+                  Accumulate(d, x_2, w_2_0, s_2_2_0);
+                  Accumulate(d, x_2, w_3_0, s_2_3_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                  Accumulate(d, x_3, w_1_0, s_3_1_0);
+                  Accumulate(d, x_3, w_2_0, s_3_2_0);
+                  Accumulate(d, x_3, w_3_0, s_3_3_0);
+                }
+                x += 4;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+                w_2 += INVAR_PANEL;
+                w_3 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              Prefetch(next_2, ahead);
+              Prefetch(next_3, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               const VF w_1_0 = Storage::LoadShared(d, w_1);
               const VF w_2_0 = Storage::LoadShared(d, w_2);
               const VF w_3_0 = Storage::LoadShared(d, w_3);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
-                s_0_2_0 = Fma(d, x_0, w_2_0, s_0_2_0);
-                s_0_3_0 = Fma(d, x_0, w_3_0, s_0_3_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_1_0, s_0_1_0);
+                Accumulate(d, x_0, w_2_0, s_0_2_0);
+                Accumulate(d, x_0, w_3_0, s_0_3_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-                s_1_2_0 = Fma(d, x_1, w_2_0, s_1_2_0);
-                s_1_3_0 = Fma(d, x_1, w_3_0, s_1_3_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_1_0, s_1_1_0);
+                Accumulate(d, x_1, w_2_0, s_1_2_0);
+                Accumulate(d, x_1, w_3_0, s_1_3_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-                s_2_2_0 = Fma(d, x_2, w_2_0, s_2_2_0);
-                s_2_3_0 = Fma(d, x_2, w_3_0, s_2_3_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_1_0, s_2_1_0);
+                Accumulate(d, x_2, w_2_0, s_2_2_0);
+                Accumulate(d, x_2, w_3_0, s_2_3_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-                s_3_2_0 = Fma(d, x_3, w_2_0, s_3_2_0);
-                s_3_3_0 = Fma(d, x_3, w_3_0, s_3_3_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_1_0, s_3_1_0);
+                Accumulate(d, x_3, w_2_0, s_3_2_0);
+                Accumulate(d, x_3, w_3_0, s_3_3_0);
               }
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
               Prefetch(next_2, ahead);
               Prefetch(next_3, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 4;
               w_0 += INVAR_PANEL;
@@ -520,10 +687,8 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
               w_2 += INVAR_PANEL;
               w_3 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 256) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -558,6 +723,9 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
             hn::StoreU(s_3_1_0, d, node + 208 + lane);
             hn::StoreU(s_3_2_0, d, node + 224 + lane);
             hn::StoreU(s_3_3_0, d, node + 240 + lane);
+            rows += a.k * 4;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -566,11 +734,9 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 256
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 256;
-        for (size_t i = 0; i < 4; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 4 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 4, 4, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 64);
         }
       }
     }
@@ -610,30 +776,41 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 5;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 5;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
-            const size_t ahead_x = a.k * 5;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const W* HWY_RESTRICT w_2 = leaf_2;
+            const W* HWY_RESTRICT w_3 = leaf_3;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
             const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 5) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 5
               for (size_t i = 0; i < 5; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 5 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 2 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 3 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -642,52 +819,108 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
             VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d);
             VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d), s_3_2_0 = hn::Zero(d), s_3_3_0 = hn::Zero(d);
             VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d), s_4_2_0 = hn::Zero(d), s_4_3_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                const VF w_1_0 = Storage::LoadShared(d, w_1);
+                const VF w_2_0 = Storage::LoadShared(d, w_2);
+                const VF w_3_0 = Storage::LoadShared(d, w_3);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                  Accumulate(d, x_0, w_1_0, s_0_1_0);
+                  Accumulate(d, x_0, w_2_0, s_0_2_0);
+                  Accumulate(d, x_0, w_3_0, s_0_3_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                  Accumulate(d, x_1, w_1_0, s_1_1_0);
+                  Accumulate(d, x_1, w_2_0, s_1_2_0);
+                  Accumulate(d, x_1, w_3_0, s_1_3_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                  Accumulate(d, x_2, w_1_0, s_2_1_0);
+                  Accumulate(d, x_2, w_2_0, s_2_2_0);
+                  Accumulate(d, x_2, w_3_0, s_2_3_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                  Accumulate(d, x_3, w_1_0, s_3_1_0);
+                  Accumulate(d, x_3, w_2_0, s_3_2_0);
+                  Accumulate(d, x_3, w_3_0, s_3_3_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                  Accumulate(d, x_4, w_1_0, s_4_1_0);
+                  Accumulate(d, x_4, w_2_0, s_4_2_0);
+                  Accumulate(d, x_4, w_3_0, s_4_3_0);
+                }
+                x += 5;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+                w_2 += INVAR_PANEL;
+                w_3 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              Prefetch(next_2, ahead);
+              Prefetch(next_3, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               const VF w_1_0 = Storage::LoadShared(d, w_1);
               const VF w_2_0 = Storage::LoadShared(d, w_2);
               const VF w_3_0 = Storage::LoadShared(d, w_3);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
-                s_0_2_0 = Fma(d, x_0, w_2_0, s_0_2_0);
-                s_0_3_0 = Fma(d, x_0, w_3_0, s_0_3_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_1_0, s_0_1_0);
+                Accumulate(d, x_0, w_2_0, s_0_2_0);
+                Accumulate(d, x_0, w_3_0, s_0_3_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-                s_1_2_0 = Fma(d, x_1, w_2_0, s_1_2_0);
-                s_1_3_0 = Fma(d, x_1, w_3_0, s_1_3_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_1_0, s_1_1_0);
+                Accumulate(d, x_1, w_2_0, s_1_2_0);
+                Accumulate(d, x_1, w_3_0, s_1_3_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-                s_2_2_0 = Fma(d, x_2, w_2_0, s_2_2_0);
-                s_2_3_0 = Fma(d, x_2, w_3_0, s_2_3_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_1_0, s_2_1_0);
+                Accumulate(d, x_2, w_2_0, s_2_2_0);
+                Accumulate(d, x_2, w_3_0, s_2_3_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-                s_3_2_0 = Fma(d, x_3, w_2_0, s_3_2_0);
-                s_3_3_0 = Fma(d, x_3, w_3_0, s_3_3_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_1_0, s_3_1_0);
+                Accumulate(d, x_3, w_2_0, s_3_2_0);
+                Accumulate(d, x_3, w_3_0, s_3_3_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
-                s_4_2_0 = Fma(d, x_4, w_2_0, s_4_2_0);
-                s_4_3_0 = Fma(d, x_4, w_3_0, s_4_3_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_1_0, s_4_1_0);
+                Accumulate(d, x_4, w_2_0, s_4_2_0);
+                Accumulate(d, x_4, w_3_0, s_4_3_0);
               }
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
               Prefetch(next_2, ahead);
               Prefetch(next_3, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 5;
               w_0 += INVAR_PANEL;
@@ -695,10 +928,8 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
               w_2 += INVAR_PANEL;
               w_3 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 320) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -741,6 +972,9 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
             hn::StoreU(s_4_1_0, d, node + 272 + lane);
             hn::StoreU(s_4_2_0, d, node + 288 + lane);
             hn::StoreU(s_4_3_0, d, node + 304 + lane);
+            rows += a.k * 5;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -749,11 +983,9 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 320
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 320;
-        for (size_t i = 0; i < 5; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 5 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 5, 5, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 64);
         }
       }
     }
@@ -793,30 +1025,41 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 6;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 6;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
-            const size_t ahead_x = a.k * 6;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const W* HWY_RESTRICT w_2 = leaf_2;
+            const W* HWY_RESTRICT w_3 = leaf_3;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
             const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 6) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 6
               for (size_t i = 0; i < 6; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 6 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 2 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 3 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -826,59 +1069,122 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
             VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d), s_3_2_0 = hn::Zero(d), s_3_3_0 = hn::Zero(d);
             VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d), s_4_2_0 = hn::Zero(d), s_4_3_0 = hn::Zero(d);
             VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d), s_5_2_0 = hn::Zero(d), s_5_3_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                const VF w_1_0 = Storage::LoadShared(d, w_1);
+                const VF w_2_0 = Storage::LoadShared(d, w_2);
+                const VF w_3_0 = Storage::LoadShared(d, w_3);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                  Accumulate(d, x_0, w_1_0, s_0_1_0);
+                  Accumulate(d, x_0, w_2_0, s_0_2_0);
+                  Accumulate(d, x_0, w_3_0, s_0_3_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                  Accumulate(d, x_1, w_1_0, s_1_1_0);
+                  Accumulate(d, x_1, w_2_0, s_1_2_0);
+                  Accumulate(d, x_1, w_3_0, s_1_3_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                  Accumulate(d, x_2, w_1_0, s_2_1_0);
+                  Accumulate(d, x_2, w_2_0, s_2_2_0);
+                  Accumulate(d, x_2, w_3_0, s_2_3_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                  Accumulate(d, x_3, w_1_0, s_3_1_0);
+                  Accumulate(d, x_3, w_2_0, s_3_2_0);
+                  Accumulate(d, x_3, w_3_0, s_3_3_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                  Accumulate(d, x_4, w_1_0, s_4_1_0);
+                  Accumulate(d, x_4, w_2_0, s_4_2_0);
+                  Accumulate(d, x_4, w_3_0, s_4_3_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                  Accumulate(d, x_5, w_1_0, s_5_1_0);
+                  Accumulate(d, x_5, w_2_0, s_5_2_0);
+                  Accumulate(d, x_5, w_3_0, s_5_3_0);
+                }
+                x += 6;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+                w_2 += INVAR_PANEL;
+                w_3 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              Prefetch(next_2, ahead);
+              Prefetch(next_3, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               const VF w_1_0 = Storage::LoadShared(d, w_1);
               const VF w_2_0 = Storage::LoadShared(d, w_2);
               const VF w_3_0 = Storage::LoadShared(d, w_3);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
-                s_0_2_0 = Fma(d, x_0, w_2_0, s_0_2_0);
-                s_0_3_0 = Fma(d, x_0, w_3_0, s_0_3_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_1_0, s_0_1_0);
+                Accumulate(d, x_0, w_2_0, s_0_2_0);
+                Accumulate(d, x_0, w_3_0, s_0_3_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-                s_1_2_0 = Fma(d, x_1, w_2_0, s_1_2_0);
-                s_1_3_0 = Fma(d, x_1, w_3_0, s_1_3_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_1_0, s_1_1_0);
+                Accumulate(d, x_1, w_2_0, s_1_2_0);
+                Accumulate(d, x_1, w_3_0, s_1_3_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-                s_2_2_0 = Fma(d, x_2, w_2_0, s_2_2_0);
-                s_2_3_0 = Fma(d, x_2, w_3_0, s_2_3_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_1_0, s_2_1_0);
+                Accumulate(d, x_2, w_2_0, s_2_2_0);
+                Accumulate(d, x_2, w_3_0, s_2_3_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-                s_3_2_0 = Fma(d, x_3, w_2_0, s_3_2_0);
-                s_3_3_0 = Fma(d, x_3, w_3_0, s_3_3_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_1_0, s_3_1_0);
+                Accumulate(d, x_3, w_2_0, s_3_2_0);
+                Accumulate(d, x_3, w_3_0, s_3_3_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
-                s_4_2_0 = Fma(d, x_4, w_2_0, s_4_2_0);
-                s_4_3_0 = Fma(d, x_4, w_3_0, s_4_3_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_1_0, s_4_1_0);
+                Accumulate(d, x_4, w_2_0, s_4_2_0);
+                Accumulate(d, x_4, w_3_0, s_4_3_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
-                s_5_2_0 = Fma(d, x_5, w_2_0, s_5_2_0);
-                s_5_3_0 = Fma(d, x_5, w_3_0, s_5_3_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_1_0, s_5_1_0);
+                Accumulate(d, x_5, w_2_0, s_5_2_0);
+                Accumulate(d, x_5, w_3_0, s_5_3_0);
               }
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
               Prefetch(next_2, ahead);
               Prefetch(next_3, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 6;
               w_0 += INVAR_PANEL;
@@ -886,10 +1192,8 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
               w_2 += INVAR_PANEL;
               w_3 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 384) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -940,6 +1244,9 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
             hn::StoreU(s_5_1_0, d, node + 336 + lane);
             hn::StoreU(s_5_2_0, d, node + 352 + lane);
             hn::StoreU(s_5_3_0, d, node + 368 + lane);
+            rows += a.k * 6;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -948,11 +1255,9 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 384
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 384;
-        for (size_t i = 0; i < 6; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 6 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 6, 6, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 64);
         }
       }
     }
@@ -992,26 +1297,36 @@ HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 2 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 7;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 7;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 2 + 1) * panel_size;
-            const size_t ahead_x = a.k * 7;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const W* HWY_RESTRICT w_2 = leaf_2;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 7) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 7
               for (size_t i = 0; i < 7; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 7 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 2 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -1022,67 +1337,125 @@ HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
             VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d), s_4_2_0 = hn::Zero(d);
             VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d), s_5_2_0 = hn::Zero(d);
             VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d), s_6_2_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                const VF w_1_0 = Storage::LoadShared(d, w_1);
+                const VF w_2_0 = Storage::LoadShared(d, w_2);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                  Accumulate(d, x_0, w_1_0, s_0_1_0);
+                  Accumulate(d, x_0, w_2_0, s_0_2_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                  Accumulate(d, x_1, w_1_0, s_1_1_0);
+                  Accumulate(d, x_1, w_2_0, s_1_2_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                  Accumulate(d, x_2, w_1_0, s_2_1_0);
+                  Accumulate(d, x_2, w_2_0, s_2_2_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                  Accumulate(d, x_3, w_1_0, s_3_1_0);
+                  Accumulate(d, x_3, w_2_0, s_3_2_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                  Accumulate(d, x_4, w_1_0, s_4_1_0);
+                  Accumulate(d, x_4, w_2_0, s_4_2_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                  Accumulate(d, x_5, w_1_0, s_5_1_0);
+                  Accumulate(d, x_5, w_2_0, s_5_2_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                  Accumulate(d, x_6, w_1_0, s_6_1_0);
+                  Accumulate(d, x_6, w_2_0, s_6_2_0);
+                }
+                x += 7;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+                w_2 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              Prefetch(next_2, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               const VF w_1_0 = Storage::LoadShared(d, w_1);
               const VF w_2_0 = Storage::LoadShared(d, w_2);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
-                s_0_2_0 = Fma(d, x_0, w_2_0, s_0_2_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_1_0, s_0_1_0);
+                Accumulate(d, x_0, w_2_0, s_0_2_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-                s_1_2_0 = Fma(d, x_1, w_2_0, s_1_2_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_1_0, s_1_1_0);
+                Accumulate(d, x_1, w_2_0, s_1_2_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-                s_2_2_0 = Fma(d, x_2, w_2_0, s_2_2_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_1_0, s_2_1_0);
+                Accumulate(d, x_2, w_2_0, s_2_2_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-                s_3_2_0 = Fma(d, x_3, w_2_0, s_3_2_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_1_0, s_3_1_0);
+                Accumulate(d, x_3, w_2_0, s_3_2_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
-                s_4_2_0 = Fma(d, x_4, w_2_0, s_4_2_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_1_0, s_4_1_0);
+                Accumulate(d, x_4, w_2_0, s_4_2_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
-                s_5_2_0 = Fma(d, x_5, w_2_0, s_5_2_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_1_0, s_5_1_0);
+                Accumulate(d, x_5, w_2_0, s_5_2_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
-                s_6_2_0 = Fma(d, x_6, w_2_0, s_6_2_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_1_0, s_6_1_0);
+                Accumulate(d, x_6, w_2_0, s_6_2_0);
               }
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
               Prefetch(next_2, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 7;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
               w_2 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 336) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -1127,6 +1500,9 @@ HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
             hn::StoreU(s_6_0_0, d, node + 288 + lane);
             hn::StoreU(s_6_1_0, d, node + 304 + lane);
             hn::StoreU(s_6_2_0, d, node + 320 + lane);
+            rows += a.k * 7;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -1135,11 +1511,9 @@ HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 336
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 336;
-        for (size_t i = 0; i < 7; ++i) {
-          for (size_t p = 0; p < 3 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 7 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 48 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 3 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 7, 7, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 48);
         }
       }
     }
@@ -1179,26 +1553,36 @@ HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 2 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 8;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 8;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 2 + 1) * panel_size;
-            const size_t ahead_x = a.k * 8;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const W* HWY_RESTRICT w_2 = leaf_2;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 8) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 8
               for (size_t i = 0; i < 8; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 8 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 2 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -1210,73 +1594,137 @@ HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
             VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d), s_5_2_0 = hn::Zero(d);
             VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d), s_6_2_0 = hn::Zero(d);
             VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d), s_7_2_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                const VF w_1_0 = Storage::LoadShared(d, w_1);
+                const VF w_2_0 = Storage::LoadShared(d, w_2);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                  Accumulate(d, x_0, w_1_0, s_0_1_0);
+                  Accumulate(d, x_0, w_2_0, s_0_2_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                  Accumulate(d, x_1, w_1_0, s_1_1_0);
+                  Accumulate(d, x_1, w_2_0, s_1_2_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                  Accumulate(d, x_2, w_1_0, s_2_1_0);
+                  Accumulate(d, x_2, w_2_0, s_2_2_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                  Accumulate(d, x_3, w_1_0, s_3_1_0);
+                  Accumulate(d, x_3, w_2_0, s_3_2_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                  Accumulate(d, x_4, w_1_0, s_4_1_0);
+                  Accumulate(d, x_4, w_2_0, s_4_2_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                  Accumulate(d, x_5, w_1_0, s_5_1_0);
+                  Accumulate(d, x_5, w_2_0, s_5_2_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                  Accumulate(d, x_6, w_1_0, s_6_1_0);
+                  Accumulate(d, x_6, w_2_0, s_6_2_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                  Accumulate(d, x_7, w_1_0, s_7_1_0);
+                  Accumulate(d, x_7, w_2_0, s_7_2_0);
+                }
+                x += 8;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+                w_2 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              Prefetch(next_2, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               const VF w_1_0 = Storage::LoadShared(d, w_1);
               const VF w_2_0 = Storage::LoadShared(d, w_2);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
-                s_0_2_0 = Fma(d, x_0, w_2_0, s_0_2_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_1_0, s_0_1_0);
+                Accumulate(d, x_0, w_2_0, s_0_2_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-                s_1_2_0 = Fma(d, x_1, w_2_0, s_1_2_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_1_0, s_1_1_0);
+                Accumulate(d, x_1, w_2_0, s_1_2_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-                s_2_2_0 = Fma(d, x_2, w_2_0, s_2_2_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_1_0, s_2_1_0);
+                Accumulate(d, x_2, w_2_0, s_2_2_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-                s_3_2_0 = Fma(d, x_3, w_2_0, s_3_2_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_1_0, s_3_1_0);
+                Accumulate(d, x_3, w_2_0, s_3_2_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
-                s_4_2_0 = Fma(d, x_4, w_2_0, s_4_2_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_1_0, s_4_1_0);
+                Accumulate(d, x_4, w_2_0, s_4_2_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
-                s_5_2_0 = Fma(d, x_5, w_2_0, s_5_2_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_1_0, s_5_1_0);
+                Accumulate(d, x_5, w_2_0, s_5_2_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
-                s_6_2_0 = Fma(d, x_6, w_2_0, s_6_2_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_1_0, s_6_1_0);
+                Accumulate(d, x_6, w_2_0, s_6_2_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
-                s_7_2_0 = Fma(d, x_7, w_2_0, s_7_2_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_1_0, s_7_1_0);
+                Accumulate(d, x_7, w_2_0, s_7_2_0);
               }
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
               Prefetch(next_2, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 8;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
               w_2 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 384) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -1327,6 +1775,9 @@ HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
             hn::StoreU(s_7_0_0, d, node + 336 + lane);
             hn::StoreU(s_7_1_0, d, node + 352 + lane);
             hn::StoreU(s_7_2_0, d, node + 368 + lane);
+            rows += a.k * 8;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -1335,11 +1786,9 @@ HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 384
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 384;
-        for (size_t i = 0; i < 8; ++i) {
-          for (size_t p = 0; p < 3 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 8 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 48 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 3 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 8, 8, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 48);
         }
       }
     }
@@ -1379,26 +1828,36 @@ HWY_NOINLINE void Tile_9x48_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 2 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 9;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 9;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 2 + 1) * panel_size;
-            const size_t ahead_x = a.k * 9;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const W* HWY_RESTRICT w_2 = leaf_2;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 9) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 9
               for (size_t i = 0; i < 9; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 9 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 2 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -1411,79 +1870,149 @@ HWY_NOINLINE void Tile_9x48_1(const invar_matmul_args& a) {
             VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d), s_6_2_0 = hn::Zero(d);
             VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d), s_7_2_0 = hn::Zero(d);
             VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d), s_8_2_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                const VF w_1_0 = Storage::LoadShared(d, w_1);
+                const VF w_2_0 = Storage::LoadShared(d, w_2);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                  Accumulate(d, x_0, w_1_0, s_0_1_0);
+                  Accumulate(d, x_0, w_2_0, s_0_2_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                  Accumulate(d, x_1, w_1_0, s_1_1_0);
+                  Accumulate(d, x_1, w_2_0, s_1_2_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                  Accumulate(d, x_2, w_1_0, s_2_1_0);
+                  Accumulate(d, x_2, w_2_0, s_2_2_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                  Accumulate(d, x_3, w_1_0, s_3_1_0);
+                  Accumulate(d, x_3, w_2_0, s_3_2_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                  Accumulate(d, x_4, w_1_0, s_4_1_0);
+                  Accumulate(d, x_4, w_2_0, s_4_2_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                  Accumulate(d, x_5, w_1_0, s_5_1_0);
+                  Accumulate(d, x_5, w_2_0, s_5_2_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                  Accumulate(d, x_6, w_1_0, s_6_1_0);
+                  Accumulate(d, x_6, w_2_0, s_6_2_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                  Accumulate(d, x_7, w_1_0, s_7_1_0);
+                  Accumulate(d, x_7, w_2_0, s_7_2_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                  Accumulate(d, x_8, w_1_0, s_8_1_0);
+                  Accumulate(d, x_8, w_2_0, s_8_2_0);
+                }
+                x += 9;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+                w_2 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              Prefetch(next_2, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               const VF w_1_0 = Storage::LoadShared(d, w_1);
               const VF w_2_0 = Storage::LoadShared(d, w_2);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
-                s_0_2_0 = Fma(d, x_0, w_2_0, s_0_2_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_1_0, s_0_1_0);
+                Accumulate(d, x_0, w_2_0, s_0_2_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-                s_1_2_0 = Fma(d, x_1, w_2_0, s_1_2_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_1_0, s_1_1_0);
+                Accumulate(d, x_1, w_2_0, s_1_2_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-                s_2_2_0 = Fma(d, x_2, w_2_0, s_2_2_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_1_0, s_2_1_0);
+                Accumulate(d, x_2, w_2_0, s_2_2_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-                s_3_2_0 = Fma(d, x_3, w_2_0, s_3_2_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_1_0, s_3_1_0);
+                Accumulate(d, x_3, w_2_0, s_3_2_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
-                s_4_2_0 = Fma(d, x_4, w_2_0, s_4_2_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_1_0, s_4_1_0);
+                Accumulate(d, x_4, w_2_0, s_4_2_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
-                s_5_2_0 = Fma(d, x_5, w_2_0, s_5_2_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_1_0, s_5_1_0);
+                Accumulate(d, x_5, w_2_0, s_5_2_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
-                s_6_2_0 = Fma(d, x_6, w_2_0, s_6_2_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_1_0, s_6_1_0);
+                Accumulate(d, x_6, w_2_0, s_6_2_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
-                s_7_2_0 = Fma(d, x_7, w_2_0, s_7_2_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_1_0, s_7_1_0);
+                Accumulate(d, x_7, w_2_0, s_7_2_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
-                s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
-                s_8_2_0 = Fma(d, x_8, w_2_0, s_8_2_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_1_0, s_8_1_0);
+                Accumulate(d, x_8, w_2_0, s_8_2_0);
               }
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
               Prefetch(next_2, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 9;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
               w_2 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 432) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -1540,6 +2069,9 @@ HWY_NOINLINE void Tile_9x48_1(const invar_matmul_args& a) {
             hn::StoreU(s_8_0_0, d, node + 384 + lane);
             hn::StoreU(s_8_1_0, d, node + 400 + lane);
             hn::StoreU(s_8_2_0, d, node + 416 + lane);
+            rows += a.k * 9;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -1548,11 +2080,9 @@ HWY_NOINLINE void Tile_9x48_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 432
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 432;
-        for (size_t i = 0; i < 9; ++i) {
-          for (size_t p = 0; p < 3 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 9 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 48 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 3 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 9, 9, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 48);
         }
       }
     }
@@ -1592,22 +2122,31 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 10;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 10;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
-            const size_t ahead_x = a.k * 10;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 10) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 10
               for (size_t i = 0; i < 10; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 10 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -1621,72 +2160,135 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
             VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
             VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
             VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                const VF w_1_0 = Storage::LoadShared(d, w_1);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                  Accumulate(d, x_0, w_1_0, s_0_1_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                  Accumulate(d, x_1, w_1_0, s_1_1_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                  Accumulate(d, x_2, w_1_0, s_2_1_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                  Accumulate(d, x_3, w_1_0, s_3_1_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                  Accumulate(d, x_4, w_1_0, s_4_1_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                  Accumulate(d, x_5, w_1_0, s_5_1_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                  Accumulate(d, x_6, w_1_0, s_6_1_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                  Accumulate(d, x_7, w_1_0, s_7_1_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                  Accumulate(d, x_8, w_1_0, s_8_1_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                  Accumulate(d, x_9, w_1_0, s_9_1_0);
+                }
+                x += 10;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               const VF w_1_0 = Storage::LoadShared(d, w_1);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_1_0, s_0_1_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_1_0, s_1_1_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_1_0, s_2_1_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_1_0, s_3_1_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_1_0, s_4_1_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_1_0, s_5_1_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_1_0, s_6_1_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_1_0, s_7_1_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
-                s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_1_0, s_8_1_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
-                s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_1_0, s_9_1_0);
               }
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 10;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 320) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -1729,6 +2331,9 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
             hn::StoreU(s_8_1_0, d, node + 272 + lane);
             hn::StoreU(s_9_0_0, d, node + 288 + lane);
             hn::StoreU(s_9_1_0, d, node + 304 + lane);
+            rows += a.k * 10;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -1737,11 +2342,9 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 320
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 320;
-        for (size_t i = 0; i < 10; ++i) {
-          for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 10 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 10, 10, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 32);
         }
       }
     }
@@ -1781,22 +2384,31 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 11;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 11;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
-            const size_t ahead_x = a.k * 11;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 11) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 11
               for (size_t i = 0; i < 11; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 11 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -1811,77 +2423,145 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
             VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
             VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
             VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                const VF w_1_0 = Storage::LoadShared(d, w_1);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                  Accumulate(d, x_0, w_1_0, s_0_1_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                  Accumulate(d, x_1, w_1_0, s_1_1_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                  Accumulate(d, x_2, w_1_0, s_2_1_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                  Accumulate(d, x_3, w_1_0, s_3_1_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                  Accumulate(d, x_4, w_1_0, s_4_1_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                  Accumulate(d, x_5, w_1_0, s_5_1_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                  Accumulate(d, x_6, w_1_0, s_6_1_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                  Accumulate(d, x_7, w_1_0, s_7_1_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                  Accumulate(d, x_8, w_1_0, s_8_1_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                  Accumulate(d, x_9, w_1_0, s_9_1_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                  Accumulate(d, x_10, w_1_0, s_10_1_0);
+                }
+                x += 11;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               const VF w_1_0 = Storage::LoadShared(d, w_1);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_1_0, s_0_1_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_1_0, s_1_1_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_1_0, s_2_1_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_1_0, s_3_1_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_1_0, s_4_1_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_1_0, s_5_1_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_1_0, s_6_1_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_1_0, s_7_1_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
-                s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_1_0, s_8_1_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
-                s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_1_0, s_9_1_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
-                s_10_1_0 = Fma(d, x_10, w_1_0, s_10_1_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_1_0, s_10_1_0);
               }
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 11;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 352) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -1928,6 +2608,9 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
             hn::StoreU(s_9_1_0, d, node + 304 + lane);
             hn::StoreU(s_10_0_0, d, node + 320 + lane);
             hn::StoreU(s_10_1_0, d, node + 336 + lane);
+            rows += a.k * 11;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -1936,11 +2619,9 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 352
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 352;
-        for (size_t i = 0; i < 11; ++i) {
-          for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 11 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 11, 11, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 32);
         }
       }
     }
@@ -1980,22 +2661,31 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 12;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 12;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
-            const size_t ahead_x = a.k * 12;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 12) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 12
               for (size_t i = 0; i < 12; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 12 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -2011,82 +2701,155 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
             VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
             VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
             VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                const VF w_1_0 = Storage::LoadShared(d, w_1);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                  Accumulate(d, x_0, w_1_0, s_0_1_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                  Accumulate(d, x_1, w_1_0, s_1_1_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                  Accumulate(d, x_2, w_1_0, s_2_1_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                  Accumulate(d, x_3, w_1_0, s_3_1_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                  Accumulate(d, x_4, w_1_0, s_4_1_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                  Accumulate(d, x_5, w_1_0, s_5_1_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                  Accumulate(d, x_6, w_1_0, s_6_1_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                  Accumulate(d, x_7, w_1_0, s_7_1_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                  Accumulate(d, x_8, w_1_0, s_8_1_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                  Accumulate(d, x_9, w_1_0, s_9_1_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                  Accumulate(d, x_10, w_1_0, s_10_1_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                  Accumulate(d, x_11, w_1_0, s_11_1_0);
+                }
+                x += 12;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               const VF w_1_0 = Storage::LoadShared(d, w_1);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_1_0, s_0_1_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_1_0, s_1_1_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_1_0, s_2_1_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_1_0, s_3_1_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_1_0, s_4_1_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_1_0, s_5_1_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_1_0, s_6_1_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_1_0, s_7_1_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
-                s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_1_0, s_8_1_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
-                s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_1_0, s_9_1_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
-                s_10_1_0 = Fma(d, x_10, w_1_0, s_10_1_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_1_0, s_10_1_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
-                s_11_1_0 = Fma(d, x_11, w_1_0, s_11_1_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_1_0, s_11_1_0);
               }
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 12;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 384) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -2137,6 +2900,9 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
             hn::StoreU(s_10_1_0, d, node + 336 + lane);
             hn::StoreU(s_11_0_0, d, node + 352 + lane);
             hn::StoreU(s_11_1_0, d, node + 368 + lane);
+            rows += a.k * 12;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -2145,11 +2911,9 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 384
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 384;
-        for (size_t i = 0; i < 12; ++i) {
-          for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 12 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 12, 12, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 32);
         }
       }
     }
@@ -2189,22 +2953,31 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 13;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 13;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
-            const size_t ahead_x = a.k * 13;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 13) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 13
               for (size_t i = 0; i < 13; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 13 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -2221,87 +2994,165 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
             VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
             VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
             VF s_12_0_0 = hn::Zero(d), s_12_1_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                const VF w_1_0 = Storage::LoadShared(d, w_1);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                  Accumulate(d, x_0, w_1_0, s_0_1_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                  Accumulate(d, x_1, w_1_0, s_1_1_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                  Accumulate(d, x_2, w_1_0, s_2_1_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                  Accumulate(d, x_3, w_1_0, s_3_1_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                  Accumulate(d, x_4, w_1_0, s_4_1_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                  Accumulate(d, x_5, w_1_0, s_5_1_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                  Accumulate(d, x_6, w_1_0, s_6_1_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                  Accumulate(d, x_7, w_1_0, s_7_1_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                  Accumulate(d, x_8, w_1_0, s_8_1_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                  Accumulate(d, x_9, w_1_0, s_9_1_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                  Accumulate(d, x_10, w_1_0, s_10_1_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                  Accumulate(d, x_11, w_1_0, s_11_1_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                  Accumulate(d, x_12, w_1_0, s_12_1_0);
+                }
+                x += 13;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               const VF w_1_0 = Storage::LoadShared(d, w_1);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_1_0, s_0_1_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_1_0, s_1_1_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_1_0, s_2_1_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_1_0, s_3_1_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_1_0, s_4_1_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_1_0, s_5_1_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_1_0, s_6_1_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_1_0, s_7_1_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
-                s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_1_0, s_8_1_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
-                s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_1_0, s_9_1_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
-                s_10_1_0 = Fma(d, x_10, w_1_0, s_10_1_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_1_0, s_10_1_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
-                s_11_1_0 = Fma(d, x_11, w_1_0, s_11_1_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_1_0, s_11_1_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
-                s_12_1_0 = Fma(d, x_12, w_1_0, s_12_1_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_1_0, s_12_1_0);
               }
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 13;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 416) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -2356,6 +3207,9 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
             hn::StoreU(s_11_1_0, d, node + 368 + lane);
             hn::StoreU(s_12_0_0, d, node + 384 + lane);
             hn::StoreU(s_12_1_0, d, node + 400 + lane);
+            rows += a.k * 13;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -2364,11 +3218,9 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 416
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 416;
-        for (size_t i = 0; i < 13; ++i) {
-          for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 13 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 13, 13, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 32);
         }
       }
     }
@@ -2408,22 +3260,31 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 14;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 14;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
-            const size_t ahead_x = a.k * 14;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 14) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 14
               for (size_t i = 0; i < 14; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 14 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -2441,92 +3302,175 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
             VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
             VF s_12_0_0 = hn::Zero(d), s_12_1_0 = hn::Zero(d);
             VF s_13_0_0 = hn::Zero(d), s_13_1_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                const VF w_1_0 = Storage::LoadShared(d, w_1);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                  Accumulate(d, x_0, w_1_0, s_0_1_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                  Accumulate(d, x_1, w_1_0, s_1_1_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                  Accumulate(d, x_2, w_1_0, s_2_1_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                  Accumulate(d, x_3, w_1_0, s_3_1_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                  Accumulate(d, x_4, w_1_0, s_4_1_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                  Accumulate(d, x_5, w_1_0, s_5_1_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                  Accumulate(d, x_6, w_1_0, s_6_1_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                  Accumulate(d, x_7, w_1_0, s_7_1_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                  Accumulate(d, x_8, w_1_0, s_8_1_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                  Accumulate(d, x_9, w_1_0, s_9_1_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                  Accumulate(d, x_10, w_1_0, s_10_1_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                  Accumulate(d, x_11, w_1_0, s_11_1_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                  Accumulate(d, x_12, w_1_0, s_12_1_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                  Accumulate(d, x_13, w_1_0, s_13_1_0);
+                }
+                x += 14;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               const VF w_1_0 = Storage::LoadShared(d, w_1);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_1_0, s_0_1_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_1_0, s_1_1_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_1_0, s_2_1_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_1_0, s_3_1_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_1_0, s_4_1_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_1_0, s_5_1_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_1_0, s_6_1_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_1_0, s_7_1_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
-                s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_1_0, s_8_1_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
-                s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_1_0, s_9_1_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
-                s_10_1_0 = Fma(d, x_10, w_1_0, s_10_1_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_1_0, s_10_1_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
-                s_11_1_0 = Fma(d, x_11, w_1_0, s_11_1_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_1_0, s_11_1_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
-                s_12_1_0 = Fma(d, x_12, w_1_0, s_12_1_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_1_0, s_12_1_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
-                s_13_1_0 = Fma(d, x_13, w_1_0, s_13_1_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_1_0, s_13_1_0);
               }
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 14;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 448) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -2585,6 +3529,9 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
             hn::StoreU(s_12_1_0, d, node + 400 + lane);
             hn::StoreU(s_13_0_0, d, node + 416 + lane);
             hn::StoreU(s_13_1_0, d, node + 432 + lane);
+            rows += a.k * 14;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -2593,11 +3540,9 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 448
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 448;
-        for (size_t i = 0; i < 14; ++i) {
-          for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 14 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 14, 14, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 32);
         }
       }
     }
@@ -2637,18 +3582,26 @@ HWY_NOINLINE void Tile_15x16_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 15;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 15;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 15;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 15) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 15
               for (size_t i = 0; i < 15; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 15 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -2667,79 +3620,149 @@ HWY_NOINLINE void Tile_15x16_1(const invar_matmul_args& a) {
             VF s_12_0_0 = hn::Zero(d);
             VF s_13_0_0 = hn::Zero(d);
             VF s_14_0_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                }
+                {
+                  const VF x_14 = hn::Set(d, x[14]);
+                  Accumulate(d, x_14, w_0_0, s_14_0_0);
+                }
+                x += 15;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
               }
               {
                 const VF x_14 = hn::Set(d, x[14]);
-                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+                Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 15;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 240) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -2772,6 +3795,9 @@ HWY_NOINLINE void Tile_15x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_12_0_0, d, node + 192 + lane);
             hn::StoreU(s_13_0_0, d, node + 208 + lane);
             hn::StoreU(s_14_0_0, d, node + 224 + lane);
+            rows += a.k * 15;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -2780,11 +3806,9 @@ HWY_NOINLINE void Tile_15x16_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 240
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 240;
-        for (size_t i = 0; i < 15; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 15 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 15, 15, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -2824,18 +3848,26 @@ HWY_NOINLINE void Tile_16x16_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 16;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 16;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 16;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 16) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 16
               for (size_t i = 0; i < 16; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 16 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -2855,83 +3887,157 @@ HWY_NOINLINE void Tile_16x16_1(const invar_matmul_args& a) {
             VF s_13_0_0 = hn::Zero(d);
             VF s_14_0_0 = hn::Zero(d);
             VF s_15_0_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                }
+                {
+                  const VF x_14 = hn::Set(d, x[14]);
+                  Accumulate(d, x_14, w_0_0, s_14_0_0);
+                }
+                {
+                  const VF x_15 = hn::Set(d, x[15]);
+                  Accumulate(d, x_15, w_0_0, s_15_0_0);
+                }
+                x += 16;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
               }
               {
                 const VF x_14 = hn::Set(d, x[14]);
-                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+                Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               {
                 const VF x_15 = hn::Set(d, x[15]);
-                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+                Accumulate(d, x_15, w_0_0, s_15_0_0);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 16;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 256) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -2966,6 +4072,9 @@ HWY_NOINLINE void Tile_16x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_13_0_0, d, node + 208 + lane);
             hn::StoreU(s_14_0_0, d, node + 224 + lane);
             hn::StoreU(s_15_0_0, d, node + 240 + lane);
+            rows += a.k * 16;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -2974,11 +4083,9 @@ HWY_NOINLINE void Tile_16x16_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 256
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 256;
-        for (size_t i = 0; i < 16; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 16 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 16, 16, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -3018,18 +4125,26 @@ HWY_NOINLINE void Tile_17x16_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 17;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 17;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 17;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 17) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 17
               for (size_t i = 0; i < 17; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 17 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -3050,87 +4165,165 @@ HWY_NOINLINE void Tile_17x16_1(const invar_matmul_args& a) {
             VF s_14_0_0 = hn::Zero(d);
             VF s_15_0_0 = hn::Zero(d);
             VF s_16_0_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                }
+                {
+                  const VF x_14 = hn::Set(d, x[14]);
+                  Accumulate(d, x_14, w_0_0, s_14_0_0);
+                }
+                {
+                  const VF x_15 = hn::Set(d, x[15]);
+                  Accumulate(d, x_15, w_0_0, s_15_0_0);
+                }
+                {
+                  const VF x_16 = hn::Set(d, x[16]);
+                  Accumulate(d, x_16, w_0_0, s_16_0_0);
+                }
+                x += 17;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
               }
               {
                 const VF x_14 = hn::Set(d, x[14]);
-                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+                Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               {
                 const VF x_15 = hn::Set(d, x[15]);
-                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+                Accumulate(d, x_15, w_0_0, s_15_0_0);
               }
               {
                 const VF x_16 = hn::Set(d, x[16]);
-                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+                Accumulate(d, x_16, w_0_0, s_16_0_0);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 17;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 272) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -3167,6 +4360,9 @@ HWY_NOINLINE void Tile_17x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_14_0_0, d, node + 224 + lane);
             hn::StoreU(s_15_0_0, d, node + 240 + lane);
             hn::StoreU(s_16_0_0, d, node + 256 + lane);
+            rows += a.k * 17;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -3175,11 +4371,9 @@ HWY_NOINLINE void Tile_17x16_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 272
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 272;
-        for (size_t i = 0; i < 17; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 17 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 17, 17, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -3219,18 +4413,26 @@ HWY_NOINLINE void Tile_18x16_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 18;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 18;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 18;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 18) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 18
               for (size_t i = 0; i < 18; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 18 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -3252,91 +4454,173 @@ HWY_NOINLINE void Tile_18x16_1(const invar_matmul_args& a) {
             VF s_15_0_0 = hn::Zero(d);
             VF s_16_0_0 = hn::Zero(d);
             VF s_17_0_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                }
+                {
+                  const VF x_14 = hn::Set(d, x[14]);
+                  Accumulate(d, x_14, w_0_0, s_14_0_0);
+                }
+                {
+                  const VF x_15 = hn::Set(d, x[15]);
+                  Accumulate(d, x_15, w_0_0, s_15_0_0);
+                }
+                {
+                  const VF x_16 = hn::Set(d, x[16]);
+                  Accumulate(d, x_16, w_0_0, s_16_0_0);
+                }
+                {
+                  const VF x_17 = hn::Set(d, x[17]);
+                  Accumulate(d, x_17, w_0_0, s_17_0_0);
+                }
+                x += 18;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
               }
               {
                 const VF x_14 = hn::Set(d, x[14]);
-                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+                Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               {
                 const VF x_15 = hn::Set(d, x[15]);
-                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+                Accumulate(d, x_15, w_0_0, s_15_0_0);
               }
               {
                 const VF x_16 = hn::Set(d, x[16]);
-                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+                Accumulate(d, x_16, w_0_0, s_16_0_0);
               }
               {
                 const VF x_17 = hn::Set(d, x[17]);
-                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+                Accumulate(d, x_17, w_0_0, s_17_0_0);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 18;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 288) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -3375,6 +4659,9 @@ HWY_NOINLINE void Tile_18x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_15_0_0, d, node + 240 + lane);
             hn::StoreU(s_16_0_0, d, node + 256 + lane);
             hn::StoreU(s_17_0_0, d, node + 272 + lane);
+            rows += a.k * 18;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -3383,11 +4670,9 @@ HWY_NOINLINE void Tile_18x16_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 288
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 288;
-        for (size_t i = 0; i < 18; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 18 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 18, 18, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -3427,18 +4712,26 @@ HWY_NOINLINE void Tile_19x16_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 19;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 19;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 19;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 19) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 19
               for (size_t i = 0; i < 19; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 19 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -3461,95 +4754,181 @@ HWY_NOINLINE void Tile_19x16_1(const invar_matmul_args& a) {
             VF s_16_0_0 = hn::Zero(d);
             VF s_17_0_0 = hn::Zero(d);
             VF s_18_0_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                }
+                {
+                  const VF x_14 = hn::Set(d, x[14]);
+                  Accumulate(d, x_14, w_0_0, s_14_0_0);
+                }
+                {
+                  const VF x_15 = hn::Set(d, x[15]);
+                  Accumulate(d, x_15, w_0_0, s_15_0_0);
+                }
+                {
+                  const VF x_16 = hn::Set(d, x[16]);
+                  Accumulate(d, x_16, w_0_0, s_16_0_0);
+                }
+                {
+                  const VF x_17 = hn::Set(d, x[17]);
+                  Accumulate(d, x_17, w_0_0, s_17_0_0);
+                }
+                {
+                  const VF x_18 = hn::Set(d, x[18]);
+                  Accumulate(d, x_18, w_0_0, s_18_0_0);
+                }
+                x += 19;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
               }
               {
                 const VF x_14 = hn::Set(d, x[14]);
-                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+                Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               {
                 const VF x_15 = hn::Set(d, x[15]);
-                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+                Accumulate(d, x_15, w_0_0, s_15_0_0);
               }
               {
                 const VF x_16 = hn::Set(d, x[16]);
-                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+                Accumulate(d, x_16, w_0_0, s_16_0_0);
               }
               {
                 const VF x_17 = hn::Set(d, x[17]);
-                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+                Accumulate(d, x_17, w_0_0, s_17_0_0);
               }
               {
                 const VF x_18 = hn::Set(d, x[18]);
-                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+                Accumulate(d, x_18, w_0_0, s_18_0_0);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 19;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 304) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -3590,6 +4969,9 @@ HWY_NOINLINE void Tile_19x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_16_0_0, d, node + 256 + lane);
             hn::StoreU(s_17_0_0, d, node + 272 + lane);
             hn::StoreU(s_18_0_0, d, node + 288 + lane);
+            rows += a.k * 19;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -3598,11 +4980,9 @@ HWY_NOINLINE void Tile_19x16_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 304
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 304;
-        for (size_t i = 0; i < 19; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 19 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 19, 19, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -3642,18 +5022,26 @@ HWY_NOINLINE void Tile_20x16_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 20;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 20;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 20;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 20) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 20
               for (size_t i = 0; i < 20; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 20 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -3677,99 +5065,189 @@ HWY_NOINLINE void Tile_20x16_1(const invar_matmul_args& a) {
             VF s_17_0_0 = hn::Zero(d);
             VF s_18_0_0 = hn::Zero(d);
             VF s_19_0_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                }
+                {
+                  const VF x_14 = hn::Set(d, x[14]);
+                  Accumulate(d, x_14, w_0_0, s_14_0_0);
+                }
+                {
+                  const VF x_15 = hn::Set(d, x[15]);
+                  Accumulate(d, x_15, w_0_0, s_15_0_0);
+                }
+                {
+                  const VF x_16 = hn::Set(d, x[16]);
+                  Accumulate(d, x_16, w_0_0, s_16_0_0);
+                }
+                {
+                  const VF x_17 = hn::Set(d, x[17]);
+                  Accumulate(d, x_17, w_0_0, s_17_0_0);
+                }
+                {
+                  const VF x_18 = hn::Set(d, x[18]);
+                  Accumulate(d, x_18, w_0_0, s_18_0_0);
+                }
+                {
+                  const VF x_19 = hn::Set(d, x[19]);
+                  Accumulate(d, x_19, w_0_0, s_19_0_0);
+                }
+                x += 20;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
               }
               {
                 const VF x_14 = hn::Set(d, x[14]);
-                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+                Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               {
                 const VF x_15 = hn::Set(d, x[15]);
-                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+                Accumulate(d, x_15, w_0_0, s_15_0_0);
               }
               {
                 const VF x_16 = hn::Set(d, x[16]);
-                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+                Accumulate(d, x_16, w_0_0, s_16_0_0);
               }
               {
                 const VF x_17 = hn::Set(d, x[17]);
-                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+                Accumulate(d, x_17, w_0_0, s_17_0_0);
               }
               {
                 const VF x_18 = hn::Set(d, x[18]);
-                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+                Accumulate(d, x_18, w_0_0, s_18_0_0);
               }
               {
                 const VF x_19 = hn::Set(d, x[19]);
-                s_19_0_0 = Fma(d, x_19, w_0_0, s_19_0_0);
+                Accumulate(d, x_19, w_0_0, s_19_0_0);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 20;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 320) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -3812,6 +5290,9 @@ HWY_NOINLINE void Tile_20x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_17_0_0, d, node + 272 + lane);
             hn::StoreU(s_18_0_0, d, node + 288 + lane);
             hn::StoreU(s_19_0_0, d, node + 304 + lane);
+            rows += a.k * 20;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -3820,11 +5301,9 @@ HWY_NOINLINE void Tile_20x16_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 320
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 320;
-        for (size_t i = 0; i < 20; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 20 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 20, 20, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -3864,18 +5343,26 @@ HWY_NOINLINE void Tile_21x16_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 21;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 21;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 21;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 21) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 21
               for (size_t i = 0; i < 21; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 21 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -3900,103 +5387,197 @@ HWY_NOINLINE void Tile_21x16_1(const invar_matmul_args& a) {
             VF s_18_0_0 = hn::Zero(d);
             VF s_19_0_0 = hn::Zero(d);
             VF s_20_0_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                }
+                {
+                  const VF x_14 = hn::Set(d, x[14]);
+                  Accumulate(d, x_14, w_0_0, s_14_0_0);
+                }
+                {
+                  const VF x_15 = hn::Set(d, x[15]);
+                  Accumulate(d, x_15, w_0_0, s_15_0_0);
+                }
+                {
+                  const VF x_16 = hn::Set(d, x[16]);
+                  Accumulate(d, x_16, w_0_0, s_16_0_0);
+                }
+                {
+                  const VF x_17 = hn::Set(d, x[17]);
+                  Accumulate(d, x_17, w_0_0, s_17_0_0);
+                }
+                {
+                  const VF x_18 = hn::Set(d, x[18]);
+                  Accumulate(d, x_18, w_0_0, s_18_0_0);
+                }
+                {
+                  const VF x_19 = hn::Set(d, x[19]);
+                  Accumulate(d, x_19, w_0_0, s_19_0_0);
+                }
+                {
+                  const VF x_20 = hn::Set(d, x[20]);
+                  Accumulate(d, x_20, w_0_0, s_20_0_0);
+                }
+                x += 21;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
               }
               {
                 const VF x_14 = hn::Set(d, x[14]);
-                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+                Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               {
                 const VF x_15 = hn::Set(d, x[15]);
-                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+                Accumulate(d, x_15, w_0_0, s_15_0_0);
               }
               {
                 const VF x_16 = hn::Set(d, x[16]);
-                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+                Accumulate(d, x_16, w_0_0, s_16_0_0);
               }
               {
                 const VF x_17 = hn::Set(d, x[17]);
-                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+                Accumulate(d, x_17, w_0_0, s_17_0_0);
               }
               {
                 const VF x_18 = hn::Set(d, x[18]);
-                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+                Accumulate(d, x_18, w_0_0, s_18_0_0);
               }
               {
                 const VF x_19 = hn::Set(d, x[19]);
-                s_19_0_0 = Fma(d, x_19, w_0_0, s_19_0_0);
+                Accumulate(d, x_19, w_0_0, s_19_0_0);
               }
               {
                 const VF x_20 = hn::Set(d, x[20]);
-                s_20_0_0 = Fma(d, x_20, w_0_0, s_20_0_0);
+                Accumulate(d, x_20, w_0_0, s_20_0_0);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 21;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 336) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -4041,6 +5622,9 @@ HWY_NOINLINE void Tile_21x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_18_0_0, d, node + 288 + lane);
             hn::StoreU(s_19_0_0, d, node + 304 + lane);
             hn::StoreU(s_20_0_0, d, node + 320 + lane);
+            rows += a.k * 21;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -4049,11 +5633,9 @@ HWY_NOINLINE void Tile_21x16_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 336
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 336;
-        for (size_t i = 0; i < 21; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 21 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 21, 21, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -4093,18 +5675,26 @@ HWY_NOINLINE void Tile_22x16_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 22;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 22;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 22;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 22) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 22
               for (size_t i = 0; i < 22; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 22 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -4130,107 +5720,205 @@ HWY_NOINLINE void Tile_22x16_1(const invar_matmul_args& a) {
             VF s_19_0_0 = hn::Zero(d);
             VF s_20_0_0 = hn::Zero(d);
             VF s_21_0_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                }
+                {
+                  const VF x_14 = hn::Set(d, x[14]);
+                  Accumulate(d, x_14, w_0_0, s_14_0_0);
+                }
+                {
+                  const VF x_15 = hn::Set(d, x[15]);
+                  Accumulate(d, x_15, w_0_0, s_15_0_0);
+                }
+                {
+                  const VF x_16 = hn::Set(d, x[16]);
+                  Accumulate(d, x_16, w_0_0, s_16_0_0);
+                }
+                {
+                  const VF x_17 = hn::Set(d, x[17]);
+                  Accumulate(d, x_17, w_0_0, s_17_0_0);
+                }
+                {
+                  const VF x_18 = hn::Set(d, x[18]);
+                  Accumulate(d, x_18, w_0_0, s_18_0_0);
+                }
+                {
+                  const VF x_19 = hn::Set(d, x[19]);
+                  Accumulate(d, x_19, w_0_0, s_19_0_0);
+                }
+                {
+                  const VF x_20 = hn::Set(d, x[20]);
+                  Accumulate(d, x_20, w_0_0, s_20_0_0);
+                }
+                {
+                  const VF x_21 = hn::Set(d, x[21]);
+                  Accumulate(d, x_21, w_0_0, s_21_0_0);
+                }
+                x += 22;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
               }
               {
                 const VF x_14 = hn::Set(d, x[14]);
-                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+                Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               {
                 const VF x_15 = hn::Set(d, x[15]);
-                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+                Accumulate(d, x_15, w_0_0, s_15_0_0);
               }
               {
                 const VF x_16 = hn::Set(d, x[16]);
-                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+                Accumulate(d, x_16, w_0_0, s_16_0_0);
               }
               {
                 const VF x_17 = hn::Set(d, x[17]);
-                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+                Accumulate(d, x_17, w_0_0, s_17_0_0);
               }
               {
                 const VF x_18 = hn::Set(d, x[18]);
-                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+                Accumulate(d, x_18, w_0_0, s_18_0_0);
               }
               {
                 const VF x_19 = hn::Set(d, x[19]);
-                s_19_0_0 = Fma(d, x_19, w_0_0, s_19_0_0);
+                Accumulate(d, x_19, w_0_0, s_19_0_0);
               }
               {
                 const VF x_20 = hn::Set(d, x[20]);
-                s_20_0_0 = Fma(d, x_20, w_0_0, s_20_0_0);
+                Accumulate(d, x_20, w_0_0, s_20_0_0);
               }
               {
                 const VF x_21 = hn::Set(d, x[21]);
-                s_21_0_0 = Fma(d, x_21, w_0_0, s_21_0_0);
+                Accumulate(d, x_21, w_0_0, s_21_0_0);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 22;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 352) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -4277,6 +5965,9 @@ HWY_NOINLINE void Tile_22x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_19_0_0, d, node + 304 + lane);
             hn::StoreU(s_20_0_0, d, node + 320 + lane);
             hn::StoreU(s_21_0_0, d, node + 336 + lane);
+            rows += a.k * 22;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -4285,11 +5976,9 @@ HWY_NOINLINE void Tile_22x16_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 352
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 352;
-        for (size_t i = 0; i < 22; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 22 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 22, 22, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -4329,18 +6018,26 @@ HWY_NOINLINE void Tile_23x16_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 23;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 23;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 23;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 23) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 23
               for (size_t i = 0; i < 23; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 23 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -4367,111 +6064,213 @@ HWY_NOINLINE void Tile_23x16_1(const invar_matmul_args& a) {
             VF s_20_0_0 = hn::Zero(d);
             VF s_21_0_0 = hn::Zero(d);
             VF s_22_0_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                }
+                {
+                  const VF x_14 = hn::Set(d, x[14]);
+                  Accumulate(d, x_14, w_0_0, s_14_0_0);
+                }
+                {
+                  const VF x_15 = hn::Set(d, x[15]);
+                  Accumulate(d, x_15, w_0_0, s_15_0_0);
+                }
+                {
+                  const VF x_16 = hn::Set(d, x[16]);
+                  Accumulate(d, x_16, w_0_0, s_16_0_0);
+                }
+                {
+                  const VF x_17 = hn::Set(d, x[17]);
+                  Accumulate(d, x_17, w_0_0, s_17_0_0);
+                }
+                {
+                  const VF x_18 = hn::Set(d, x[18]);
+                  Accumulate(d, x_18, w_0_0, s_18_0_0);
+                }
+                {
+                  const VF x_19 = hn::Set(d, x[19]);
+                  Accumulate(d, x_19, w_0_0, s_19_0_0);
+                }
+                {
+                  const VF x_20 = hn::Set(d, x[20]);
+                  Accumulate(d, x_20, w_0_0, s_20_0_0);
+                }
+                {
+                  const VF x_21 = hn::Set(d, x[21]);
+                  Accumulate(d, x_21, w_0_0, s_21_0_0);
+                }
+                {
+                  const VF x_22 = hn::Set(d, x[22]);
+                  Accumulate(d, x_22, w_0_0, s_22_0_0);
+                }
+                x += 23;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
               }
               {
                 const VF x_14 = hn::Set(d, x[14]);
-                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+                Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               {
                 const VF x_15 = hn::Set(d, x[15]);
-                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+                Accumulate(d, x_15, w_0_0, s_15_0_0);
               }
               {
                 const VF x_16 = hn::Set(d, x[16]);
-                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+                Accumulate(d, x_16, w_0_0, s_16_0_0);
               }
               {
                 const VF x_17 = hn::Set(d, x[17]);
-                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+                Accumulate(d, x_17, w_0_0, s_17_0_0);
               }
               {
                 const VF x_18 = hn::Set(d, x[18]);
-                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+                Accumulate(d, x_18, w_0_0, s_18_0_0);
               }
               {
                 const VF x_19 = hn::Set(d, x[19]);
-                s_19_0_0 = Fma(d, x_19, w_0_0, s_19_0_0);
+                Accumulate(d, x_19, w_0_0, s_19_0_0);
               }
               {
                 const VF x_20 = hn::Set(d, x[20]);
-                s_20_0_0 = Fma(d, x_20, w_0_0, s_20_0_0);
+                Accumulate(d, x_20, w_0_0, s_20_0_0);
               }
               {
                 const VF x_21 = hn::Set(d, x[21]);
-                s_21_0_0 = Fma(d, x_21, w_0_0, s_21_0_0);
+                Accumulate(d, x_21, w_0_0, s_21_0_0);
               }
               {
                 const VF x_22 = hn::Set(d, x[22]);
-                s_22_0_0 = Fma(d, x_22, w_0_0, s_22_0_0);
+                Accumulate(d, x_22, w_0_0, s_22_0_0);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 23;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 368) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -4520,6 +6319,9 @@ HWY_NOINLINE void Tile_23x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_20_0_0, d, node + 320 + lane);
             hn::StoreU(s_21_0_0, d, node + 336 + lane);
             hn::StoreU(s_22_0_0, d, node + 352 + lane);
+            rows += a.k * 23;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -4528,11 +6330,9 @@ HWY_NOINLINE void Tile_23x16_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 368
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 368;
-        for (size_t i = 0; i < 23; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 23 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 23, 23, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -4572,18 +6372,26 @@ HWY_NOINLINE void Tile_24x16_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 24;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 24;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 24;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 24) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 24
               for (size_t i = 0; i < 24; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 24 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -4611,115 +6419,221 @@ HWY_NOINLINE void Tile_24x16_1(const invar_matmul_args& a) {
             VF s_21_0_0 = hn::Zero(d);
             VF s_22_0_0 = hn::Zero(d);
             VF s_23_0_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                }
+                {
+                  const VF x_14 = hn::Set(d, x[14]);
+                  Accumulate(d, x_14, w_0_0, s_14_0_0);
+                }
+                {
+                  const VF x_15 = hn::Set(d, x[15]);
+                  Accumulate(d, x_15, w_0_0, s_15_0_0);
+                }
+                {
+                  const VF x_16 = hn::Set(d, x[16]);
+                  Accumulate(d, x_16, w_0_0, s_16_0_0);
+                }
+                {
+                  const VF x_17 = hn::Set(d, x[17]);
+                  Accumulate(d, x_17, w_0_0, s_17_0_0);
+                }
+                {
+                  const VF x_18 = hn::Set(d, x[18]);
+                  Accumulate(d, x_18, w_0_0, s_18_0_0);
+                }
+                {
+                  const VF x_19 = hn::Set(d, x[19]);
+                  Accumulate(d, x_19, w_0_0, s_19_0_0);
+                }
+                {
+                  const VF x_20 = hn::Set(d, x[20]);
+                  Accumulate(d, x_20, w_0_0, s_20_0_0);
+                }
+                {
+                  const VF x_21 = hn::Set(d, x[21]);
+                  Accumulate(d, x_21, w_0_0, s_21_0_0);
+                }
+                {
+                  const VF x_22 = hn::Set(d, x[22]);
+                  Accumulate(d, x_22, w_0_0, s_22_0_0);
+                }
+                {
+                  const VF x_23 = hn::Set(d, x[23]);
+                  Accumulate(d, x_23, w_0_0, s_23_0_0);
+                }
+                x += 24;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
               }
               {
                 const VF x_14 = hn::Set(d, x[14]);
-                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+                Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               {
                 const VF x_15 = hn::Set(d, x[15]);
-                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+                Accumulate(d, x_15, w_0_0, s_15_0_0);
               }
               {
                 const VF x_16 = hn::Set(d, x[16]);
-                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+                Accumulate(d, x_16, w_0_0, s_16_0_0);
               }
               {
                 const VF x_17 = hn::Set(d, x[17]);
-                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+                Accumulate(d, x_17, w_0_0, s_17_0_0);
               }
               {
                 const VF x_18 = hn::Set(d, x[18]);
-                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+                Accumulate(d, x_18, w_0_0, s_18_0_0);
               }
               {
                 const VF x_19 = hn::Set(d, x[19]);
-                s_19_0_0 = Fma(d, x_19, w_0_0, s_19_0_0);
+                Accumulate(d, x_19, w_0_0, s_19_0_0);
               }
               {
                 const VF x_20 = hn::Set(d, x[20]);
-                s_20_0_0 = Fma(d, x_20, w_0_0, s_20_0_0);
+                Accumulate(d, x_20, w_0_0, s_20_0_0);
               }
               {
                 const VF x_21 = hn::Set(d, x[21]);
-                s_21_0_0 = Fma(d, x_21, w_0_0, s_21_0_0);
+                Accumulate(d, x_21, w_0_0, s_21_0_0);
               }
               {
                 const VF x_22 = hn::Set(d, x[22]);
-                s_22_0_0 = Fma(d, x_22, w_0_0, s_22_0_0);
+                Accumulate(d, x_22, w_0_0, s_22_0_0);
               }
               {
                 const VF x_23 = hn::Set(d, x[23]);
-                s_23_0_0 = Fma(d, x_23, w_0_0, s_23_0_0);
+                Accumulate(d, x_23, w_0_0, s_23_0_0);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 24;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 384) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -4770,6 +6684,9 @@ HWY_NOINLINE void Tile_24x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_21_0_0, d, node + 336 + lane);
             hn::StoreU(s_22_0_0, d, node + 352 + lane);
             hn::StoreU(s_23_0_0, d, node + 368 + lane);
+            rows += a.k * 24;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -4778,11 +6695,9 @@ HWY_NOINLINE void Tile_24x16_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 384
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 384;
-        for (size_t i = 0; i < 24; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 24 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 24, 24, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -4822,18 +6737,26 @@ HWY_NOINLINE void Tile_25x16_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 25;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 25;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 25;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 25) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 25
               for (size_t i = 0; i < 25; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 25 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -4862,119 +6785,229 @@ HWY_NOINLINE void Tile_25x16_1(const invar_matmul_args& a) {
             VF s_22_0_0 = hn::Zero(d);
             VF s_23_0_0 = hn::Zero(d);
             VF s_24_0_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                }
+                {
+                  const VF x_14 = hn::Set(d, x[14]);
+                  Accumulate(d, x_14, w_0_0, s_14_0_0);
+                }
+                {
+                  const VF x_15 = hn::Set(d, x[15]);
+                  Accumulate(d, x_15, w_0_0, s_15_0_0);
+                }
+                {
+                  const VF x_16 = hn::Set(d, x[16]);
+                  Accumulate(d, x_16, w_0_0, s_16_0_0);
+                }
+                {
+                  const VF x_17 = hn::Set(d, x[17]);
+                  Accumulate(d, x_17, w_0_0, s_17_0_0);
+                }
+                {
+                  const VF x_18 = hn::Set(d, x[18]);
+                  Accumulate(d, x_18, w_0_0, s_18_0_0);
+                }
+                {
+                  const VF x_19 = hn::Set(d, x[19]);
+                  Accumulate(d, x_19, w_0_0, s_19_0_0);
+                }
+                {
+                  const VF x_20 = hn::Set(d, x[20]);
+                  Accumulate(d, x_20, w_0_0, s_20_0_0);
+                }
+                {
+                  const VF x_21 = hn::Set(d, x[21]);
+                  Accumulate(d, x_21, w_0_0, s_21_0_0);
+                }
+                {
+                  const VF x_22 = hn::Set(d, x[22]);
+                  Accumulate(d, x_22, w_0_0, s_22_0_0);
+                }
+                {
+                  const VF x_23 = hn::Set(d, x[23]);
+                  Accumulate(d, x_23, w_0_0, s_23_0_0);
+                }
+                {
+                  const VF x_24 = hn::Set(d, x[24]);
+                  Accumulate(d, x_24, w_0_0, s_24_0_0);
+                }
+                x += 25;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
               }
               {
                 const VF x_14 = hn::Set(d, x[14]);
-                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+                Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               {
                 const VF x_15 = hn::Set(d, x[15]);
-                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+                Accumulate(d, x_15, w_0_0, s_15_0_0);
               }
               {
                 const VF x_16 = hn::Set(d, x[16]);
-                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+                Accumulate(d, x_16, w_0_0, s_16_0_0);
               }
               {
                 const VF x_17 = hn::Set(d, x[17]);
-                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+                Accumulate(d, x_17, w_0_0, s_17_0_0);
               }
               {
                 const VF x_18 = hn::Set(d, x[18]);
-                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+                Accumulate(d, x_18, w_0_0, s_18_0_0);
               }
               {
                 const VF x_19 = hn::Set(d, x[19]);
-                s_19_0_0 = Fma(d, x_19, w_0_0, s_19_0_0);
+                Accumulate(d, x_19, w_0_0, s_19_0_0);
               }
               {
                 const VF x_20 = hn::Set(d, x[20]);
-                s_20_0_0 = Fma(d, x_20, w_0_0, s_20_0_0);
+                Accumulate(d, x_20, w_0_0, s_20_0_0);
               }
               {
                 const VF x_21 = hn::Set(d, x[21]);
-                s_21_0_0 = Fma(d, x_21, w_0_0, s_21_0_0);
+                Accumulate(d, x_21, w_0_0, s_21_0_0);
               }
               {
                 const VF x_22 = hn::Set(d, x[22]);
-                s_22_0_0 = Fma(d, x_22, w_0_0, s_22_0_0);
+                Accumulate(d, x_22, w_0_0, s_22_0_0);
               }
               {
                 const VF x_23 = hn::Set(d, x[23]);
-                s_23_0_0 = Fma(d, x_23, w_0_0, s_23_0_0);
+                Accumulate(d, x_23, w_0_0, s_23_0_0);
               }
               {
                 const VF x_24 = hn::Set(d, x[24]);
-                s_24_0_0 = Fma(d, x_24, w_0_0, s_24_0_0);
+                Accumulate(d, x_24, w_0_0, s_24_0_0);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 25;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 400) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -5027,6 +7060,9 @@ HWY_NOINLINE void Tile_25x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_22_0_0, d, node + 352 + lane);
             hn::StoreU(s_23_0_0, d, node + 368 + lane);
             hn::StoreU(s_24_0_0, d, node + 384 + lane);
+            rows += a.k * 25;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -5035,11 +7071,9 @@ HWY_NOINLINE void Tile_25x16_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 400
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 400;
-        for (size_t i = 0; i < 25; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 25 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 25, 25, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -5079,18 +7113,26 @@ HWY_NOINLINE void Tile_26x16_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 26;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 26;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 26;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 26) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 26
               for (size_t i = 0; i < 26; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 26 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -5120,123 +7162,237 @@ HWY_NOINLINE void Tile_26x16_1(const invar_matmul_args& a) {
             VF s_23_0_0 = hn::Zero(d);
             VF s_24_0_0 = hn::Zero(d);
             VF s_25_0_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                }
+                {
+                  const VF x_14 = hn::Set(d, x[14]);
+                  Accumulate(d, x_14, w_0_0, s_14_0_0);
+                }
+                {
+                  const VF x_15 = hn::Set(d, x[15]);
+                  Accumulate(d, x_15, w_0_0, s_15_0_0);
+                }
+                {
+                  const VF x_16 = hn::Set(d, x[16]);
+                  Accumulate(d, x_16, w_0_0, s_16_0_0);
+                }
+                {
+                  const VF x_17 = hn::Set(d, x[17]);
+                  Accumulate(d, x_17, w_0_0, s_17_0_0);
+                }
+                {
+                  const VF x_18 = hn::Set(d, x[18]);
+                  Accumulate(d, x_18, w_0_0, s_18_0_0);
+                }
+                {
+                  const VF x_19 = hn::Set(d, x[19]);
+                  Accumulate(d, x_19, w_0_0, s_19_0_0);
+                }
+                {
+                  const VF x_20 = hn::Set(d, x[20]);
+                  Accumulate(d, x_20, w_0_0, s_20_0_0);
+                }
+                {
+                  const VF x_21 = hn::Set(d, x[21]);
+                  Accumulate(d, x_21, w_0_0, s_21_0_0);
+                }
+                {
+                  const VF x_22 = hn::Set(d, x[22]);
+                  Accumulate(d, x_22, w_0_0, s_22_0_0);
+                }
+                {
+                  const VF x_23 = hn::Set(d, x[23]);
+                  Accumulate(d, x_23, w_0_0, s_23_0_0);
+                }
+                {
+                  const VF x_24 = hn::Set(d, x[24]);
+                  Accumulate(d, x_24, w_0_0, s_24_0_0);
+                }
+                {
+                  const VF x_25 = hn::Set(d, x[25]);
+                  Accumulate(d, x_25, w_0_0, s_25_0_0);
+                }
+                x += 26;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
               }
               {
                 const VF x_14 = hn::Set(d, x[14]);
-                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+                Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               {
                 const VF x_15 = hn::Set(d, x[15]);
-                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+                Accumulate(d, x_15, w_0_0, s_15_0_0);
               }
               {
                 const VF x_16 = hn::Set(d, x[16]);
-                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+                Accumulate(d, x_16, w_0_0, s_16_0_0);
               }
               {
                 const VF x_17 = hn::Set(d, x[17]);
-                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+                Accumulate(d, x_17, w_0_0, s_17_0_0);
               }
               {
                 const VF x_18 = hn::Set(d, x[18]);
-                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+                Accumulate(d, x_18, w_0_0, s_18_0_0);
               }
               {
                 const VF x_19 = hn::Set(d, x[19]);
-                s_19_0_0 = Fma(d, x_19, w_0_0, s_19_0_0);
+                Accumulate(d, x_19, w_0_0, s_19_0_0);
               }
               {
                 const VF x_20 = hn::Set(d, x[20]);
-                s_20_0_0 = Fma(d, x_20, w_0_0, s_20_0_0);
+                Accumulate(d, x_20, w_0_0, s_20_0_0);
               }
               {
                 const VF x_21 = hn::Set(d, x[21]);
-                s_21_0_0 = Fma(d, x_21, w_0_0, s_21_0_0);
+                Accumulate(d, x_21, w_0_0, s_21_0_0);
               }
               {
                 const VF x_22 = hn::Set(d, x[22]);
-                s_22_0_0 = Fma(d, x_22, w_0_0, s_22_0_0);
+                Accumulate(d, x_22, w_0_0, s_22_0_0);
               }
               {
                 const VF x_23 = hn::Set(d, x[23]);
-                s_23_0_0 = Fma(d, x_23, w_0_0, s_23_0_0);
+                Accumulate(d, x_23, w_0_0, s_23_0_0);
               }
               {
                 const VF x_24 = hn::Set(d, x[24]);
-                s_24_0_0 = Fma(d, x_24, w_0_0, s_24_0_0);
+                Accumulate(d, x_24, w_0_0, s_24_0_0);
               }
               {
                 const VF x_25 = hn::Set(d, x[25]);
-                s_25_0_0 = Fma(d, x_25, w_0_0, s_25_0_0);
+                Accumulate(d, x_25, w_0_0, s_25_0_0);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 26;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 416) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -5291,6 +7447,9 @@ HWY_NOINLINE void Tile_26x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_23_0_0, d, node + 368 + lane);
             hn::StoreU(s_24_0_0, d, node + 384 + lane);
             hn::StoreU(s_25_0_0, d, node + 400 + lane);
+            rows += a.k * 26;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -5299,11 +7458,9 @@ HWY_NOINLINE void Tile_26x16_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 416
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 416;
-        for (size_t i = 0; i < 26; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 26 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 26, 26, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -5343,18 +7500,26 @@ HWY_NOINLINE void Tile_27x16_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 27;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 27;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 27;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 27) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 27
               for (size_t i = 0; i < 27; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 27 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -5385,127 +7550,245 @@ HWY_NOINLINE void Tile_27x16_1(const invar_matmul_args& a) {
             VF s_24_0_0 = hn::Zero(d);
             VF s_25_0_0 = hn::Zero(d);
             VF s_26_0_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                }
+                {
+                  const VF x_14 = hn::Set(d, x[14]);
+                  Accumulate(d, x_14, w_0_0, s_14_0_0);
+                }
+                {
+                  const VF x_15 = hn::Set(d, x[15]);
+                  Accumulate(d, x_15, w_0_0, s_15_0_0);
+                }
+                {
+                  const VF x_16 = hn::Set(d, x[16]);
+                  Accumulate(d, x_16, w_0_0, s_16_0_0);
+                }
+                {
+                  const VF x_17 = hn::Set(d, x[17]);
+                  Accumulate(d, x_17, w_0_0, s_17_0_0);
+                }
+                {
+                  const VF x_18 = hn::Set(d, x[18]);
+                  Accumulate(d, x_18, w_0_0, s_18_0_0);
+                }
+                {
+                  const VF x_19 = hn::Set(d, x[19]);
+                  Accumulate(d, x_19, w_0_0, s_19_0_0);
+                }
+                {
+                  const VF x_20 = hn::Set(d, x[20]);
+                  Accumulate(d, x_20, w_0_0, s_20_0_0);
+                }
+                {
+                  const VF x_21 = hn::Set(d, x[21]);
+                  Accumulate(d, x_21, w_0_0, s_21_0_0);
+                }
+                {
+                  const VF x_22 = hn::Set(d, x[22]);
+                  Accumulate(d, x_22, w_0_0, s_22_0_0);
+                }
+                {
+                  const VF x_23 = hn::Set(d, x[23]);
+                  Accumulate(d, x_23, w_0_0, s_23_0_0);
+                }
+                {
+                  const VF x_24 = hn::Set(d, x[24]);
+                  Accumulate(d, x_24, w_0_0, s_24_0_0);
+                }
+                {
+                  const VF x_25 = hn::Set(d, x[25]);
+                  Accumulate(d, x_25, w_0_0, s_25_0_0);
+                }
+                {
+                  const VF x_26 = hn::Set(d, x[26]);
+                  Accumulate(d, x_26, w_0_0, s_26_0_0);
+                }
+                x += 27;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
               }
               {
                 const VF x_14 = hn::Set(d, x[14]);
-                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+                Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               {
                 const VF x_15 = hn::Set(d, x[15]);
-                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+                Accumulate(d, x_15, w_0_0, s_15_0_0);
               }
               {
                 const VF x_16 = hn::Set(d, x[16]);
-                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+                Accumulate(d, x_16, w_0_0, s_16_0_0);
               }
               {
                 const VF x_17 = hn::Set(d, x[17]);
-                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+                Accumulate(d, x_17, w_0_0, s_17_0_0);
               }
               {
                 const VF x_18 = hn::Set(d, x[18]);
-                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+                Accumulate(d, x_18, w_0_0, s_18_0_0);
               }
               {
                 const VF x_19 = hn::Set(d, x[19]);
-                s_19_0_0 = Fma(d, x_19, w_0_0, s_19_0_0);
+                Accumulate(d, x_19, w_0_0, s_19_0_0);
               }
               {
                 const VF x_20 = hn::Set(d, x[20]);
-                s_20_0_0 = Fma(d, x_20, w_0_0, s_20_0_0);
+                Accumulate(d, x_20, w_0_0, s_20_0_0);
               }
               {
                 const VF x_21 = hn::Set(d, x[21]);
-                s_21_0_0 = Fma(d, x_21, w_0_0, s_21_0_0);
+                Accumulate(d, x_21, w_0_0, s_21_0_0);
               }
               {
                 const VF x_22 = hn::Set(d, x[22]);
-                s_22_0_0 = Fma(d, x_22, w_0_0, s_22_0_0);
+                Accumulate(d, x_22, w_0_0, s_22_0_0);
               }
               {
                 const VF x_23 = hn::Set(d, x[23]);
-                s_23_0_0 = Fma(d, x_23, w_0_0, s_23_0_0);
+                Accumulate(d, x_23, w_0_0, s_23_0_0);
               }
               {
                 const VF x_24 = hn::Set(d, x[24]);
-                s_24_0_0 = Fma(d, x_24, w_0_0, s_24_0_0);
+                Accumulate(d, x_24, w_0_0, s_24_0_0);
               }
               {
                 const VF x_25 = hn::Set(d, x[25]);
-                s_25_0_0 = Fma(d, x_25, w_0_0, s_25_0_0);
+                Accumulate(d, x_25, w_0_0, s_25_0_0);
               }
               {
                 const VF x_26 = hn::Set(d, x[26]);
-                s_26_0_0 = Fma(d, x_26, w_0_0, s_26_0_0);
+                Accumulate(d, x_26, w_0_0, s_26_0_0);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 27;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 432) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -5562,6 +7845,9 @@ HWY_NOINLINE void Tile_27x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_24_0_0, d, node + 384 + lane);
             hn::StoreU(s_25_0_0, d, node + 400 + lane);
             hn::StoreU(s_26_0_0, d, node + 416 + lane);
+            rows += a.k * 27;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -5570,11 +7856,9 @@ HWY_NOINLINE void Tile_27x16_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 432
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 432;
-        for (size_t i = 0; i < 27; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 27 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 27, 27, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -5614,18 +7898,26 @@ HWY_NOINLINE void Tile_28x16_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 28;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 28;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 28;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 28) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 28
               for (size_t i = 0; i < 28; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 28 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -5657,131 +7949,253 @@ HWY_NOINLINE void Tile_28x16_1(const invar_matmul_args& a) {
             VF s_25_0_0 = hn::Zero(d);
             VF s_26_0_0 = hn::Zero(d);
             VF s_27_0_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                }
+                {
+                  const VF x_14 = hn::Set(d, x[14]);
+                  Accumulate(d, x_14, w_0_0, s_14_0_0);
+                }
+                {
+                  const VF x_15 = hn::Set(d, x[15]);
+                  Accumulate(d, x_15, w_0_0, s_15_0_0);
+                }
+                {
+                  const VF x_16 = hn::Set(d, x[16]);
+                  Accumulate(d, x_16, w_0_0, s_16_0_0);
+                }
+                {
+                  const VF x_17 = hn::Set(d, x[17]);
+                  Accumulate(d, x_17, w_0_0, s_17_0_0);
+                }
+                {
+                  const VF x_18 = hn::Set(d, x[18]);
+                  Accumulate(d, x_18, w_0_0, s_18_0_0);
+                }
+                {
+                  const VF x_19 = hn::Set(d, x[19]);
+                  Accumulate(d, x_19, w_0_0, s_19_0_0);
+                }
+                {
+                  const VF x_20 = hn::Set(d, x[20]);
+                  Accumulate(d, x_20, w_0_0, s_20_0_0);
+                }
+                {
+                  const VF x_21 = hn::Set(d, x[21]);
+                  Accumulate(d, x_21, w_0_0, s_21_0_0);
+                }
+                {
+                  const VF x_22 = hn::Set(d, x[22]);
+                  Accumulate(d, x_22, w_0_0, s_22_0_0);
+                }
+                {
+                  const VF x_23 = hn::Set(d, x[23]);
+                  Accumulate(d, x_23, w_0_0, s_23_0_0);
+                }
+                {
+                  const VF x_24 = hn::Set(d, x[24]);
+                  Accumulate(d, x_24, w_0_0, s_24_0_0);
+                }
+                {
+                  const VF x_25 = hn::Set(d, x[25]);
+                  Accumulate(d, x_25, w_0_0, s_25_0_0);
+                }
+                {
+                  const VF x_26 = hn::Set(d, x[26]);
+                  Accumulate(d, x_26, w_0_0, s_26_0_0);
+                }
+                {
+                  const VF x_27 = hn::Set(d, x[27]);
+                  Accumulate(d, x_27, w_0_0, s_27_0_0);
+                }
+                x += 28;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
               }
               {
                 const VF x_14 = hn::Set(d, x[14]);
-                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+                Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               {
                 const VF x_15 = hn::Set(d, x[15]);
-                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+                Accumulate(d, x_15, w_0_0, s_15_0_0);
               }
               {
                 const VF x_16 = hn::Set(d, x[16]);
-                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+                Accumulate(d, x_16, w_0_0, s_16_0_0);
               }
               {
                 const VF x_17 = hn::Set(d, x[17]);
-                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+                Accumulate(d, x_17, w_0_0, s_17_0_0);
               }
               {
                 const VF x_18 = hn::Set(d, x[18]);
-                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+                Accumulate(d, x_18, w_0_0, s_18_0_0);
               }
               {
                 const VF x_19 = hn::Set(d, x[19]);
-                s_19_0_0 = Fma(d, x_19, w_0_0, s_19_0_0);
+                Accumulate(d, x_19, w_0_0, s_19_0_0);
               }
               {
                 const VF x_20 = hn::Set(d, x[20]);
-                s_20_0_0 = Fma(d, x_20, w_0_0, s_20_0_0);
+                Accumulate(d, x_20, w_0_0, s_20_0_0);
               }
               {
                 const VF x_21 = hn::Set(d, x[21]);
-                s_21_0_0 = Fma(d, x_21, w_0_0, s_21_0_0);
+                Accumulate(d, x_21, w_0_0, s_21_0_0);
               }
               {
                 const VF x_22 = hn::Set(d, x[22]);
-                s_22_0_0 = Fma(d, x_22, w_0_0, s_22_0_0);
+                Accumulate(d, x_22, w_0_0, s_22_0_0);
               }
               {
                 const VF x_23 = hn::Set(d, x[23]);
-                s_23_0_0 = Fma(d, x_23, w_0_0, s_23_0_0);
+                Accumulate(d, x_23, w_0_0, s_23_0_0);
               }
               {
                 const VF x_24 = hn::Set(d, x[24]);
-                s_24_0_0 = Fma(d, x_24, w_0_0, s_24_0_0);
+                Accumulate(d, x_24, w_0_0, s_24_0_0);
               }
               {
                 const VF x_25 = hn::Set(d, x[25]);
-                s_25_0_0 = Fma(d, x_25, w_0_0, s_25_0_0);
+                Accumulate(d, x_25, w_0_0, s_25_0_0);
               }
               {
                 const VF x_26 = hn::Set(d, x[26]);
-                s_26_0_0 = Fma(d, x_26, w_0_0, s_26_0_0);
+                Accumulate(d, x_26, w_0_0, s_26_0_0);
               }
               {
                 const VF x_27 = hn::Set(d, x[27]);
-                s_27_0_0 = Fma(d, x_27, w_0_0, s_27_0_0);
+                Accumulate(d, x_27, w_0_0, s_27_0_0);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 28;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 448) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -5840,6 +8254,9 @@ HWY_NOINLINE void Tile_28x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_25_0_0, d, node + 400 + lane);
             hn::StoreU(s_26_0_0, d, node + 416 + lane);
             hn::StoreU(s_27_0_0, d, node + 432 + lane);
+            rows += a.k * 28;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -5848,11 +8265,9 @@ HWY_NOINLINE void Tile_28x16_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 448
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 448;
-        for (size_t i = 0; i < 28; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 28 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 28, 28, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -5887,19 +8302,28 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
+          const float* rows = a.lhs + (begin * a.k + k) * 1;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const W* HWY_RESTRICT w_2 = leaf_2;
+            const W* HWY_RESTRICT w_3 = leaf_3;
+            const float* HWY_RESTRICT x = rows;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_3_1 = hn::Zero(d);
+            size_t i = 0;
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               {
                 const VF w = Storage::Load(d, w_0);
@@ -5933,20 +8357,18 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
                 const VF w = Storage::Load(d, w_3 + 1 * lanes);
                 s_0_3_1 = Fma(d, x_0, w, s_0_3_1);
               }
-              PrefetchNear(w_0, kNear);
-              PrefetchNear(w_1, kNear);
-              PrefetchNear(w_2, kNear);
-              PrefetchNear(w_3, kNear);
+              PrefetchNear(w_0, kNear / 4);
+              PrefetchNear(w_1, kNear / 4);
+              PrefetchNear(w_2, kNear / 4);
+              PrefetchNear(w_3, kNear / 4);
               x += 1;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
               w_2 += INVAR_PANEL;
               w_3 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 64) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -5965,6 +8387,9 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
             hn::StoreU(s_0_2_1, d, node + 32 + 1 * lanes);
             hn::StoreU(s_0_3_0, d, node + 48);
             hn::StoreU(s_0_3_1, d, node + 48 + 1 * lanes);
+            rows += a.k * 1;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -5973,11 +8398,9 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 64;
-        for (size_t i = 0; i < 1; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 1 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 1, 1, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 64);
         }
       }
     }
@@ -6014,22 +8437,65 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 2;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
-            const size_t ahead_x = a.k * 2;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF x_0 = hn::Set(d, x[0]);
+                const VF x_1 = hn::Set(d, x[1]);
+                {
+                  const VF w = Storage::Load(d, w_0);
+                  s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+                  s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 1 * lanes);
+                  s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+                  s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
+                }
+                {
+                  const VF w = Storage::Load(d, w_1);
+                  s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+                  s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
+                }
+                {
+                  const VF w = Storage::Load(d, w_1 + 1 * lanes);
+                  s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
+                  s_1_1_1 = Fma(d, x_1, w, s_1_1_1);
+                }
+                x += 2;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               const VF x_1 = hn::Set(d, x[1]);
               {
@@ -6054,16 +8520,13 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
               }
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 2;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 64) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -6082,6 +8545,9 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
             hn::StoreU(s_1_0_1, d, node + 32 + 1 * lanes);
             hn::StoreU(s_1_1_0, d, node + 48);
             hn::StoreU(s_1_1_1, d, node + 48 + 1 * lanes);
+            rows += a.k * 2;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -6090,11 +8556,9 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 64;
-        for (size_t i = 0; i < 2; ++i) {
-          for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 2 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 2, 2, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 32);
         }
       }
     }
@@ -6131,23 +8595,71 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 3;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
-            const size_t ahead_x = a.k * 3;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_1_1 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF x_0 = hn::Set(d, x[0]);
+                const VF x_1 = hn::Set(d, x[1]);
+                const VF x_2 = hn::Set(d, x[2]);
+                {
+                  const VF w = Storage::Load(d, w_0);
+                  s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+                  s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+                  s_2_0_0 = Fma(d, x_2, w, s_2_0_0);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 1 * lanes);
+                  s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+                  s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
+                  s_2_0_1 = Fma(d, x_2, w, s_2_0_1);
+                }
+                {
+                  const VF w = Storage::Load(d, w_1);
+                  s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+                  s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
+                  s_2_1_0 = Fma(d, x_2, w, s_2_1_0);
+                }
+                {
+                  const VF w = Storage::Load(d, w_1 + 1 * lanes);
+                  s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
+                  s_1_1_1 = Fma(d, x_1, w, s_1_1_1);
+                  s_2_1_1 = Fma(d, x_2, w, s_2_1_1);
+                }
+                x += 3;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_1, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               const VF x_1 = hn::Set(d, x[1]);
               const VF x_2 = hn::Set(d, x[2]);
@@ -6177,16 +8689,13 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
               }
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 3;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 96) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -6213,6 +8722,9 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
             hn::StoreU(s_2_0_1, d, node + 64 + 1 * lanes);
             hn::StoreU(s_2_1_0, d, node + 80);
             hn::StoreU(s_2_1_1, d, node + 80 + 1 * lanes);
+            rows += a.k * 3;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -6221,11 +8733,9 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 96
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 96;
-        for (size_t i = 0; i < 3; ++i) {
-          for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 3 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 3, 3, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 32);
         }
       }
     }
@@ -6262,18 +8772,26 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 4;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 4;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 4;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 4) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 4
               for (size_t i = 0; i < 4; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 4 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -6281,40 +8799,71 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d);
             VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                const VF w_0_1 = Storage::LoadShared(d, w_0 + 1 * lanes);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                  Accumulate(d, x_0, w_0_1, s_0_0_1);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                  Accumulate(d, x_1, w_0_1, s_1_0_1);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                  Accumulate(d, x_2, w_0_1, s_2_0_1);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                  Accumulate(d, x_3, w_0_1, s_3_0_1);
+                }
+                x += 4;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               const VF w_0_1 = Storage::LoadShared(d, w_0 + 1 * lanes);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_0_1 = Fma(d, x_0, w_0_1, s_0_0_1);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_1, s_0_0_1);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_0_1 = Fma(d, x_1, w_0_1, s_1_0_1);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_1, s_1_0_1);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_0_1 = Fma(d, x_2, w_0_1, s_2_0_1);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_1, s_2_0_1);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_0_1 = Fma(d, x_3, w_0_1, s_3_0_1);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_1, s_3_0_1);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 4;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 64) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -6333,6 +8882,9 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
             hn::StoreU(s_2_0_1, d, node + 32 + 1 * lanes);
             hn::StoreU(s_3_0_0, d, node + 48);
             hn::StoreU(s_3_0_1, d, node + 48 + 1 * lanes);
+            rows += a.k * 4;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -6341,11 +8893,9 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 64;
-        for (size_t i = 0; i < 4; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 4 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 4, 4, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -6382,18 +8932,26 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 5;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 5;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 5;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 5) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 5
               for (size_t i = 0; i < 5; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 5 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -6402,45 +8960,81 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d);
             VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
             VF s_4_0_0 = hn::Zero(d), s_4_0_1 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                const VF w_0_1 = Storage::LoadShared(d, w_0 + 1 * lanes);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                  Accumulate(d, x_0, w_0_1, s_0_0_1);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                  Accumulate(d, x_1, w_0_1, s_1_0_1);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                  Accumulate(d, x_2, w_0_1, s_2_0_1);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                  Accumulate(d, x_3, w_0_1, s_3_0_1);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                  Accumulate(d, x_4, w_0_1, s_4_0_1);
+                }
+                x += 5;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               const VF w_0_1 = Storage::LoadShared(d, w_0 + 1 * lanes);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_0_1 = Fma(d, x_0, w_0_1, s_0_0_1);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_1, s_0_0_1);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_0_1 = Fma(d, x_1, w_0_1, s_1_0_1);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_1, s_1_0_1);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_0_1 = Fma(d, x_2, w_0_1, s_2_0_1);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_1, s_2_0_1);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_0_1 = Fma(d, x_3, w_0_1, s_3_0_1);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_1, s_3_0_1);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_0_1 = Fma(d, x_4, w_0_1, s_4_0_1);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_1, s_4_0_1);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 5;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 80) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -6463,6 +9057,9 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
             hn::StoreU(s_3_0_1, d, node + 48 + 1 * lanes);
             hn::StoreU(s_4_0_0, d, node + 64);
             hn::StoreU(s_4_0_1, d, node + 64 + 1 * lanes);
+            rows += a.k * 5;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -6471,11 +9068,9 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 80
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 80;
-        for (size_t i = 0; i < 5; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 5 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 5, 5, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -6512,18 +9107,26 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 6;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 6;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 6;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 6) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 6
               for (size_t i = 0; i < 6; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 6 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -6533,50 +9136,91 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
             VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
             VF s_4_0_0 = hn::Zero(d), s_4_0_1 = hn::Zero(d);
             VF s_5_0_0 = hn::Zero(d), s_5_0_1 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                const VF w_0_1 = Storage::LoadShared(d, w_0 + 1 * lanes);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                  Accumulate(d, x_0, w_0_1, s_0_0_1);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                  Accumulate(d, x_1, w_0_1, s_1_0_1);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                  Accumulate(d, x_2, w_0_1, s_2_0_1);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                  Accumulate(d, x_3, w_0_1, s_3_0_1);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                  Accumulate(d, x_4, w_0_1, s_4_0_1);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                  Accumulate(d, x_5, w_0_1, s_5_0_1);
+                }
+                x += 6;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               const VF w_0_1 = Storage::LoadShared(d, w_0 + 1 * lanes);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_0_1 = Fma(d, x_0, w_0_1, s_0_0_1);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_1, s_0_0_1);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_0_1 = Fma(d, x_1, w_0_1, s_1_0_1);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_1, s_1_0_1);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_0_1 = Fma(d, x_2, w_0_1, s_2_0_1);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_1, s_2_0_1);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_0_1 = Fma(d, x_3, w_0_1, s_3_0_1);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_1, s_3_0_1);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_0_1 = Fma(d, x_4, w_0_1, s_4_0_1);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_1, s_4_0_1);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_0_1 = Fma(d, x_5, w_0_1, s_5_0_1);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_1, s_5_0_1);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 6;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 96) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -6603,6 +9247,9 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
             hn::StoreU(s_4_0_1, d, node + 64 + 1 * lanes);
             hn::StoreU(s_5_0_0, d, node + 80);
             hn::StoreU(s_5_0_1, d, node + 80 + 1 * lanes);
+            rows += a.k * 6;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -6611,11 +9258,9 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 96
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 96;
-        for (size_t i = 0; i < 6; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 6 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 6, 6, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -6650,17 +9295,25 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
+          const float* rows = a.lhs + (begin * a.k + k) * 1;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const W* HWY_RESTRICT w_2 = leaf_2;
+            const float* HWY_RESTRICT x = rows;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_1_2 = hn::Zero(d), s_0_1_3 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_2_2 = hn::Zero(d), s_0_2_3 = hn::Zero(d);
+            size_t i = 0;
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               {
                 const VF w = Storage::Load(d, w_0);
@@ -6710,18 +9363,16 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
                 const VF w = Storage::Load(d, w_2 + 3 * lanes);
                 s_0_2_3 = Fma(d, x_0, w, s_0_2_3);
               }
-              PrefetchNear(w_0, kNear);
-              PrefetchNear(w_1, kNear);
-              PrefetchNear(w_2, kNear);
+              PrefetchNear(w_0, kNear / 3);
+              PrefetchNear(w_1, kNear / 3);
+              PrefetchNear(w_2, kNear / 3);
               x += 1;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
               w_2 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 48) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -6748,6 +9399,9 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
             hn::StoreU(s_0_2_1, d, node + 32 + 1 * lanes);
             hn::StoreU(s_0_2_2, d, node + 32 + 2 * lanes);
             hn::StoreU(s_0_2_3, d, node + 32 + 3 * lanes);
+            rows += a.k * 1;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -6756,11 +9410,9 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 48
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 48;
-        for (size_t i = 0; i < 1; ++i) {
-          for (size_t p = 0; p < 3 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 1 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 48 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 3 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 1, 1, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 48);
         }
       }
     }
@@ -6797,19 +9449,59 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 2;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 2;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF x_0 = hn::Set(d, x[0]);
+                const VF x_1 = hn::Set(d, x[1]);
+                {
+                  const VF w = Storage::Load(d, w_0);
+                  s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+                  s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 1 * lanes);
+                  s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+                  s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 2 * lanes);
+                  s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
+                  s_1_0_2 = Fma(d, x_1, w, s_1_0_2);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 3 * lanes);
+                  s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
+                  s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
+                }
+                x += 2;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               const VF x_1 = hn::Set(d, x[1]);
               {
@@ -6833,15 +9525,12 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
                 s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 2;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 32) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -6860,6 +9549,9 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
             hn::StoreU(s_1_0_1, d, node + 16 + 1 * lanes);
             hn::StoreU(s_1_0_2, d, node + 16 + 2 * lanes);
             hn::StoreU(s_1_0_3, d, node + 16 + 3 * lanes);
+            rows += a.k * 2;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -6868,11 +9560,9 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 32
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 32;
-        for (size_t i = 0; i < 2; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 2 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 2, 2, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -6909,20 +9599,65 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 3;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 3;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d), s_2_0_2 = hn::Zero(d), s_2_0_3 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF x_0 = hn::Set(d, x[0]);
+                const VF x_1 = hn::Set(d, x[1]);
+                const VF x_2 = hn::Set(d, x[2]);
+                {
+                  const VF w = Storage::Load(d, w_0);
+                  s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+                  s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+                  s_2_0_0 = Fma(d, x_2, w, s_2_0_0);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 1 * lanes);
+                  s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+                  s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
+                  s_2_0_1 = Fma(d, x_2, w, s_2_0_1);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 2 * lanes);
+                  s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
+                  s_1_0_2 = Fma(d, x_1, w, s_1_0_2);
+                  s_2_0_2 = Fma(d, x_2, w, s_2_0_2);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 3 * lanes);
+                  s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
+                  s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
+                  s_2_0_3 = Fma(d, x_2, w, s_2_0_3);
+                }
+                x += 3;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               const VF x_1 = hn::Set(d, x[1]);
               const VF x_2 = hn::Set(d, x[2]);
@@ -6951,15 +9686,12 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
                 s_2_0_3 = Fma(d, x_2, w, s_2_0_3);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 3;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 48) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -6986,6 +9718,9 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
             hn::StoreU(s_2_0_1, d, node + 32 + 1 * lanes);
             hn::StoreU(s_2_0_2, d, node + 32 + 2 * lanes);
             hn::StoreU(s_2_0_3, d, node + 32 + 3 * lanes);
+            rows += a.k * 3;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -6994,11 +9729,9 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 48
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 48;
-        for (size_t i = 0; i < 3; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 3 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 3, 3, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -7033,13 +9766,19 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+          const float* rows = a.lhs + (begin * a.k + k) * 1;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
+            size_t i = 0;
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               {
                 const VF w = Storage::Load(d, w_0);
@@ -7105,14 +9844,12 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
                 const VF w = Storage::Load(d, w_0 + 15 * lanes);
                 s_0_0_15 = Fma(d, x_0, w, s_0_0_15);
               }
-              PrefetchNear(w_0, kNear);
+              PrefetchNear(w_0, kNear / 1);
               x += 1;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 16) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -7147,6 +9884,9 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
             hn::StoreU(s_0_0_13, d, node + 0 + 13 * lanes);
             hn::StoreU(s_0_0_14, d, node + 0 + 14 * lanes);
             hn::StoreU(s_0_0_15, d, node + 0 + 15 * lanes);
+            rows += a.k * 1;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -7155,11 +9895,9 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 16
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 16;
-        for (size_t i = 0; i < 1; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 1 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 1, 1, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -7196,19 +9934,119 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 2;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 2;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d), s_1_0_4 = hn::Zero(d), s_1_0_5 = hn::Zero(d), s_1_0_6 = hn::Zero(d), s_1_0_7 = hn::Zero(d), s_1_0_8 = hn::Zero(d), s_1_0_9 = hn::Zero(d), s_1_0_10 = hn::Zero(d), s_1_0_11 = hn::Zero(d), s_1_0_12 = hn::Zero(d), s_1_0_13 = hn::Zero(d), s_1_0_14 = hn::Zero(d), s_1_0_15 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF x_0 = hn::Set(d, x[0]);
+                const VF x_1 = hn::Set(d, x[1]);
+                {
+                  const VF w = Storage::Load(d, w_0);
+                  s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+                  s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 1 * lanes);
+                  s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+                  s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 2 * lanes);
+                  s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
+                  s_1_0_2 = Fma(d, x_1, w, s_1_0_2);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 3 * lanes);
+                  s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
+                  s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 4 * lanes);
+                  s_0_0_4 = Fma(d, x_0, w, s_0_0_4);
+                  s_1_0_4 = Fma(d, x_1, w, s_1_0_4);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 5 * lanes);
+                  s_0_0_5 = Fma(d, x_0, w, s_0_0_5);
+                  s_1_0_5 = Fma(d, x_1, w, s_1_0_5);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 6 * lanes);
+                  s_0_0_6 = Fma(d, x_0, w, s_0_0_6);
+                  s_1_0_6 = Fma(d, x_1, w, s_1_0_6);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 7 * lanes);
+                  s_0_0_7 = Fma(d, x_0, w, s_0_0_7);
+                  s_1_0_7 = Fma(d, x_1, w, s_1_0_7);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 8 * lanes);
+                  s_0_0_8 = Fma(d, x_0, w, s_0_0_8);
+                  s_1_0_8 = Fma(d, x_1, w, s_1_0_8);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 9 * lanes);
+                  s_0_0_9 = Fma(d, x_0, w, s_0_0_9);
+                  s_1_0_9 = Fma(d, x_1, w, s_1_0_9);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 10 * lanes);
+                  s_0_0_10 = Fma(d, x_0, w, s_0_0_10);
+                  s_1_0_10 = Fma(d, x_1, w, s_1_0_10);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 11 * lanes);
+                  s_0_0_11 = Fma(d, x_0, w, s_0_0_11);
+                  s_1_0_11 = Fma(d, x_1, w, s_1_0_11);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 12 * lanes);
+                  s_0_0_12 = Fma(d, x_0, w, s_0_0_12);
+                  s_1_0_12 = Fma(d, x_1, w, s_1_0_12);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 13 * lanes);
+                  s_0_0_13 = Fma(d, x_0, w, s_0_0_13);
+                  s_1_0_13 = Fma(d, x_1, w, s_1_0_13);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 14 * lanes);
+                  s_0_0_14 = Fma(d, x_0, w, s_0_0_14);
+                  s_1_0_14 = Fma(d, x_1, w, s_1_0_14);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 15 * lanes);
+                  s_0_0_15 = Fma(d, x_0, w, s_0_0_15);
+                  s_1_0_15 = Fma(d, x_1, w, s_1_0_15);
+                }
+                x += 2;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               const VF x_1 = hn::Set(d, x[1]);
               {
@@ -7292,15 +10130,12 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
                 s_1_0_15 = Fma(d, x_1, w, s_1_0_15);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 2;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 32) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -7367,6 +10202,9 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
             hn::StoreU(s_1_0_13, d, node + 16 + 13 * lanes);
             hn::StoreU(s_1_0_14, d, node + 16 + 14 * lanes);
             hn::StoreU(s_1_0_15, d, node + 16 + 15 * lanes);
+            rows += a.k * 2;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -7375,11 +10213,9 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 32
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 32;
-        for (size_t i = 0; i < 2; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 2 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 2, 2, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }

@@ -27,10 +27,10 @@ constexpr size_t kLevels = 18;
 // the weights while it is in the first-level cache.
 constexpr size_t kKept = 4096;
 
-// Elements of each panel that a single tile asks for in advance, which reads each weight once from memory. Of the fewest rows, which
-// wait for it, eight lines, a few beyond what the processor has in flight: further ahead its own prefetching does better. Of more,
-// into the second-level cache, and as far ahead as memory answers late.
-[[maybe_unused]] constexpr size_t kNear = 8 * 64 / sizeof(W);
+// Elements that a single tile asks for in advance, which reads each weight once from memory. Of the fewest rows, which wait for it,
+// 32 lines over all panels, a few beyond what the processor has in flight: further ahead its own prefetching does better. Of more, of
+// each panel into the second-level cache, and as far ahead as memory answers late.
+[[maybe_unused]] constexpr size_t kNear = 32 * 64 / sizeof(W);
 [[maybe_unused]] constexpr size_t kFar = 192 * INVAR_PANEL;
 
 #if INVAR_GROUP_VECTORS == 1
@@ -63,19 +63,28 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          const float* rows = a.lhs + (begin * a.k + k) * 1;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const W* HWY_RESTRICT w_2 = leaf_2;
+            const W* HWY_RESTRICT w_3 = leaf_3;
+            const float* HWY_RESTRICT x = rows;
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
+            size_t i = 0;
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               {
                 const VF w = Storage::Load(d, w_0);
@@ -99,10 +108,8 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
               w_2 += INVAR_PANEL;
               w_3 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 64) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -113,6 +120,9 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
             hn::StoreU(s_0_1_0, d, node + 16 + lane);
             hn::StoreU(s_0_2_0, d, node + 32 + lane);
             hn::StoreU(s_0_3_0, d, node + 48 + lane);
+            rows += a.k * 1;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -121,11 +131,9 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 64;
-        for (size_t i = 0; i < 1; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 1 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 1, 1, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 64);
         }
       }
     }
@@ -165,19 +173,28 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kNear / 4 : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 2;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kNear : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
-            const size_t ahead_x = a.k * 2;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const W* HWY_RESTRICT w_2 = leaf_2;
+            const W* HWY_RESTRICT w_3 = leaf_3;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
@@ -185,8 +202,52 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF x_0 = hn::Set(d, x[0]);
+                const VF x_1 = hn::Set(d, x[1]);
+                {
+                  const VF w = Storage::Load(d, w_0);
+                  s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+                  s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+                }
+                {
+                  const VF w = Storage::Load(d, w_1);
+                  s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+                  s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
+                }
+                {
+                  const VF w = Storage::Load(d, w_2);
+                  s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+                  s_1_2_0 = Fma(d, x_1, w, s_1_2_0);
+                }
+                {
+                  const VF w = Storage::Load(d, w_3);
+                  s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
+                  s_1_3_0 = Fma(d, x_1, w, s_1_3_0);
+                }
+                x += 2;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+                w_2 += INVAR_PANEL;
+                w_3 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              Prefetch(next_1, ahead);
+              Prefetch(next_1, ahead + 2 * ahead_step);
+              Prefetch(next_2, ahead);
+              Prefetch(next_2, ahead + 2 * ahead_step);
+              Prefetch(next_3, ahead);
+              Prefetch(next_3, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               const VF x_1 = hn::Set(d, x[1]);
               {
@@ -213,7 +274,6 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
               Prefetch(next_1, ahead);
               Prefetch(next_2, ahead);
               Prefetch(next_3, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 2;
               w_0 += INVAR_PANEL;
@@ -221,10 +281,8 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
               w_2 += INVAR_PANEL;
               w_3 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 128) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -243,6 +301,9 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
             hn::StoreU(s_1_1_0, d, node + 80 + lane);
             hn::StoreU(s_1_2_0, d, node + 96 + lane);
             hn::StoreU(s_1_3_0, d, node + 112 + lane);
+            rows += a.k * 2;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -251,11 +312,9 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 128
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 128;
-        for (size_t i = 0; i < 2; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 2 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 2, 2, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 64);
         }
       }
     }
@@ -295,19 +354,28 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kNear / 4 : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 3;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kNear : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
-            const size_t ahead_x = a.k * 3;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const W* HWY_RESTRICT w_2 = leaf_2;
+            const W* HWY_RESTRICT w_3 = leaf_3;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
@@ -316,8 +384,57 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF x_0 = hn::Set(d, x[0]);
+                const VF x_1 = hn::Set(d, x[1]);
+                const VF x_2 = hn::Set(d, x[2]);
+                {
+                  const VF w = Storage::Load(d, w_0);
+                  s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+                  s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+                  s_2_0_0 = Fma(d, x_2, w, s_2_0_0);
+                }
+                {
+                  const VF w = Storage::Load(d, w_1);
+                  s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+                  s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
+                  s_2_1_0 = Fma(d, x_2, w, s_2_1_0);
+                }
+                {
+                  const VF w = Storage::Load(d, w_2);
+                  s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+                  s_1_2_0 = Fma(d, x_1, w, s_1_2_0);
+                  s_2_2_0 = Fma(d, x_2, w, s_2_2_0);
+                }
+                {
+                  const VF w = Storage::Load(d, w_3);
+                  s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
+                  s_1_3_0 = Fma(d, x_1, w, s_1_3_0);
+                  s_2_3_0 = Fma(d, x_2, w, s_2_3_0);
+                }
+                x += 3;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+                w_2 += INVAR_PANEL;
+                w_3 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              Prefetch(next_1, ahead);
+              Prefetch(next_1, ahead + 2 * ahead_step);
+              Prefetch(next_2, ahead);
+              Prefetch(next_2, ahead + 2 * ahead_step);
+              Prefetch(next_3, ahead);
+              Prefetch(next_3, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               const VF x_1 = hn::Set(d, x[1]);
               const VF x_2 = hn::Set(d, x[2]);
@@ -349,7 +466,6 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
               Prefetch(next_1, ahead);
               Prefetch(next_2, ahead);
               Prefetch(next_3, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 3;
               w_0 += INVAR_PANEL;
@@ -357,10 +473,8 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
               w_2 += INVAR_PANEL;
               w_3 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 192) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -387,6 +501,9 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
             hn::StoreU(s_2_1_0, d, node + 144 + lane);
             hn::StoreU(s_2_2_0, d, node + 160 + lane);
             hn::StoreU(s_2_3_0, d, node + 176 + lane);
+            rows += a.k * 3;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -395,11 +512,9 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 192
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 192;
-        for (size_t i = 0; i < 3; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 3 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 3, 3, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 64);
         }
       }
     }
@@ -439,30 +554,41 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kNear / 4 : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 4;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 4;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kNear : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
-            const size_t ahead_x = a.k * 4;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const W* HWY_RESTRICT w_2 = leaf_2;
+            const W* HWY_RESTRICT w_3 = leaf_3;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
             const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 4) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 4
               for (size_t i = 0; i < 4; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 4 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 2 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 3 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -470,45 +596,98 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d);
             VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d), s_3_2_0 = hn::Zero(d), s_3_3_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                const VF w_1_0 = Storage::LoadShared(d, w_1);
+                const VF w_2_0 = Storage::LoadShared(d, w_2);
+                const VF w_3_0 = Storage::LoadShared(d, w_3);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                  Accumulate(d, x_0, w_1_0, s_0_1_0);
+                  Accumulate(d, x_0, w_2_0, s_0_2_0);
+                  Accumulate(d, x_0, w_3_0, s_0_3_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                  Accumulate(d, x_1, w_1_0, s_1_1_0);
+                  Accumulate(d, x_1, w_2_0, s_1_2_0);
+                  Accumulate(d, x_1, w_3_0, s_1_3_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                  Accumulate(d, x_2, w_1_0, s_2_1_0);
+                  Accumulate(d, x_2, w_2_0, s_2_2_0);
+                  Accumulate(d, x_2, w_3_0, s_2_3_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                  Accumulate(d, x_3, w_1_0, s_3_1_0);
+                  Accumulate(d, x_3, w_2_0, s_3_2_0);
+                  Accumulate(d, x_3, w_3_0, s_3_3_0);
+                }
+                x += 4;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+                w_2 += INVAR_PANEL;
+                w_3 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              Prefetch(next_1, ahead);
+              Prefetch(next_1, ahead + 2 * ahead_step);
+              Prefetch(next_2, ahead);
+              Prefetch(next_2, ahead + 2 * ahead_step);
+              Prefetch(next_3, ahead);
+              Prefetch(next_3, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               const VF w_1_0 = Storage::LoadShared(d, w_1);
               const VF w_2_0 = Storage::LoadShared(d, w_2);
               const VF w_3_0 = Storage::LoadShared(d, w_3);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
-                s_0_2_0 = Fma(d, x_0, w_2_0, s_0_2_0);
-                s_0_3_0 = Fma(d, x_0, w_3_0, s_0_3_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_1_0, s_0_1_0);
+                Accumulate(d, x_0, w_2_0, s_0_2_0);
+                Accumulate(d, x_0, w_3_0, s_0_3_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-                s_1_2_0 = Fma(d, x_1, w_2_0, s_1_2_0);
-                s_1_3_0 = Fma(d, x_1, w_3_0, s_1_3_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_1_0, s_1_1_0);
+                Accumulate(d, x_1, w_2_0, s_1_2_0);
+                Accumulate(d, x_1, w_3_0, s_1_3_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-                s_2_2_0 = Fma(d, x_2, w_2_0, s_2_2_0);
-                s_2_3_0 = Fma(d, x_2, w_3_0, s_2_3_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_1_0, s_2_1_0);
+                Accumulate(d, x_2, w_2_0, s_2_2_0);
+                Accumulate(d, x_2, w_3_0, s_2_3_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-                s_3_2_0 = Fma(d, x_3, w_2_0, s_3_2_0);
-                s_3_3_0 = Fma(d, x_3, w_3_0, s_3_3_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_1_0, s_3_1_0);
+                Accumulate(d, x_3, w_2_0, s_3_2_0);
+                Accumulate(d, x_3, w_3_0, s_3_3_0);
               }
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
               Prefetch(next_2, ahead);
               Prefetch(next_3, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 4;
               w_0 += INVAR_PANEL;
@@ -516,10 +695,8 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
               w_2 += INVAR_PANEL;
               w_3 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 256) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -554,6 +731,9 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
             hn::StoreU(s_3_1_0, d, node + 208 + lane);
             hn::StoreU(s_3_2_0, d, node + 224 + lane);
             hn::StoreU(s_3_3_0, d, node + 240 + lane);
+            rows += a.k * 4;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -562,11 +742,9 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 256
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 256;
-        for (size_t i = 0; i < 4; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 4 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 4, 4, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 64);
         }
       }
     }
@@ -606,30 +784,41 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 5;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 5;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
-            const size_t ahead_x = a.k * 5;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const W* HWY_RESTRICT w_2 = leaf_2;
+            const W* HWY_RESTRICT w_3 = leaf_3;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
             const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 5) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 5
               for (size_t i = 0; i < 5; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 5 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 2 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 3 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -638,52 +827,112 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
             VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d);
             VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d), s_3_2_0 = hn::Zero(d), s_3_3_0 = hn::Zero(d);
             VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d), s_4_2_0 = hn::Zero(d), s_4_3_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                const VF w_1_0 = Storage::LoadShared(d, w_1);
+                const VF w_2_0 = Storage::LoadShared(d, w_2);
+                const VF w_3_0 = Storage::LoadShared(d, w_3);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                  Accumulate(d, x_0, w_1_0, s_0_1_0);
+                  Accumulate(d, x_0, w_2_0, s_0_2_0);
+                  Accumulate(d, x_0, w_3_0, s_0_3_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                  Accumulate(d, x_1, w_1_0, s_1_1_0);
+                  Accumulate(d, x_1, w_2_0, s_1_2_0);
+                  Accumulate(d, x_1, w_3_0, s_1_3_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                  Accumulate(d, x_2, w_1_0, s_2_1_0);
+                  Accumulate(d, x_2, w_2_0, s_2_2_0);
+                  Accumulate(d, x_2, w_3_0, s_2_3_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                  Accumulate(d, x_3, w_1_0, s_3_1_0);
+                  Accumulate(d, x_3, w_2_0, s_3_2_0);
+                  Accumulate(d, x_3, w_3_0, s_3_3_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                  Accumulate(d, x_4, w_1_0, s_4_1_0);
+                  Accumulate(d, x_4, w_2_0, s_4_2_0);
+                  Accumulate(d, x_4, w_3_0, s_4_3_0);
+                }
+                x += 5;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+                w_2 += INVAR_PANEL;
+                w_3 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              Prefetch(next_1, ahead);
+              Prefetch(next_1, ahead + 2 * ahead_step);
+              Prefetch(next_2, ahead);
+              Prefetch(next_2, ahead + 2 * ahead_step);
+              Prefetch(next_3, ahead);
+              Prefetch(next_3, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               const VF w_1_0 = Storage::LoadShared(d, w_1);
               const VF w_2_0 = Storage::LoadShared(d, w_2);
               const VF w_3_0 = Storage::LoadShared(d, w_3);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
-                s_0_2_0 = Fma(d, x_0, w_2_0, s_0_2_0);
-                s_0_3_0 = Fma(d, x_0, w_3_0, s_0_3_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_1_0, s_0_1_0);
+                Accumulate(d, x_0, w_2_0, s_0_2_0);
+                Accumulate(d, x_0, w_3_0, s_0_3_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-                s_1_2_0 = Fma(d, x_1, w_2_0, s_1_2_0);
-                s_1_3_0 = Fma(d, x_1, w_3_0, s_1_3_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_1_0, s_1_1_0);
+                Accumulate(d, x_1, w_2_0, s_1_2_0);
+                Accumulate(d, x_1, w_3_0, s_1_3_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-                s_2_2_0 = Fma(d, x_2, w_2_0, s_2_2_0);
-                s_2_3_0 = Fma(d, x_2, w_3_0, s_2_3_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_1_0, s_2_1_0);
+                Accumulate(d, x_2, w_2_0, s_2_2_0);
+                Accumulate(d, x_2, w_3_0, s_2_3_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-                s_3_2_0 = Fma(d, x_3, w_2_0, s_3_2_0);
-                s_3_3_0 = Fma(d, x_3, w_3_0, s_3_3_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_1_0, s_3_1_0);
+                Accumulate(d, x_3, w_2_0, s_3_2_0);
+                Accumulate(d, x_3, w_3_0, s_3_3_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
-                s_4_2_0 = Fma(d, x_4, w_2_0, s_4_2_0);
-                s_4_3_0 = Fma(d, x_4, w_3_0, s_4_3_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_1_0, s_4_1_0);
+                Accumulate(d, x_4, w_2_0, s_4_2_0);
+                Accumulate(d, x_4, w_3_0, s_4_3_0);
               }
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
               Prefetch(next_2, ahead);
               Prefetch(next_3, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 5;
               w_0 += INVAR_PANEL;
@@ -691,10 +940,8 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
               w_2 += INVAR_PANEL;
               w_3 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 320) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -737,6 +984,9 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
             hn::StoreU(s_4_1_0, d, node + 272 + lane);
             hn::StoreU(s_4_2_0, d, node + 288 + lane);
             hn::StoreU(s_4_3_0, d, node + 304 + lane);
+            rows += a.k * 5;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -745,11 +995,9 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 320
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 320;
-        for (size_t i = 0; i < 5; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 5 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 5, 5, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 64);
         }
       }
     }
@@ -789,30 +1037,41 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 6;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 6;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
-            const size_t ahead_x = a.k * 6;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const W* HWY_RESTRICT w_2 = leaf_2;
+            const W* HWY_RESTRICT w_3 = leaf_3;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
             const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 6) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 6
               for (size_t i = 0; i < 6; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 6 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 2 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 3 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -822,59 +1081,126 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
             VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d), s_3_2_0 = hn::Zero(d), s_3_3_0 = hn::Zero(d);
             VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d), s_4_2_0 = hn::Zero(d), s_4_3_0 = hn::Zero(d);
             VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d), s_5_2_0 = hn::Zero(d), s_5_3_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                const VF w_1_0 = Storage::LoadShared(d, w_1);
+                const VF w_2_0 = Storage::LoadShared(d, w_2);
+                const VF w_3_0 = Storage::LoadShared(d, w_3);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                  Accumulate(d, x_0, w_1_0, s_0_1_0);
+                  Accumulate(d, x_0, w_2_0, s_0_2_0);
+                  Accumulate(d, x_0, w_3_0, s_0_3_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                  Accumulate(d, x_1, w_1_0, s_1_1_0);
+                  Accumulate(d, x_1, w_2_0, s_1_2_0);
+                  Accumulate(d, x_1, w_3_0, s_1_3_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                  Accumulate(d, x_2, w_1_0, s_2_1_0);
+                  Accumulate(d, x_2, w_2_0, s_2_2_0);
+                  Accumulate(d, x_2, w_3_0, s_2_3_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                  Accumulate(d, x_3, w_1_0, s_3_1_0);
+                  Accumulate(d, x_3, w_2_0, s_3_2_0);
+                  Accumulate(d, x_3, w_3_0, s_3_3_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                  Accumulate(d, x_4, w_1_0, s_4_1_0);
+                  Accumulate(d, x_4, w_2_0, s_4_2_0);
+                  Accumulate(d, x_4, w_3_0, s_4_3_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                  Accumulate(d, x_5, w_1_0, s_5_1_0);
+                  Accumulate(d, x_5, w_2_0, s_5_2_0);
+                  Accumulate(d, x_5, w_3_0, s_5_3_0);
+                }
+                x += 6;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+                w_2 += INVAR_PANEL;
+                w_3 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              Prefetch(next_1, ahead);
+              Prefetch(next_1, ahead + 2 * ahead_step);
+              Prefetch(next_2, ahead);
+              Prefetch(next_2, ahead + 2 * ahead_step);
+              Prefetch(next_3, ahead);
+              Prefetch(next_3, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               const VF w_1_0 = Storage::LoadShared(d, w_1);
               const VF w_2_0 = Storage::LoadShared(d, w_2);
               const VF w_3_0 = Storage::LoadShared(d, w_3);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
-                s_0_2_0 = Fma(d, x_0, w_2_0, s_0_2_0);
-                s_0_3_0 = Fma(d, x_0, w_3_0, s_0_3_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_1_0, s_0_1_0);
+                Accumulate(d, x_0, w_2_0, s_0_2_0);
+                Accumulate(d, x_0, w_3_0, s_0_3_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
-                s_1_2_0 = Fma(d, x_1, w_2_0, s_1_2_0);
-                s_1_3_0 = Fma(d, x_1, w_3_0, s_1_3_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_1_0, s_1_1_0);
+                Accumulate(d, x_1, w_2_0, s_1_2_0);
+                Accumulate(d, x_1, w_3_0, s_1_3_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
-                s_2_2_0 = Fma(d, x_2, w_2_0, s_2_2_0);
-                s_2_3_0 = Fma(d, x_2, w_3_0, s_2_3_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_1_0, s_2_1_0);
+                Accumulate(d, x_2, w_2_0, s_2_2_0);
+                Accumulate(d, x_2, w_3_0, s_2_3_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
-                s_3_2_0 = Fma(d, x_3, w_2_0, s_3_2_0);
-                s_3_3_0 = Fma(d, x_3, w_3_0, s_3_3_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_1_0, s_3_1_0);
+                Accumulate(d, x_3, w_2_0, s_3_2_0);
+                Accumulate(d, x_3, w_3_0, s_3_3_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
-                s_4_2_0 = Fma(d, x_4, w_2_0, s_4_2_0);
-                s_4_3_0 = Fma(d, x_4, w_3_0, s_4_3_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_1_0, s_4_1_0);
+                Accumulate(d, x_4, w_2_0, s_4_2_0);
+                Accumulate(d, x_4, w_3_0, s_4_3_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
-                s_5_2_0 = Fma(d, x_5, w_2_0, s_5_2_0);
-                s_5_3_0 = Fma(d, x_5, w_3_0, s_5_3_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_1_0, s_5_1_0);
+                Accumulate(d, x_5, w_2_0, s_5_2_0);
+                Accumulate(d, x_5, w_3_0, s_5_3_0);
               }
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
               Prefetch(next_2, ahead);
               Prefetch(next_3, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 6;
               w_0 += INVAR_PANEL;
@@ -882,10 +1208,8 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
               w_2 += INVAR_PANEL;
               w_3 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 384) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -936,6 +1260,9 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
             hn::StoreU(s_5_1_0, d, node + 336 + lane);
             hn::StoreU(s_5_2_0, d, node + 352 + lane);
             hn::StoreU(s_5_3_0, d, node + 368 + lane);
+            rows += a.k * 6;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -944,11 +1271,9 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 384
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 384;
-        for (size_t i = 0; i < 6; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 6 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 6, 6, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 64);
         }
       }
     }
@@ -988,22 +1313,31 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 7;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 7;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
-            const size_t ahead_x = a.k * 7;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 7) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 7
               for (size_t i = 0; i < 7; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 7 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -1014,57 +1348,107 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
             VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
             VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
             VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                const VF w_1_0 = Storage::LoadShared(d, w_1);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                  Accumulate(d, x_0, w_1_0, s_0_1_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                  Accumulate(d, x_1, w_1_0, s_1_1_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                  Accumulate(d, x_2, w_1_0, s_2_1_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                  Accumulate(d, x_3, w_1_0, s_3_1_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                  Accumulate(d, x_4, w_1_0, s_4_1_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                  Accumulate(d, x_5, w_1_0, s_5_1_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                  Accumulate(d, x_6, w_1_0, s_6_1_0);
+                }
+                x += 7;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              Prefetch(next_1, ahead);
+              Prefetch(next_1, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               const VF w_1_0 = Storage::LoadShared(d, w_1);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_1_0, s_0_1_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_1_0, s_1_1_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_1_0, s_2_1_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_1_0, s_3_1_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_1_0, s_4_1_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_1_0, s_5_1_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_1_0, s_6_1_0);
               }
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 7;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 224) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -1095,6 +1479,9 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
             hn::StoreU(s_5_1_0, d, node + 176 + lane);
             hn::StoreU(s_6_0_0, d, node + 192 + lane);
             hn::StoreU(s_6_1_0, d, node + 208 + lane);
+            rows += a.k * 7;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -1103,11 +1490,9 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 224
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 224;
-        for (size_t i = 0; i < 7; ++i) {
-          for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 7 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 7, 7, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 32);
         }
       }
     }
@@ -1147,22 +1532,31 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 8;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 8;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
-            const size_t ahead_x = a.k * 8;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 8) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 8
               for (size_t i = 0; i < 8; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 8 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -1174,62 +1568,117 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
             VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
             VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
             VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                const VF w_1_0 = Storage::LoadShared(d, w_1);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                  Accumulate(d, x_0, w_1_0, s_0_1_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                  Accumulate(d, x_1, w_1_0, s_1_1_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                  Accumulate(d, x_2, w_1_0, s_2_1_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                  Accumulate(d, x_3, w_1_0, s_3_1_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                  Accumulate(d, x_4, w_1_0, s_4_1_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                  Accumulate(d, x_5, w_1_0, s_5_1_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                  Accumulate(d, x_6, w_1_0, s_6_1_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                  Accumulate(d, x_7, w_1_0, s_7_1_0);
+                }
+                x += 8;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              Prefetch(next_1, ahead);
+              Prefetch(next_1, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               const VF w_1_0 = Storage::LoadShared(d, w_1);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_1_0, s_0_1_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_1_0, s_1_1_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_1_0, s_2_1_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_1_0, s_3_1_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_1_0, s_4_1_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_1_0, s_5_1_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_1_0, s_6_1_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_1_0, s_7_1_0);
               }
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 8;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 256) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -1264,6 +1713,9 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
             hn::StoreU(s_6_1_0, d, node + 208 + lane);
             hn::StoreU(s_7_0_0, d, node + 224 + lane);
             hn::StoreU(s_7_1_0, d, node + 240 + lane);
+            rows += a.k * 8;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -1272,11 +1724,9 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 256
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 256;
-        for (size_t i = 0; i < 8; ++i) {
-          for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 8 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 8, 8, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 32);
         }
       }
     }
@@ -1316,22 +1766,31 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 9;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 9;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
-            const size_t ahead_x = a.k * 9;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 9) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 9
               for (size_t i = 0; i < 9; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 9 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -1344,67 +1803,127 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
             VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
             VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
             VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                const VF w_1_0 = Storage::LoadShared(d, w_1);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                  Accumulate(d, x_0, w_1_0, s_0_1_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                  Accumulate(d, x_1, w_1_0, s_1_1_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                  Accumulate(d, x_2, w_1_0, s_2_1_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                  Accumulate(d, x_3, w_1_0, s_3_1_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                  Accumulate(d, x_4, w_1_0, s_4_1_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                  Accumulate(d, x_5, w_1_0, s_5_1_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                  Accumulate(d, x_6, w_1_0, s_6_1_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                  Accumulate(d, x_7, w_1_0, s_7_1_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                  Accumulate(d, x_8, w_1_0, s_8_1_0);
+                }
+                x += 9;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              Prefetch(next_1, ahead);
+              Prefetch(next_1, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               const VF w_1_0 = Storage::LoadShared(d, w_1);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_1_0, s_0_1_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_1_0, s_1_1_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_1_0, s_2_1_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_1_0, s_3_1_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_1_0, s_4_1_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_1_0, s_5_1_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_1_0, s_6_1_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_1_0, s_7_1_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
-                s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_1_0, s_8_1_0);
               }
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 9;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 288) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -1443,6 +1962,9 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
             hn::StoreU(s_7_1_0, d, node + 240 + lane);
             hn::StoreU(s_8_0_0, d, node + 256 + lane);
             hn::StoreU(s_8_1_0, d, node + 272 + lane);
+            rows += a.k * 9;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -1451,11 +1973,9 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 288
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 288;
-        for (size_t i = 0; i < 9; ++i) {
-          for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 9 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 9, 9, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 32);
         }
       }
     }
@@ -1495,22 +2015,31 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 10;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 10;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
-            const size_t ahead_x = a.k * 10;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 10) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 10
               for (size_t i = 0; i < 10; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 10 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -1524,72 +2053,137 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
             VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
             VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
             VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                const VF w_1_0 = Storage::LoadShared(d, w_1);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                  Accumulate(d, x_0, w_1_0, s_0_1_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                  Accumulate(d, x_1, w_1_0, s_1_1_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                  Accumulate(d, x_2, w_1_0, s_2_1_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                  Accumulate(d, x_3, w_1_0, s_3_1_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                  Accumulate(d, x_4, w_1_0, s_4_1_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                  Accumulate(d, x_5, w_1_0, s_5_1_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                  Accumulate(d, x_6, w_1_0, s_6_1_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                  Accumulate(d, x_7, w_1_0, s_7_1_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                  Accumulate(d, x_8, w_1_0, s_8_1_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                  Accumulate(d, x_9, w_1_0, s_9_1_0);
+                }
+                x += 10;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              Prefetch(next_1, ahead);
+              Prefetch(next_1, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               const VF w_1_0 = Storage::LoadShared(d, w_1);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_1_0, s_0_1_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_1_0, s_1_1_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_1_0, s_2_1_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_1_0, s_3_1_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_1_0, s_4_1_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_1_0, s_5_1_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_1_0, s_6_1_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_1_0, s_7_1_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
-                s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_1_0, s_8_1_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
-                s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_1_0, s_9_1_0);
               }
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 10;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 320) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -1632,6 +2226,9 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
             hn::StoreU(s_8_1_0, d, node + 272 + lane);
             hn::StoreU(s_9_0_0, d, node + 288 + lane);
             hn::StoreU(s_9_1_0, d, node + 304 + lane);
+            rows += a.k * 10;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -1640,11 +2237,9 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 320
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 320;
-        for (size_t i = 0; i < 10; ++i) {
-          for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 10 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 10, 10, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 32);
         }
       }
     }
@@ -1684,22 +2279,31 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 11;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 11;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
-            const size_t ahead_x = a.k * 11;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 11) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 11
               for (size_t i = 0; i < 11; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 11 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -1714,77 +2318,147 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
             VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
             VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
             VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                const VF w_1_0 = Storage::LoadShared(d, w_1);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                  Accumulate(d, x_0, w_1_0, s_0_1_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                  Accumulate(d, x_1, w_1_0, s_1_1_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                  Accumulate(d, x_2, w_1_0, s_2_1_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                  Accumulate(d, x_3, w_1_0, s_3_1_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                  Accumulate(d, x_4, w_1_0, s_4_1_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                  Accumulate(d, x_5, w_1_0, s_5_1_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                  Accumulate(d, x_6, w_1_0, s_6_1_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                  Accumulate(d, x_7, w_1_0, s_7_1_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                  Accumulate(d, x_8, w_1_0, s_8_1_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                  Accumulate(d, x_9, w_1_0, s_9_1_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                  Accumulate(d, x_10, w_1_0, s_10_1_0);
+                }
+                x += 11;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              Prefetch(next_1, ahead);
+              Prefetch(next_1, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               const VF w_1_0 = Storage::LoadShared(d, w_1);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_1_0, s_0_1_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_1_0, s_1_1_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_1_0, s_2_1_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_1_0, s_3_1_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_1_0, s_4_1_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_1_0, s_5_1_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_1_0, s_6_1_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_1_0, s_7_1_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
-                s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_1_0, s_8_1_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
-                s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_1_0, s_9_1_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
-                s_10_1_0 = Fma(d, x_10, w_1_0, s_10_1_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_1_0, s_10_1_0);
               }
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 11;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 352) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -1831,6 +2505,9 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
             hn::StoreU(s_9_1_0, d, node + 304 + lane);
             hn::StoreU(s_10_0_0, d, node + 320 + lane);
             hn::StoreU(s_10_1_0, d, node + 336 + lane);
+            rows += a.k * 11;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -1839,11 +2516,9 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 352
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 352;
-        for (size_t i = 0; i < 11; ++i) {
-          for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 11 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 11, 11, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 32);
         }
       }
     }
@@ -1883,22 +2558,31 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 12;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 12;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
-            const size_t ahead_x = a.k * 12;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 12) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 12
               for (size_t i = 0; i < 12; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 12 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -1914,82 +2598,157 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
             VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
             VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
             VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                const VF w_1_0 = Storage::LoadShared(d, w_1);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                  Accumulate(d, x_0, w_1_0, s_0_1_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                  Accumulate(d, x_1, w_1_0, s_1_1_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                  Accumulate(d, x_2, w_1_0, s_2_1_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                  Accumulate(d, x_3, w_1_0, s_3_1_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                  Accumulate(d, x_4, w_1_0, s_4_1_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                  Accumulate(d, x_5, w_1_0, s_5_1_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                  Accumulate(d, x_6, w_1_0, s_6_1_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                  Accumulate(d, x_7, w_1_0, s_7_1_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                  Accumulate(d, x_8, w_1_0, s_8_1_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                  Accumulate(d, x_9, w_1_0, s_9_1_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                  Accumulate(d, x_10, w_1_0, s_10_1_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                  Accumulate(d, x_11, w_1_0, s_11_1_0);
+                }
+                x += 12;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              Prefetch(next_1, ahead);
+              Prefetch(next_1, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               const VF w_1_0 = Storage::LoadShared(d, w_1);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_1_0, s_0_1_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_1_0, s_1_1_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_1_0, s_2_1_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_1_0, s_3_1_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_1_0, s_4_1_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_1_0, s_5_1_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_1_0, s_6_1_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_1_0, s_7_1_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
-                s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_1_0, s_8_1_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
-                s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_1_0, s_9_1_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
-                s_10_1_0 = Fma(d, x_10, w_1_0, s_10_1_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_1_0, s_10_1_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
-                s_11_1_0 = Fma(d, x_11, w_1_0, s_11_1_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_1_0, s_11_1_0);
               }
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 12;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 384) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -2040,6 +2799,9 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
             hn::StoreU(s_10_1_0, d, node + 336 + lane);
             hn::StoreU(s_11_0_0, d, node + 352 + lane);
             hn::StoreU(s_11_1_0, d, node + 368 + lane);
+            rows += a.k * 12;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -2048,11 +2810,9 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 384
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 384;
-        for (size_t i = 0; i < 12; ++i) {
-          for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 12 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 12, 12, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 32);
         }
       }
     }
@@ -2092,22 +2852,31 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 13;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 13;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
-            const size_t ahead_x = a.k * 13;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 13) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 13
               for (size_t i = 0; i < 13; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 13 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -2124,87 +2893,167 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
             VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
             VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
             VF s_12_0_0 = hn::Zero(d), s_12_1_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                const VF w_1_0 = Storage::LoadShared(d, w_1);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                  Accumulate(d, x_0, w_1_0, s_0_1_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                  Accumulate(d, x_1, w_1_0, s_1_1_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                  Accumulate(d, x_2, w_1_0, s_2_1_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                  Accumulate(d, x_3, w_1_0, s_3_1_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                  Accumulate(d, x_4, w_1_0, s_4_1_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                  Accumulate(d, x_5, w_1_0, s_5_1_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                  Accumulate(d, x_6, w_1_0, s_6_1_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                  Accumulate(d, x_7, w_1_0, s_7_1_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                  Accumulate(d, x_8, w_1_0, s_8_1_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                  Accumulate(d, x_9, w_1_0, s_9_1_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                  Accumulate(d, x_10, w_1_0, s_10_1_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                  Accumulate(d, x_11, w_1_0, s_11_1_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                  Accumulate(d, x_12, w_1_0, s_12_1_0);
+                }
+                x += 13;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              Prefetch(next_1, ahead);
+              Prefetch(next_1, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               const VF w_1_0 = Storage::LoadShared(d, w_1);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_1_0, s_0_1_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_1_0, s_1_1_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_1_0, s_2_1_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_1_0, s_3_1_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_1_0, s_4_1_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_1_0, s_5_1_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_1_0, s_6_1_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_1_0, s_7_1_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
-                s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_1_0, s_8_1_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
-                s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_1_0, s_9_1_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
-                s_10_1_0 = Fma(d, x_10, w_1_0, s_10_1_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_1_0, s_10_1_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
-                s_11_1_0 = Fma(d, x_11, w_1_0, s_11_1_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_1_0, s_11_1_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
-                s_12_1_0 = Fma(d, x_12, w_1_0, s_12_1_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_1_0, s_12_1_0);
               }
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 13;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 416) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -2259,6 +3108,9 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
             hn::StoreU(s_11_1_0, d, node + 368 + lane);
             hn::StoreU(s_12_0_0, d, node + 384 + lane);
             hn::StoreU(s_12_1_0, d, node + 400 + lane);
+            rows += a.k * 13;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -2267,11 +3119,9 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 416
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 416;
-        for (size_t i = 0; i < 13; ++i) {
-          for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 13 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 13, 13, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 32);
         }
       }
     }
@@ -2311,22 +3161,31 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 14;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 14;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
-            const size_t ahead_x = a.k * 14;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 14) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 14
               for (size_t i = 0; i < 14; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 14 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
                 PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -2344,92 +3203,177 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
             VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
             VF s_12_0_0 = hn::Zero(d), s_12_1_0 = hn::Zero(d);
             VF s_13_0_0 = hn::Zero(d), s_13_1_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                const VF w_1_0 = Storage::LoadShared(d, w_1);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                  Accumulate(d, x_0, w_1_0, s_0_1_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                  Accumulate(d, x_1, w_1_0, s_1_1_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                  Accumulate(d, x_2, w_1_0, s_2_1_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                  Accumulate(d, x_3, w_1_0, s_3_1_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                  Accumulate(d, x_4, w_1_0, s_4_1_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                  Accumulate(d, x_5, w_1_0, s_5_1_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                  Accumulate(d, x_6, w_1_0, s_6_1_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                  Accumulate(d, x_7, w_1_0, s_7_1_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                  Accumulate(d, x_8, w_1_0, s_8_1_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                  Accumulate(d, x_9, w_1_0, s_9_1_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                  Accumulate(d, x_10, w_1_0, s_10_1_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                  Accumulate(d, x_11, w_1_0, s_11_1_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                  Accumulate(d, x_12, w_1_0, s_12_1_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                  Accumulate(d, x_13, w_1_0, s_13_1_0);
+                }
+                x += 14;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              Prefetch(next_1, ahead);
+              Prefetch(next_1, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               const VF w_1_0 = Storage::LoadShared(d, w_1);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_1_0 = Fma(d, x_0, w_1_0, s_0_1_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_1_0, s_0_1_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_1_0 = Fma(d, x_1, w_1_0, s_1_1_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_1_0, s_1_1_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_1_0 = Fma(d, x_2, w_1_0, s_2_1_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_1_0, s_2_1_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_1_0 = Fma(d, x_3, w_1_0, s_3_1_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_1_0, s_3_1_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_1_0 = Fma(d, x_4, w_1_0, s_4_1_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_1_0, s_4_1_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_1_0 = Fma(d, x_5, w_1_0, s_5_1_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_1_0, s_5_1_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
-                s_6_1_0 = Fma(d, x_6, w_1_0, s_6_1_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_1_0, s_6_1_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
-                s_7_1_0 = Fma(d, x_7, w_1_0, s_7_1_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_1_0, s_7_1_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
-                s_8_1_0 = Fma(d, x_8, w_1_0, s_8_1_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_1_0, s_8_1_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
-                s_9_1_0 = Fma(d, x_9, w_1_0, s_9_1_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_1_0, s_9_1_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
-                s_10_1_0 = Fma(d, x_10, w_1_0, s_10_1_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_1_0, s_10_1_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
-                s_11_1_0 = Fma(d, x_11, w_1_0, s_11_1_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_1_0, s_11_1_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
-                s_12_1_0 = Fma(d, x_12, w_1_0, s_12_1_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_1_0, s_12_1_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
-                s_13_1_0 = Fma(d, x_13, w_1_0, s_13_1_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_1_0, s_13_1_0);
               }
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 14;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 448) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -2488,6 +3432,9 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
             hn::StoreU(s_12_1_0, d, node + 400 + lane);
             hn::StoreU(s_13_0_0, d, node + 416 + lane);
             hn::StoreU(s_13_1_0, d, node + 432 + lane);
+            rows += a.k * 14;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -2496,11 +3443,9 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 448
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 448;
-        for (size_t i = 0; i < 14; ++i) {
-          for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 14 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 14, 14, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 32);
         }
       }
     }
@@ -2540,18 +3485,26 @@ HWY_NOINLINE void Tile_15x16_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 15;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 15;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 15;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 15) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 15
               for (size_t i = 0; i < 15; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 15 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -2570,79 +3523,150 @@ HWY_NOINLINE void Tile_15x16_1(const invar_matmul_args& a) {
             VF s_12_0_0 = hn::Zero(d);
             VF s_13_0_0 = hn::Zero(d);
             VF s_14_0_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                }
+                {
+                  const VF x_14 = hn::Set(d, x[14]);
+                  Accumulate(d, x_14, w_0_0, s_14_0_0);
+                }
+                x += 15;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
               }
               {
                 const VF x_14 = hn::Set(d, x[14]);
-                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+                Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 15;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 240) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -2675,6 +3699,9 @@ HWY_NOINLINE void Tile_15x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_12_0_0, d, node + 192 + lane);
             hn::StoreU(s_13_0_0, d, node + 208 + lane);
             hn::StoreU(s_14_0_0, d, node + 224 + lane);
+            rows += a.k * 15;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -2683,11 +3710,9 @@ HWY_NOINLINE void Tile_15x16_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 240
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 240;
-        for (size_t i = 0; i < 15; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 15 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 15, 15, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -2727,18 +3752,26 @@ HWY_NOINLINE void Tile_16x16_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 16;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 16;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 16;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 16) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 16
               for (size_t i = 0; i < 16; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 16 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -2758,83 +3791,158 @@ HWY_NOINLINE void Tile_16x16_1(const invar_matmul_args& a) {
             VF s_13_0_0 = hn::Zero(d);
             VF s_14_0_0 = hn::Zero(d);
             VF s_15_0_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                }
+                {
+                  const VF x_14 = hn::Set(d, x[14]);
+                  Accumulate(d, x_14, w_0_0, s_14_0_0);
+                }
+                {
+                  const VF x_15 = hn::Set(d, x[15]);
+                  Accumulate(d, x_15, w_0_0, s_15_0_0);
+                }
+                x += 16;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
               }
               {
                 const VF x_14 = hn::Set(d, x[14]);
-                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+                Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               {
                 const VF x_15 = hn::Set(d, x[15]);
-                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+                Accumulate(d, x_15, w_0_0, s_15_0_0);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 16;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 256) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -2869,6 +3977,9 @@ HWY_NOINLINE void Tile_16x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_13_0_0, d, node + 208 + lane);
             hn::StoreU(s_14_0_0, d, node + 224 + lane);
             hn::StoreU(s_15_0_0, d, node + 240 + lane);
+            rows += a.k * 16;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -2877,11 +3988,9 @@ HWY_NOINLINE void Tile_16x16_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 256
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 256;
-        for (size_t i = 0; i < 16; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 16 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 16, 16, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -2921,18 +4030,26 @@ HWY_NOINLINE void Tile_17x16_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 17;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 17;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 17;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 17) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 17
               for (size_t i = 0; i < 17; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 17 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -2953,87 +4070,166 @@ HWY_NOINLINE void Tile_17x16_1(const invar_matmul_args& a) {
             VF s_14_0_0 = hn::Zero(d);
             VF s_15_0_0 = hn::Zero(d);
             VF s_16_0_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                }
+                {
+                  const VF x_14 = hn::Set(d, x[14]);
+                  Accumulate(d, x_14, w_0_0, s_14_0_0);
+                }
+                {
+                  const VF x_15 = hn::Set(d, x[15]);
+                  Accumulate(d, x_15, w_0_0, s_15_0_0);
+                }
+                {
+                  const VF x_16 = hn::Set(d, x[16]);
+                  Accumulate(d, x_16, w_0_0, s_16_0_0);
+                }
+                x += 17;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
               }
               {
                 const VF x_14 = hn::Set(d, x[14]);
-                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+                Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               {
                 const VF x_15 = hn::Set(d, x[15]);
-                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+                Accumulate(d, x_15, w_0_0, s_15_0_0);
               }
               {
                 const VF x_16 = hn::Set(d, x[16]);
-                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+                Accumulate(d, x_16, w_0_0, s_16_0_0);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 17;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 272) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -3070,6 +4266,9 @@ HWY_NOINLINE void Tile_17x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_14_0_0, d, node + 224 + lane);
             hn::StoreU(s_15_0_0, d, node + 240 + lane);
             hn::StoreU(s_16_0_0, d, node + 256 + lane);
+            rows += a.k * 17;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -3078,11 +4277,9 @@ HWY_NOINLINE void Tile_17x16_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 272
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 272;
-        for (size_t i = 0; i < 17; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 17 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 17, 17, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -3122,18 +4319,26 @@ HWY_NOINLINE void Tile_18x16_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 18;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 18;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 18;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 18) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 18
               for (size_t i = 0; i < 18; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 18 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -3155,91 +4360,174 @@ HWY_NOINLINE void Tile_18x16_1(const invar_matmul_args& a) {
             VF s_15_0_0 = hn::Zero(d);
             VF s_16_0_0 = hn::Zero(d);
             VF s_17_0_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                }
+                {
+                  const VF x_14 = hn::Set(d, x[14]);
+                  Accumulate(d, x_14, w_0_0, s_14_0_0);
+                }
+                {
+                  const VF x_15 = hn::Set(d, x[15]);
+                  Accumulate(d, x_15, w_0_0, s_15_0_0);
+                }
+                {
+                  const VF x_16 = hn::Set(d, x[16]);
+                  Accumulate(d, x_16, w_0_0, s_16_0_0);
+                }
+                {
+                  const VF x_17 = hn::Set(d, x[17]);
+                  Accumulate(d, x_17, w_0_0, s_17_0_0);
+                }
+                x += 18;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
               }
               {
                 const VF x_14 = hn::Set(d, x[14]);
-                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+                Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               {
                 const VF x_15 = hn::Set(d, x[15]);
-                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+                Accumulate(d, x_15, w_0_0, s_15_0_0);
               }
               {
                 const VF x_16 = hn::Set(d, x[16]);
-                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+                Accumulate(d, x_16, w_0_0, s_16_0_0);
               }
               {
                 const VF x_17 = hn::Set(d, x[17]);
-                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+                Accumulate(d, x_17, w_0_0, s_17_0_0);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 18;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 288) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -3278,6 +4566,9 @@ HWY_NOINLINE void Tile_18x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_15_0_0, d, node + 240 + lane);
             hn::StoreU(s_16_0_0, d, node + 256 + lane);
             hn::StoreU(s_17_0_0, d, node + 272 + lane);
+            rows += a.k * 18;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -3286,11 +4577,9 @@ HWY_NOINLINE void Tile_18x16_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 288
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 288;
-        for (size_t i = 0; i < 18; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 18 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 18, 18, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -3330,18 +4619,26 @@ HWY_NOINLINE void Tile_19x16_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 19;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 19;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 19;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 19) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 19
               for (size_t i = 0; i < 19; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 19 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -3364,95 +4661,182 @@ HWY_NOINLINE void Tile_19x16_1(const invar_matmul_args& a) {
             VF s_16_0_0 = hn::Zero(d);
             VF s_17_0_0 = hn::Zero(d);
             VF s_18_0_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                }
+                {
+                  const VF x_14 = hn::Set(d, x[14]);
+                  Accumulate(d, x_14, w_0_0, s_14_0_0);
+                }
+                {
+                  const VF x_15 = hn::Set(d, x[15]);
+                  Accumulate(d, x_15, w_0_0, s_15_0_0);
+                }
+                {
+                  const VF x_16 = hn::Set(d, x[16]);
+                  Accumulate(d, x_16, w_0_0, s_16_0_0);
+                }
+                {
+                  const VF x_17 = hn::Set(d, x[17]);
+                  Accumulate(d, x_17, w_0_0, s_17_0_0);
+                }
+                {
+                  const VF x_18 = hn::Set(d, x[18]);
+                  Accumulate(d, x_18, w_0_0, s_18_0_0);
+                }
+                x += 19;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
               }
               {
                 const VF x_14 = hn::Set(d, x[14]);
-                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+                Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               {
                 const VF x_15 = hn::Set(d, x[15]);
-                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+                Accumulate(d, x_15, w_0_0, s_15_0_0);
               }
               {
                 const VF x_16 = hn::Set(d, x[16]);
-                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+                Accumulate(d, x_16, w_0_0, s_16_0_0);
               }
               {
                 const VF x_17 = hn::Set(d, x[17]);
-                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+                Accumulate(d, x_17, w_0_0, s_17_0_0);
               }
               {
                 const VF x_18 = hn::Set(d, x[18]);
-                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+                Accumulate(d, x_18, w_0_0, s_18_0_0);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 19;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 304) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -3493,6 +4877,9 @@ HWY_NOINLINE void Tile_19x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_16_0_0, d, node + 256 + lane);
             hn::StoreU(s_17_0_0, d, node + 272 + lane);
             hn::StoreU(s_18_0_0, d, node + 288 + lane);
+            rows += a.k * 19;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -3501,11 +4888,9 @@ HWY_NOINLINE void Tile_19x16_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 304
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 304;
-        for (size_t i = 0; i < 19; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 19 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 19, 19, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -3545,18 +4930,26 @@ HWY_NOINLINE void Tile_20x16_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 20;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 20;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 20;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 20) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 20
               for (size_t i = 0; i < 20; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 20 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -3580,99 +4973,190 @@ HWY_NOINLINE void Tile_20x16_1(const invar_matmul_args& a) {
             VF s_17_0_0 = hn::Zero(d);
             VF s_18_0_0 = hn::Zero(d);
             VF s_19_0_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                }
+                {
+                  const VF x_14 = hn::Set(d, x[14]);
+                  Accumulate(d, x_14, w_0_0, s_14_0_0);
+                }
+                {
+                  const VF x_15 = hn::Set(d, x[15]);
+                  Accumulate(d, x_15, w_0_0, s_15_0_0);
+                }
+                {
+                  const VF x_16 = hn::Set(d, x[16]);
+                  Accumulate(d, x_16, w_0_0, s_16_0_0);
+                }
+                {
+                  const VF x_17 = hn::Set(d, x[17]);
+                  Accumulate(d, x_17, w_0_0, s_17_0_0);
+                }
+                {
+                  const VF x_18 = hn::Set(d, x[18]);
+                  Accumulate(d, x_18, w_0_0, s_18_0_0);
+                }
+                {
+                  const VF x_19 = hn::Set(d, x[19]);
+                  Accumulate(d, x_19, w_0_0, s_19_0_0);
+                }
+                x += 20;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
               }
               {
                 const VF x_14 = hn::Set(d, x[14]);
-                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+                Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               {
                 const VF x_15 = hn::Set(d, x[15]);
-                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+                Accumulate(d, x_15, w_0_0, s_15_0_0);
               }
               {
                 const VF x_16 = hn::Set(d, x[16]);
-                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+                Accumulate(d, x_16, w_0_0, s_16_0_0);
               }
               {
                 const VF x_17 = hn::Set(d, x[17]);
-                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+                Accumulate(d, x_17, w_0_0, s_17_0_0);
               }
               {
                 const VF x_18 = hn::Set(d, x[18]);
-                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+                Accumulate(d, x_18, w_0_0, s_18_0_0);
               }
               {
                 const VF x_19 = hn::Set(d, x[19]);
-                s_19_0_0 = Fma(d, x_19, w_0_0, s_19_0_0);
+                Accumulate(d, x_19, w_0_0, s_19_0_0);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 20;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 320) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -3715,6 +5199,9 @@ HWY_NOINLINE void Tile_20x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_17_0_0, d, node + 272 + lane);
             hn::StoreU(s_18_0_0, d, node + 288 + lane);
             hn::StoreU(s_19_0_0, d, node + 304 + lane);
+            rows += a.k * 20;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -3723,11 +5210,9 @@ HWY_NOINLINE void Tile_20x16_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 320
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 320;
-        for (size_t i = 0; i < 20; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 20 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 20, 20, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -3767,18 +5252,26 @@ HWY_NOINLINE void Tile_21x16_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 21;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 21;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 21;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 21) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 21
               for (size_t i = 0; i < 21; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 21 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -3803,103 +5296,198 @@ HWY_NOINLINE void Tile_21x16_1(const invar_matmul_args& a) {
             VF s_18_0_0 = hn::Zero(d);
             VF s_19_0_0 = hn::Zero(d);
             VF s_20_0_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                }
+                {
+                  const VF x_14 = hn::Set(d, x[14]);
+                  Accumulate(d, x_14, w_0_0, s_14_0_0);
+                }
+                {
+                  const VF x_15 = hn::Set(d, x[15]);
+                  Accumulate(d, x_15, w_0_0, s_15_0_0);
+                }
+                {
+                  const VF x_16 = hn::Set(d, x[16]);
+                  Accumulate(d, x_16, w_0_0, s_16_0_0);
+                }
+                {
+                  const VF x_17 = hn::Set(d, x[17]);
+                  Accumulate(d, x_17, w_0_0, s_17_0_0);
+                }
+                {
+                  const VF x_18 = hn::Set(d, x[18]);
+                  Accumulate(d, x_18, w_0_0, s_18_0_0);
+                }
+                {
+                  const VF x_19 = hn::Set(d, x[19]);
+                  Accumulate(d, x_19, w_0_0, s_19_0_0);
+                }
+                {
+                  const VF x_20 = hn::Set(d, x[20]);
+                  Accumulate(d, x_20, w_0_0, s_20_0_0);
+                }
+                x += 21;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
               }
               {
                 const VF x_14 = hn::Set(d, x[14]);
-                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+                Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               {
                 const VF x_15 = hn::Set(d, x[15]);
-                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+                Accumulate(d, x_15, w_0_0, s_15_0_0);
               }
               {
                 const VF x_16 = hn::Set(d, x[16]);
-                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+                Accumulate(d, x_16, w_0_0, s_16_0_0);
               }
               {
                 const VF x_17 = hn::Set(d, x[17]);
-                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+                Accumulate(d, x_17, w_0_0, s_17_0_0);
               }
               {
                 const VF x_18 = hn::Set(d, x[18]);
-                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+                Accumulate(d, x_18, w_0_0, s_18_0_0);
               }
               {
                 const VF x_19 = hn::Set(d, x[19]);
-                s_19_0_0 = Fma(d, x_19, w_0_0, s_19_0_0);
+                Accumulate(d, x_19, w_0_0, s_19_0_0);
               }
               {
                 const VF x_20 = hn::Set(d, x[20]);
-                s_20_0_0 = Fma(d, x_20, w_0_0, s_20_0_0);
+                Accumulate(d, x_20, w_0_0, s_20_0_0);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 21;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 336) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -3944,6 +5532,9 @@ HWY_NOINLINE void Tile_21x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_18_0_0, d, node + 288 + lane);
             hn::StoreU(s_19_0_0, d, node + 304 + lane);
             hn::StoreU(s_20_0_0, d, node + 320 + lane);
+            rows += a.k * 21;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -3952,11 +5543,9 @@ HWY_NOINLINE void Tile_21x16_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 336
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 336;
-        for (size_t i = 0; i < 21; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 21 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 21, 21, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -3996,18 +5585,26 @@ HWY_NOINLINE void Tile_22x16_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 22;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 22;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 22;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 22) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 22
               for (size_t i = 0; i < 22; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 22 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -4033,107 +5630,206 @@ HWY_NOINLINE void Tile_22x16_1(const invar_matmul_args& a) {
             VF s_19_0_0 = hn::Zero(d);
             VF s_20_0_0 = hn::Zero(d);
             VF s_21_0_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                }
+                {
+                  const VF x_14 = hn::Set(d, x[14]);
+                  Accumulate(d, x_14, w_0_0, s_14_0_0);
+                }
+                {
+                  const VF x_15 = hn::Set(d, x[15]);
+                  Accumulate(d, x_15, w_0_0, s_15_0_0);
+                }
+                {
+                  const VF x_16 = hn::Set(d, x[16]);
+                  Accumulate(d, x_16, w_0_0, s_16_0_0);
+                }
+                {
+                  const VF x_17 = hn::Set(d, x[17]);
+                  Accumulate(d, x_17, w_0_0, s_17_0_0);
+                }
+                {
+                  const VF x_18 = hn::Set(d, x[18]);
+                  Accumulate(d, x_18, w_0_0, s_18_0_0);
+                }
+                {
+                  const VF x_19 = hn::Set(d, x[19]);
+                  Accumulate(d, x_19, w_0_0, s_19_0_0);
+                }
+                {
+                  const VF x_20 = hn::Set(d, x[20]);
+                  Accumulate(d, x_20, w_0_0, s_20_0_0);
+                }
+                {
+                  const VF x_21 = hn::Set(d, x[21]);
+                  Accumulate(d, x_21, w_0_0, s_21_0_0);
+                }
+                x += 22;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
               }
               {
                 const VF x_14 = hn::Set(d, x[14]);
-                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+                Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               {
                 const VF x_15 = hn::Set(d, x[15]);
-                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+                Accumulate(d, x_15, w_0_0, s_15_0_0);
               }
               {
                 const VF x_16 = hn::Set(d, x[16]);
-                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+                Accumulate(d, x_16, w_0_0, s_16_0_0);
               }
               {
                 const VF x_17 = hn::Set(d, x[17]);
-                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+                Accumulate(d, x_17, w_0_0, s_17_0_0);
               }
               {
                 const VF x_18 = hn::Set(d, x[18]);
-                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+                Accumulate(d, x_18, w_0_0, s_18_0_0);
               }
               {
                 const VF x_19 = hn::Set(d, x[19]);
-                s_19_0_0 = Fma(d, x_19, w_0_0, s_19_0_0);
+                Accumulate(d, x_19, w_0_0, s_19_0_0);
               }
               {
                 const VF x_20 = hn::Set(d, x[20]);
-                s_20_0_0 = Fma(d, x_20, w_0_0, s_20_0_0);
+                Accumulate(d, x_20, w_0_0, s_20_0_0);
               }
               {
                 const VF x_21 = hn::Set(d, x[21]);
-                s_21_0_0 = Fma(d, x_21, w_0_0, s_21_0_0);
+                Accumulate(d, x_21, w_0_0, s_21_0_0);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 22;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 352) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -4180,6 +5876,9 @@ HWY_NOINLINE void Tile_22x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_19_0_0, d, node + 304 + lane);
             hn::StoreU(s_20_0_0, d, node + 320 + lane);
             hn::StoreU(s_21_0_0, d, node + 336 + lane);
+            rows += a.k * 22;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -4188,11 +5887,9 @@ HWY_NOINLINE void Tile_22x16_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 352
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 352;
-        for (size_t i = 0; i < 22; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 22 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 22, 22, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -4232,18 +5929,26 @@ HWY_NOINLINE void Tile_23x16_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 23;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 23;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 23;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 23) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 23
               for (size_t i = 0; i < 23; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 23 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -4270,111 +5975,214 @@ HWY_NOINLINE void Tile_23x16_1(const invar_matmul_args& a) {
             VF s_20_0_0 = hn::Zero(d);
             VF s_21_0_0 = hn::Zero(d);
             VF s_22_0_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                }
+                {
+                  const VF x_14 = hn::Set(d, x[14]);
+                  Accumulate(d, x_14, w_0_0, s_14_0_0);
+                }
+                {
+                  const VF x_15 = hn::Set(d, x[15]);
+                  Accumulate(d, x_15, w_0_0, s_15_0_0);
+                }
+                {
+                  const VF x_16 = hn::Set(d, x[16]);
+                  Accumulate(d, x_16, w_0_0, s_16_0_0);
+                }
+                {
+                  const VF x_17 = hn::Set(d, x[17]);
+                  Accumulate(d, x_17, w_0_0, s_17_0_0);
+                }
+                {
+                  const VF x_18 = hn::Set(d, x[18]);
+                  Accumulate(d, x_18, w_0_0, s_18_0_0);
+                }
+                {
+                  const VF x_19 = hn::Set(d, x[19]);
+                  Accumulate(d, x_19, w_0_0, s_19_0_0);
+                }
+                {
+                  const VF x_20 = hn::Set(d, x[20]);
+                  Accumulate(d, x_20, w_0_0, s_20_0_0);
+                }
+                {
+                  const VF x_21 = hn::Set(d, x[21]);
+                  Accumulate(d, x_21, w_0_0, s_21_0_0);
+                }
+                {
+                  const VF x_22 = hn::Set(d, x[22]);
+                  Accumulate(d, x_22, w_0_0, s_22_0_0);
+                }
+                x += 23;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
               }
               {
                 const VF x_14 = hn::Set(d, x[14]);
-                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+                Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               {
                 const VF x_15 = hn::Set(d, x[15]);
-                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+                Accumulate(d, x_15, w_0_0, s_15_0_0);
               }
               {
                 const VF x_16 = hn::Set(d, x[16]);
-                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+                Accumulate(d, x_16, w_0_0, s_16_0_0);
               }
               {
                 const VF x_17 = hn::Set(d, x[17]);
-                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+                Accumulate(d, x_17, w_0_0, s_17_0_0);
               }
               {
                 const VF x_18 = hn::Set(d, x[18]);
-                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+                Accumulate(d, x_18, w_0_0, s_18_0_0);
               }
               {
                 const VF x_19 = hn::Set(d, x[19]);
-                s_19_0_0 = Fma(d, x_19, w_0_0, s_19_0_0);
+                Accumulate(d, x_19, w_0_0, s_19_0_0);
               }
               {
                 const VF x_20 = hn::Set(d, x[20]);
-                s_20_0_0 = Fma(d, x_20, w_0_0, s_20_0_0);
+                Accumulate(d, x_20, w_0_0, s_20_0_0);
               }
               {
                 const VF x_21 = hn::Set(d, x[21]);
-                s_21_0_0 = Fma(d, x_21, w_0_0, s_21_0_0);
+                Accumulate(d, x_21, w_0_0, s_21_0_0);
               }
               {
                 const VF x_22 = hn::Set(d, x[22]);
-                s_22_0_0 = Fma(d, x_22, w_0_0, s_22_0_0);
+                Accumulate(d, x_22, w_0_0, s_22_0_0);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 23;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 368) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -4423,6 +6231,9 @@ HWY_NOINLINE void Tile_23x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_20_0_0, d, node + 320 + lane);
             hn::StoreU(s_21_0_0, d, node + 336 + lane);
             hn::StoreU(s_22_0_0, d, node + 352 + lane);
+            rows += a.k * 23;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -4431,11 +6242,9 @@ HWY_NOINLINE void Tile_23x16_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 368
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 368;
-        for (size_t i = 0; i < 23; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 23 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 23, 23, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -4475,18 +6284,26 @@ HWY_NOINLINE void Tile_24x16_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 24;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 24;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 24;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 24) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 24
               for (size_t i = 0; i < 24; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 24 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -4514,115 +6331,222 @@ HWY_NOINLINE void Tile_24x16_1(const invar_matmul_args& a) {
             VF s_21_0_0 = hn::Zero(d);
             VF s_22_0_0 = hn::Zero(d);
             VF s_23_0_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                }
+                {
+                  const VF x_14 = hn::Set(d, x[14]);
+                  Accumulate(d, x_14, w_0_0, s_14_0_0);
+                }
+                {
+                  const VF x_15 = hn::Set(d, x[15]);
+                  Accumulate(d, x_15, w_0_0, s_15_0_0);
+                }
+                {
+                  const VF x_16 = hn::Set(d, x[16]);
+                  Accumulate(d, x_16, w_0_0, s_16_0_0);
+                }
+                {
+                  const VF x_17 = hn::Set(d, x[17]);
+                  Accumulate(d, x_17, w_0_0, s_17_0_0);
+                }
+                {
+                  const VF x_18 = hn::Set(d, x[18]);
+                  Accumulate(d, x_18, w_0_0, s_18_0_0);
+                }
+                {
+                  const VF x_19 = hn::Set(d, x[19]);
+                  Accumulate(d, x_19, w_0_0, s_19_0_0);
+                }
+                {
+                  const VF x_20 = hn::Set(d, x[20]);
+                  Accumulate(d, x_20, w_0_0, s_20_0_0);
+                }
+                {
+                  const VF x_21 = hn::Set(d, x[21]);
+                  Accumulate(d, x_21, w_0_0, s_21_0_0);
+                }
+                {
+                  const VF x_22 = hn::Set(d, x[22]);
+                  Accumulate(d, x_22, w_0_0, s_22_0_0);
+                }
+                {
+                  const VF x_23 = hn::Set(d, x[23]);
+                  Accumulate(d, x_23, w_0_0, s_23_0_0);
+                }
+                x += 24;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
               }
               {
                 const VF x_14 = hn::Set(d, x[14]);
-                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+                Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               {
                 const VF x_15 = hn::Set(d, x[15]);
-                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+                Accumulate(d, x_15, w_0_0, s_15_0_0);
               }
               {
                 const VF x_16 = hn::Set(d, x[16]);
-                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+                Accumulate(d, x_16, w_0_0, s_16_0_0);
               }
               {
                 const VF x_17 = hn::Set(d, x[17]);
-                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+                Accumulate(d, x_17, w_0_0, s_17_0_0);
               }
               {
                 const VF x_18 = hn::Set(d, x[18]);
-                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+                Accumulate(d, x_18, w_0_0, s_18_0_0);
               }
               {
                 const VF x_19 = hn::Set(d, x[19]);
-                s_19_0_0 = Fma(d, x_19, w_0_0, s_19_0_0);
+                Accumulate(d, x_19, w_0_0, s_19_0_0);
               }
               {
                 const VF x_20 = hn::Set(d, x[20]);
-                s_20_0_0 = Fma(d, x_20, w_0_0, s_20_0_0);
+                Accumulate(d, x_20, w_0_0, s_20_0_0);
               }
               {
                 const VF x_21 = hn::Set(d, x[21]);
-                s_21_0_0 = Fma(d, x_21, w_0_0, s_21_0_0);
+                Accumulate(d, x_21, w_0_0, s_21_0_0);
               }
               {
                 const VF x_22 = hn::Set(d, x[22]);
-                s_22_0_0 = Fma(d, x_22, w_0_0, s_22_0_0);
+                Accumulate(d, x_22, w_0_0, s_22_0_0);
               }
               {
                 const VF x_23 = hn::Set(d, x[23]);
-                s_23_0_0 = Fma(d, x_23, w_0_0, s_23_0_0);
+                Accumulate(d, x_23, w_0_0, s_23_0_0);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 24;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 384) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -4673,6 +6597,9 @@ HWY_NOINLINE void Tile_24x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_21_0_0, d, node + 336 + lane);
             hn::StoreU(s_22_0_0, d, node + 352 + lane);
             hn::StoreU(s_23_0_0, d, node + 368 + lane);
+            rows += a.k * 24;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -4681,11 +6608,9 @@ HWY_NOINLINE void Tile_24x16_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 384
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 384;
-        for (size_t i = 0; i < 24; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 24 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 24, 24, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -4725,18 +6650,26 @@ HWY_NOINLINE void Tile_25x16_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 25;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 25;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 25;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 25) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 25
               for (size_t i = 0; i < 25; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 25 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -4765,119 +6698,230 @@ HWY_NOINLINE void Tile_25x16_1(const invar_matmul_args& a) {
             VF s_22_0_0 = hn::Zero(d);
             VF s_23_0_0 = hn::Zero(d);
             VF s_24_0_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                }
+                {
+                  const VF x_14 = hn::Set(d, x[14]);
+                  Accumulate(d, x_14, w_0_0, s_14_0_0);
+                }
+                {
+                  const VF x_15 = hn::Set(d, x[15]);
+                  Accumulate(d, x_15, w_0_0, s_15_0_0);
+                }
+                {
+                  const VF x_16 = hn::Set(d, x[16]);
+                  Accumulate(d, x_16, w_0_0, s_16_0_0);
+                }
+                {
+                  const VF x_17 = hn::Set(d, x[17]);
+                  Accumulate(d, x_17, w_0_0, s_17_0_0);
+                }
+                {
+                  const VF x_18 = hn::Set(d, x[18]);
+                  Accumulate(d, x_18, w_0_0, s_18_0_0);
+                }
+                {
+                  const VF x_19 = hn::Set(d, x[19]);
+                  Accumulate(d, x_19, w_0_0, s_19_0_0);
+                }
+                {
+                  const VF x_20 = hn::Set(d, x[20]);
+                  Accumulate(d, x_20, w_0_0, s_20_0_0);
+                }
+                {
+                  const VF x_21 = hn::Set(d, x[21]);
+                  Accumulate(d, x_21, w_0_0, s_21_0_0);
+                }
+                {
+                  const VF x_22 = hn::Set(d, x[22]);
+                  Accumulate(d, x_22, w_0_0, s_22_0_0);
+                }
+                {
+                  const VF x_23 = hn::Set(d, x[23]);
+                  Accumulate(d, x_23, w_0_0, s_23_0_0);
+                }
+                {
+                  const VF x_24 = hn::Set(d, x[24]);
+                  Accumulate(d, x_24, w_0_0, s_24_0_0);
+                }
+                x += 25;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
               }
               {
                 const VF x_14 = hn::Set(d, x[14]);
-                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+                Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               {
                 const VF x_15 = hn::Set(d, x[15]);
-                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+                Accumulate(d, x_15, w_0_0, s_15_0_0);
               }
               {
                 const VF x_16 = hn::Set(d, x[16]);
-                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+                Accumulate(d, x_16, w_0_0, s_16_0_0);
               }
               {
                 const VF x_17 = hn::Set(d, x[17]);
-                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+                Accumulate(d, x_17, w_0_0, s_17_0_0);
               }
               {
                 const VF x_18 = hn::Set(d, x[18]);
-                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+                Accumulate(d, x_18, w_0_0, s_18_0_0);
               }
               {
                 const VF x_19 = hn::Set(d, x[19]);
-                s_19_0_0 = Fma(d, x_19, w_0_0, s_19_0_0);
+                Accumulate(d, x_19, w_0_0, s_19_0_0);
               }
               {
                 const VF x_20 = hn::Set(d, x[20]);
-                s_20_0_0 = Fma(d, x_20, w_0_0, s_20_0_0);
+                Accumulate(d, x_20, w_0_0, s_20_0_0);
               }
               {
                 const VF x_21 = hn::Set(d, x[21]);
-                s_21_0_0 = Fma(d, x_21, w_0_0, s_21_0_0);
+                Accumulate(d, x_21, w_0_0, s_21_0_0);
               }
               {
                 const VF x_22 = hn::Set(d, x[22]);
-                s_22_0_0 = Fma(d, x_22, w_0_0, s_22_0_0);
+                Accumulate(d, x_22, w_0_0, s_22_0_0);
               }
               {
                 const VF x_23 = hn::Set(d, x[23]);
-                s_23_0_0 = Fma(d, x_23, w_0_0, s_23_0_0);
+                Accumulate(d, x_23, w_0_0, s_23_0_0);
               }
               {
                 const VF x_24 = hn::Set(d, x[24]);
-                s_24_0_0 = Fma(d, x_24, w_0_0, s_24_0_0);
+                Accumulate(d, x_24, w_0_0, s_24_0_0);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 25;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 400) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -4930,6 +6974,9 @@ HWY_NOINLINE void Tile_25x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_22_0_0, d, node + 352 + lane);
             hn::StoreU(s_23_0_0, d, node + 368 + lane);
             hn::StoreU(s_24_0_0, d, node + 384 + lane);
+            rows += a.k * 25;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -4938,11 +6985,9 @@ HWY_NOINLINE void Tile_25x16_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 400
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 400;
-        for (size_t i = 0; i < 25; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 25 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 25, 25, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -4982,18 +7027,26 @@ HWY_NOINLINE void Tile_26x16_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 26;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 26;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 26;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 26) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 26
               for (size_t i = 0; i < 26; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 26 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -5023,123 +7076,238 @@ HWY_NOINLINE void Tile_26x16_1(const invar_matmul_args& a) {
             VF s_23_0_0 = hn::Zero(d);
             VF s_24_0_0 = hn::Zero(d);
             VF s_25_0_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                }
+                {
+                  const VF x_14 = hn::Set(d, x[14]);
+                  Accumulate(d, x_14, w_0_0, s_14_0_0);
+                }
+                {
+                  const VF x_15 = hn::Set(d, x[15]);
+                  Accumulate(d, x_15, w_0_0, s_15_0_0);
+                }
+                {
+                  const VF x_16 = hn::Set(d, x[16]);
+                  Accumulate(d, x_16, w_0_0, s_16_0_0);
+                }
+                {
+                  const VF x_17 = hn::Set(d, x[17]);
+                  Accumulate(d, x_17, w_0_0, s_17_0_0);
+                }
+                {
+                  const VF x_18 = hn::Set(d, x[18]);
+                  Accumulate(d, x_18, w_0_0, s_18_0_0);
+                }
+                {
+                  const VF x_19 = hn::Set(d, x[19]);
+                  Accumulate(d, x_19, w_0_0, s_19_0_0);
+                }
+                {
+                  const VF x_20 = hn::Set(d, x[20]);
+                  Accumulate(d, x_20, w_0_0, s_20_0_0);
+                }
+                {
+                  const VF x_21 = hn::Set(d, x[21]);
+                  Accumulate(d, x_21, w_0_0, s_21_0_0);
+                }
+                {
+                  const VF x_22 = hn::Set(d, x[22]);
+                  Accumulate(d, x_22, w_0_0, s_22_0_0);
+                }
+                {
+                  const VF x_23 = hn::Set(d, x[23]);
+                  Accumulate(d, x_23, w_0_0, s_23_0_0);
+                }
+                {
+                  const VF x_24 = hn::Set(d, x[24]);
+                  Accumulate(d, x_24, w_0_0, s_24_0_0);
+                }
+                {
+                  const VF x_25 = hn::Set(d, x[25]);
+                  Accumulate(d, x_25, w_0_0, s_25_0_0);
+                }
+                x += 26;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
               }
               {
                 const VF x_14 = hn::Set(d, x[14]);
-                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+                Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               {
                 const VF x_15 = hn::Set(d, x[15]);
-                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+                Accumulate(d, x_15, w_0_0, s_15_0_0);
               }
               {
                 const VF x_16 = hn::Set(d, x[16]);
-                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+                Accumulate(d, x_16, w_0_0, s_16_0_0);
               }
               {
                 const VF x_17 = hn::Set(d, x[17]);
-                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+                Accumulate(d, x_17, w_0_0, s_17_0_0);
               }
               {
                 const VF x_18 = hn::Set(d, x[18]);
-                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+                Accumulate(d, x_18, w_0_0, s_18_0_0);
               }
               {
                 const VF x_19 = hn::Set(d, x[19]);
-                s_19_0_0 = Fma(d, x_19, w_0_0, s_19_0_0);
+                Accumulate(d, x_19, w_0_0, s_19_0_0);
               }
               {
                 const VF x_20 = hn::Set(d, x[20]);
-                s_20_0_0 = Fma(d, x_20, w_0_0, s_20_0_0);
+                Accumulate(d, x_20, w_0_0, s_20_0_0);
               }
               {
                 const VF x_21 = hn::Set(d, x[21]);
-                s_21_0_0 = Fma(d, x_21, w_0_0, s_21_0_0);
+                Accumulate(d, x_21, w_0_0, s_21_0_0);
               }
               {
                 const VF x_22 = hn::Set(d, x[22]);
-                s_22_0_0 = Fma(d, x_22, w_0_0, s_22_0_0);
+                Accumulate(d, x_22, w_0_0, s_22_0_0);
               }
               {
                 const VF x_23 = hn::Set(d, x[23]);
-                s_23_0_0 = Fma(d, x_23, w_0_0, s_23_0_0);
+                Accumulate(d, x_23, w_0_0, s_23_0_0);
               }
               {
                 const VF x_24 = hn::Set(d, x[24]);
-                s_24_0_0 = Fma(d, x_24, w_0_0, s_24_0_0);
+                Accumulate(d, x_24, w_0_0, s_24_0_0);
               }
               {
                 const VF x_25 = hn::Set(d, x[25]);
-                s_25_0_0 = Fma(d, x_25, w_0_0, s_25_0_0);
+                Accumulate(d, x_25, w_0_0, s_25_0_0);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 26;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 416) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -5194,6 +7362,9 @@ HWY_NOINLINE void Tile_26x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_23_0_0, d, node + 368 + lane);
             hn::StoreU(s_24_0_0, d, node + 384 + lane);
             hn::StoreU(s_25_0_0, d, node + 400 + lane);
+            rows += a.k * 26;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -5202,11 +7373,9 @@ HWY_NOINLINE void Tile_26x16_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 416
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 416;
-        for (size_t i = 0; i < 26; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 26 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 26, 26, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -5246,18 +7415,26 @@ HWY_NOINLINE void Tile_27x16_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 27;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 27;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 27;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 27) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 27
               for (size_t i = 0; i < 27; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 27 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -5288,127 +7465,246 @@ HWY_NOINLINE void Tile_27x16_1(const invar_matmul_args& a) {
             VF s_24_0_0 = hn::Zero(d);
             VF s_25_0_0 = hn::Zero(d);
             VF s_26_0_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                }
+                {
+                  const VF x_14 = hn::Set(d, x[14]);
+                  Accumulate(d, x_14, w_0_0, s_14_0_0);
+                }
+                {
+                  const VF x_15 = hn::Set(d, x[15]);
+                  Accumulate(d, x_15, w_0_0, s_15_0_0);
+                }
+                {
+                  const VF x_16 = hn::Set(d, x[16]);
+                  Accumulate(d, x_16, w_0_0, s_16_0_0);
+                }
+                {
+                  const VF x_17 = hn::Set(d, x[17]);
+                  Accumulate(d, x_17, w_0_0, s_17_0_0);
+                }
+                {
+                  const VF x_18 = hn::Set(d, x[18]);
+                  Accumulate(d, x_18, w_0_0, s_18_0_0);
+                }
+                {
+                  const VF x_19 = hn::Set(d, x[19]);
+                  Accumulate(d, x_19, w_0_0, s_19_0_0);
+                }
+                {
+                  const VF x_20 = hn::Set(d, x[20]);
+                  Accumulate(d, x_20, w_0_0, s_20_0_0);
+                }
+                {
+                  const VF x_21 = hn::Set(d, x[21]);
+                  Accumulate(d, x_21, w_0_0, s_21_0_0);
+                }
+                {
+                  const VF x_22 = hn::Set(d, x[22]);
+                  Accumulate(d, x_22, w_0_0, s_22_0_0);
+                }
+                {
+                  const VF x_23 = hn::Set(d, x[23]);
+                  Accumulate(d, x_23, w_0_0, s_23_0_0);
+                }
+                {
+                  const VF x_24 = hn::Set(d, x[24]);
+                  Accumulate(d, x_24, w_0_0, s_24_0_0);
+                }
+                {
+                  const VF x_25 = hn::Set(d, x[25]);
+                  Accumulate(d, x_25, w_0_0, s_25_0_0);
+                }
+                {
+                  const VF x_26 = hn::Set(d, x[26]);
+                  Accumulate(d, x_26, w_0_0, s_26_0_0);
+                }
+                x += 27;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
               }
               {
                 const VF x_14 = hn::Set(d, x[14]);
-                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+                Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               {
                 const VF x_15 = hn::Set(d, x[15]);
-                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+                Accumulate(d, x_15, w_0_0, s_15_0_0);
               }
               {
                 const VF x_16 = hn::Set(d, x[16]);
-                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+                Accumulate(d, x_16, w_0_0, s_16_0_0);
               }
               {
                 const VF x_17 = hn::Set(d, x[17]);
-                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+                Accumulate(d, x_17, w_0_0, s_17_0_0);
               }
               {
                 const VF x_18 = hn::Set(d, x[18]);
-                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+                Accumulate(d, x_18, w_0_0, s_18_0_0);
               }
               {
                 const VF x_19 = hn::Set(d, x[19]);
-                s_19_0_0 = Fma(d, x_19, w_0_0, s_19_0_0);
+                Accumulate(d, x_19, w_0_0, s_19_0_0);
               }
               {
                 const VF x_20 = hn::Set(d, x[20]);
-                s_20_0_0 = Fma(d, x_20, w_0_0, s_20_0_0);
+                Accumulate(d, x_20, w_0_0, s_20_0_0);
               }
               {
                 const VF x_21 = hn::Set(d, x[21]);
-                s_21_0_0 = Fma(d, x_21, w_0_0, s_21_0_0);
+                Accumulate(d, x_21, w_0_0, s_21_0_0);
               }
               {
                 const VF x_22 = hn::Set(d, x[22]);
-                s_22_0_0 = Fma(d, x_22, w_0_0, s_22_0_0);
+                Accumulate(d, x_22, w_0_0, s_22_0_0);
               }
               {
                 const VF x_23 = hn::Set(d, x[23]);
-                s_23_0_0 = Fma(d, x_23, w_0_0, s_23_0_0);
+                Accumulate(d, x_23, w_0_0, s_23_0_0);
               }
               {
                 const VF x_24 = hn::Set(d, x[24]);
-                s_24_0_0 = Fma(d, x_24, w_0_0, s_24_0_0);
+                Accumulate(d, x_24, w_0_0, s_24_0_0);
               }
               {
                 const VF x_25 = hn::Set(d, x[25]);
-                s_25_0_0 = Fma(d, x_25, w_0_0, s_25_0_0);
+                Accumulate(d, x_25, w_0_0, s_25_0_0);
               }
               {
                 const VF x_26 = hn::Set(d, x[26]);
-                s_26_0_0 = Fma(d, x_26, w_0_0, s_26_0_0);
+                Accumulate(d, x_26, w_0_0, s_26_0_0);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 27;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 432) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -5465,6 +7761,9 @@ HWY_NOINLINE void Tile_27x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_24_0_0, d, node + 384 + lane);
             hn::StoreU(s_25_0_0, d, node + 400 + lane);
             hn::StoreU(s_26_0_0, d, node + 416 + lane);
+            rows += a.k * 27;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -5473,11 +7772,9 @@ HWY_NOINLINE void Tile_27x16_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 432
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 432;
-        for (size_t i = 0; i < 27; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 27 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 27, 27, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -5517,18 +7814,26 @@ HWY_NOINLINE void Tile_28x16_1(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 28;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 28;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 28;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 28) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 28
               for (size_t i = 0; i < 28; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 28 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -5560,131 +7865,254 @@ HWY_NOINLINE void Tile_28x16_1(const invar_matmul_args& a) {
             VF s_25_0_0 = hn::Zero(d);
             VF s_26_0_0 = hn::Zero(d);
             VF s_27_0_0 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                }
+                {
+                  const VF x_6 = hn::Set(d, x[6]);
+                  Accumulate(d, x_6, w_0_0, s_6_0_0);
+                }
+                {
+                  const VF x_7 = hn::Set(d, x[7]);
+                  Accumulate(d, x_7, w_0_0, s_7_0_0);
+                }
+                {
+                  const VF x_8 = hn::Set(d, x[8]);
+                  Accumulate(d, x_8, w_0_0, s_8_0_0);
+                }
+                {
+                  const VF x_9 = hn::Set(d, x[9]);
+                  Accumulate(d, x_9, w_0_0, s_9_0_0);
+                }
+                {
+                  const VF x_10 = hn::Set(d, x[10]);
+                  Accumulate(d, x_10, w_0_0, s_10_0_0);
+                }
+                {
+                  const VF x_11 = hn::Set(d, x[11]);
+                  Accumulate(d, x_11, w_0_0, s_11_0_0);
+                }
+                {
+                  const VF x_12 = hn::Set(d, x[12]);
+                  Accumulate(d, x_12, w_0_0, s_12_0_0);
+                }
+                {
+                  const VF x_13 = hn::Set(d, x[13]);
+                  Accumulate(d, x_13, w_0_0, s_13_0_0);
+                }
+                {
+                  const VF x_14 = hn::Set(d, x[14]);
+                  Accumulate(d, x_14, w_0_0, s_14_0_0);
+                }
+                {
+                  const VF x_15 = hn::Set(d, x[15]);
+                  Accumulate(d, x_15, w_0_0, s_15_0_0);
+                }
+                {
+                  const VF x_16 = hn::Set(d, x[16]);
+                  Accumulate(d, x_16, w_0_0, s_16_0_0);
+                }
+                {
+                  const VF x_17 = hn::Set(d, x[17]);
+                  Accumulate(d, x_17, w_0_0, s_17_0_0);
+                }
+                {
+                  const VF x_18 = hn::Set(d, x[18]);
+                  Accumulate(d, x_18, w_0_0, s_18_0_0);
+                }
+                {
+                  const VF x_19 = hn::Set(d, x[19]);
+                  Accumulate(d, x_19, w_0_0, s_19_0_0);
+                }
+                {
+                  const VF x_20 = hn::Set(d, x[20]);
+                  Accumulate(d, x_20, w_0_0, s_20_0_0);
+                }
+                {
+                  const VF x_21 = hn::Set(d, x[21]);
+                  Accumulate(d, x_21, w_0_0, s_21_0_0);
+                }
+                {
+                  const VF x_22 = hn::Set(d, x[22]);
+                  Accumulate(d, x_22, w_0_0, s_22_0_0);
+                }
+                {
+                  const VF x_23 = hn::Set(d, x[23]);
+                  Accumulate(d, x_23, w_0_0, s_23_0_0);
+                }
+                {
+                  const VF x_24 = hn::Set(d, x[24]);
+                  Accumulate(d, x_24, w_0_0, s_24_0_0);
+                }
+                {
+                  const VF x_25 = hn::Set(d, x[25]);
+                  Accumulate(d, x_25, w_0_0, s_25_0_0);
+                }
+                {
+                  const VF x_26 = hn::Set(d, x[26]);
+                  Accumulate(d, x_26, w_0_0, s_26_0_0);
+                }
+                {
+                  const VF x_27 = hn::Set(d, x[27]);
+                  Accumulate(d, x_27, w_0_0, s_27_0_0);
+                }
+                x += 28;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
               }
               {
                 const VF x_6 = hn::Set(d, x[6]);
-                s_6_0_0 = Fma(d, x_6, w_0_0, s_6_0_0);
+                Accumulate(d, x_6, w_0_0, s_6_0_0);
               }
               {
                 const VF x_7 = hn::Set(d, x[7]);
-                s_7_0_0 = Fma(d, x_7, w_0_0, s_7_0_0);
+                Accumulate(d, x_7, w_0_0, s_7_0_0);
               }
               {
                 const VF x_8 = hn::Set(d, x[8]);
-                s_8_0_0 = Fma(d, x_8, w_0_0, s_8_0_0);
+                Accumulate(d, x_8, w_0_0, s_8_0_0);
               }
               {
                 const VF x_9 = hn::Set(d, x[9]);
-                s_9_0_0 = Fma(d, x_9, w_0_0, s_9_0_0);
+                Accumulate(d, x_9, w_0_0, s_9_0_0);
               }
               {
                 const VF x_10 = hn::Set(d, x[10]);
-                s_10_0_0 = Fma(d, x_10, w_0_0, s_10_0_0);
+                Accumulate(d, x_10, w_0_0, s_10_0_0);
               }
               {
                 const VF x_11 = hn::Set(d, x[11]);
-                s_11_0_0 = Fma(d, x_11, w_0_0, s_11_0_0);
+                Accumulate(d, x_11, w_0_0, s_11_0_0);
               }
               {
                 const VF x_12 = hn::Set(d, x[12]);
-                s_12_0_0 = Fma(d, x_12, w_0_0, s_12_0_0);
+                Accumulate(d, x_12, w_0_0, s_12_0_0);
               }
               {
                 const VF x_13 = hn::Set(d, x[13]);
-                s_13_0_0 = Fma(d, x_13, w_0_0, s_13_0_0);
+                Accumulate(d, x_13, w_0_0, s_13_0_0);
               }
               {
                 const VF x_14 = hn::Set(d, x[14]);
-                s_14_0_0 = Fma(d, x_14, w_0_0, s_14_0_0);
+                Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               {
                 const VF x_15 = hn::Set(d, x[15]);
-                s_15_0_0 = Fma(d, x_15, w_0_0, s_15_0_0);
+                Accumulate(d, x_15, w_0_0, s_15_0_0);
               }
               {
                 const VF x_16 = hn::Set(d, x[16]);
-                s_16_0_0 = Fma(d, x_16, w_0_0, s_16_0_0);
+                Accumulate(d, x_16, w_0_0, s_16_0_0);
               }
               {
                 const VF x_17 = hn::Set(d, x[17]);
-                s_17_0_0 = Fma(d, x_17, w_0_0, s_17_0_0);
+                Accumulate(d, x_17, w_0_0, s_17_0_0);
               }
               {
                 const VF x_18 = hn::Set(d, x[18]);
-                s_18_0_0 = Fma(d, x_18, w_0_0, s_18_0_0);
+                Accumulate(d, x_18, w_0_0, s_18_0_0);
               }
               {
                 const VF x_19 = hn::Set(d, x[19]);
-                s_19_0_0 = Fma(d, x_19, w_0_0, s_19_0_0);
+                Accumulate(d, x_19, w_0_0, s_19_0_0);
               }
               {
                 const VF x_20 = hn::Set(d, x[20]);
-                s_20_0_0 = Fma(d, x_20, w_0_0, s_20_0_0);
+                Accumulate(d, x_20, w_0_0, s_20_0_0);
               }
               {
                 const VF x_21 = hn::Set(d, x[21]);
-                s_21_0_0 = Fma(d, x_21, w_0_0, s_21_0_0);
+                Accumulate(d, x_21, w_0_0, s_21_0_0);
               }
               {
                 const VF x_22 = hn::Set(d, x[22]);
-                s_22_0_0 = Fma(d, x_22, w_0_0, s_22_0_0);
+                Accumulate(d, x_22, w_0_0, s_22_0_0);
               }
               {
                 const VF x_23 = hn::Set(d, x[23]);
-                s_23_0_0 = Fma(d, x_23, w_0_0, s_23_0_0);
+                Accumulate(d, x_23, w_0_0, s_23_0_0);
               }
               {
                 const VF x_24 = hn::Set(d, x[24]);
-                s_24_0_0 = Fma(d, x_24, w_0_0, s_24_0_0);
+                Accumulate(d, x_24, w_0_0, s_24_0_0);
               }
               {
                 const VF x_25 = hn::Set(d, x[25]);
-                s_25_0_0 = Fma(d, x_25, w_0_0, s_25_0_0);
+                Accumulate(d, x_25, w_0_0, s_25_0_0);
               }
               {
                 const VF x_26 = hn::Set(d, x[26]);
-                s_26_0_0 = Fma(d, x_26, w_0_0, s_26_0_0);
+                Accumulate(d, x_26, w_0_0, s_26_0_0);
               }
               {
                 const VF x_27 = hn::Set(d, x[27]);
-                s_27_0_0 = Fma(d, x_27, w_0_0, s_27_0_0);
+                Accumulate(d, x_27, w_0_0, s_27_0_0);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 28;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 448) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -5743,6 +8171,9 @@ HWY_NOINLINE void Tile_28x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_25_0_0, d, node + 400 + lane);
             hn::StoreU(s_26_0_0, d, node + 416 + lane);
             hn::StoreU(s_27_0_0, d, node + 432 + lane);
+            rows += a.k * 28;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -5751,11 +8182,9 @@ HWY_NOINLINE void Tile_28x16_1(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 448
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 448;
-        for (size_t i = 0; i < 28; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 28 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 28, 28, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -5790,19 +8219,28 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
+          const float* rows = a.lhs + (begin * a.k + k) * 1;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const W* HWY_RESTRICT w_2 = leaf_2;
+            const W* HWY_RESTRICT w_3 = leaf_3;
+            const float* HWY_RESTRICT x = rows;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_3_1 = hn::Zero(d);
+            size_t i = 0;
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               {
                 const VF w = Storage::Load(d, w_0);
@@ -5842,10 +8280,8 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
               w_2 += INVAR_PANEL;
               w_3 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 64) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -5864,6 +8300,9 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
             hn::StoreU(s_0_2_1, d, node + 32 + 1 * lanes);
             hn::StoreU(s_0_3_0, d, node + 48);
             hn::StoreU(s_0_3_1, d, node + 48 + 1 * lanes);
+            rows += a.k * 1;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -5872,11 +8311,9 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 64;
-        for (size_t i = 0; i < 1; ++i) {
-          for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 1 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 64 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 4 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 1, 1, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 64);
         }
       }
     }
@@ -5913,25 +8350,84 @@ HWY_NOINLINE void Tile_2x48_2(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kNear / 3 : (set + 1 < sets ? 1 : sets * 2 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 2;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kNear : (set + 1 < sets ? 1 : sets * 2 + 1) * panel_size;
-            const size_t ahead_x = a.k * 2;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const W* HWY_RESTRICT w_2 = leaf_2;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_2_1 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF x_0 = hn::Set(d, x[0]);
+                const VF x_1 = hn::Set(d, x[1]);
+                {
+                  const VF w = Storage::Load(d, w_0);
+                  s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+                  s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 1 * lanes);
+                  s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+                  s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
+                }
+                {
+                  const VF w = Storage::Load(d, w_1);
+                  s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+                  s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
+                }
+                {
+                  const VF w = Storage::Load(d, w_1 + 1 * lanes);
+                  s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
+                  s_1_1_1 = Fma(d, x_1, w, s_1_1_1);
+                }
+                {
+                  const VF w = Storage::Load(d, w_2);
+                  s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+                  s_1_2_0 = Fma(d, x_1, w, s_1_2_0);
+                }
+                {
+                  const VF w = Storage::Load(d, w_2 + 1 * lanes);
+                  s_0_2_1 = Fma(d, x_0, w, s_0_2_1);
+                  s_1_2_1 = Fma(d, x_1, w, s_1_2_1);
+                }
+                x += 2;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+                w_2 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              Prefetch(next_1, ahead);
+              Prefetch(next_1, ahead + 2 * ahead_step);
+              Prefetch(next_2, ahead);
+              Prefetch(next_2, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               const VF x_1 = hn::Set(d, x[1]);
               {
@@ -5967,17 +8463,14 @@ HWY_NOINLINE void Tile_2x48_2(const invar_matmul_args& a) {
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
               Prefetch(next_2, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 2;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
               w_2 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 96) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -6004,6 +8497,9 @@ HWY_NOINLINE void Tile_2x48_2(const invar_matmul_args& a) {
             hn::StoreU(s_1_1_1, d, node + 64 + 1 * lanes);
             hn::StoreU(s_1_2_0, d, node + 80);
             hn::StoreU(s_1_2_1, d, node + 80 + 1 * lanes);
+            rows += a.k * 2;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -6012,11 +8508,9 @@ HWY_NOINLINE void Tile_2x48_2(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 96
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 96;
-        for (size_t i = 0; i < 2; ++i) {
-          for (size_t p = 0; p < 3 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 2 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 48 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 3 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 2, 2, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 48);
         }
       }
     }
@@ -6053,23 +8547,73 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kNear / 2 : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 3;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kNear : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
-            const size_t ahead_x = a.k * 3;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_1_1 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF x_0 = hn::Set(d, x[0]);
+                const VF x_1 = hn::Set(d, x[1]);
+                const VF x_2 = hn::Set(d, x[2]);
+                {
+                  const VF w = Storage::Load(d, w_0);
+                  s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+                  s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+                  s_2_0_0 = Fma(d, x_2, w, s_2_0_0);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 1 * lanes);
+                  s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+                  s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
+                  s_2_0_1 = Fma(d, x_2, w, s_2_0_1);
+                }
+                {
+                  const VF w = Storage::Load(d, w_1);
+                  s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+                  s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
+                  s_2_1_0 = Fma(d, x_2, w, s_2_1_0);
+                }
+                {
+                  const VF w = Storage::Load(d, w_1 + 1 * lanes);
+                  s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
+                  s_1_1_1 = Fma(d, x_1, w, s_1_1_1);
+                  s_2_1_1 = Fma(d, x_2, w, s_2_1_1);
+                }
+                x += 3;
+                w_0 += INVAR_PANEL;
+                w_1 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              Prefetch(next_1, ahead);
+              Prefetch(next_1, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               const VF x_1 = hn::Set(d, x[1]);
               const VF x_2 = hn::Set(d, x[2]);
@@ -6099,16 +8643,13 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
               }
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 3;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 96) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -6135,6 +8676,9 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
             hn::StoreU(s_2_0_1, d, node + 64 + 1 * lanes);
             hn::StoreU(s_2_1_0, d, node + 80);
             hn::StoreU(s_2_1_1, d, node + 80 + 1 * lanes);
+            rows += a.k * 3;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -6143,11 +8687,9 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 96
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 96;
-        for (size_t i = 0; i < 3; ++i) {
-          for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 3 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 32 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 2 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 3, 3, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 32);
         }
       }
     }
@@ -6184,18 +8726,26 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kNear / 1 : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 4;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 4;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kNear : panel_size;
-            const size_t ahead_x = a.k * 4;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 4) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 4
               for (size_t i = 0; i < 4; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 4 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -6203,40 +8753,72 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d);
             VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                const VF w_0_1 = Storage::LoadShared(d, w_0 + 1 * lanes);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                  Accumulate(d, x_0, w_0_1, s_0_0_1);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                  Accumulate(d, x_1, w_0_1, s_1_0_1);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                  Accumulate(d, x_2, w_0_1, s_2_0_1);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                  Accumulate(d, x_3, w_0_1, s_3_0_1);
+                }
+                x += 4;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               const VF w_0_1 = Storage::LoadShared(d, w_0 + 1 * lanes);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_0_1 = Fma(d, x_0, w_0_1, s_0_0_1);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_1, s_0_0_1);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_0_1 = Fma(d, x_1, w_0_1, s_1_0_1);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_1, s_1_0_1);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_0_1 = Fma(d, x_2, w_0_1, s_2_0_1);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_1, s_2_0_1);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_0_1 = Fma(d, x_3, w_0_1, s_3_0_1);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_1, s_3_0_1);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 4;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 64) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -6255,6 +8837,9 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
             hn::StoreU(s_2_0_1, d, node + 32 + 1 * lanes);
             hn::StoreU(s_3_0_0, d, node + 48);
             hn::StoreU(s_3_0_1, d, node + 48 + 1 * lanes);
+            rows += a.k * 4;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -6263,11 +8848,9 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 64
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 64;
-        for (size_t i = 0; i < 4; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 4 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 4, 4, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -6304,18 +8887,26 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 5;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 5;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 5;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 5) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 5
               for (size_t i = 0; i < 5; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 5 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -6324,45 +8915,82 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d);
             VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
             VF s_4_0_0 = hn::Zero(d), s_4_0_1 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                const VF w_0_1 = Storage::LoadShared(d, w_0 + 1 * lanes);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                  Accumulate(d, x_0, w_0_1, s_0_0_1);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                  Accumulate(d, x_1, w_0_1, s_1_0_1);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                  Accumulate(d, x_2, w_0_1, s_2_0_1);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                  Accumulate(d, x_3, w_0_1, s_3_0_1);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                  Accumulate(d, x_4, w_0_1, s_4_0_1);
+                }
+                x += 5;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               const VF w_0_1 = Storage::LoadShared(d, w_0 + 1 * lanes);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_0_1 = Fma(d, x_0, w_0_1, s_0_0_1);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_1, s_0_0_1);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_0_1 = Fma(d, x_1, w_0_1, s_1_0_1);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_1, s_1_0_1);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_0_1 = Fma(d, x_2, w_0_1, s_2_0_1);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_1, s_2_0_1);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_0_1 = Fma(d, x_3, w_0_1, s_3_0_1);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_1, s_3_0_1);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_0_1 = Fma(d, x_4, w_0_1, s_4_0_1);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_1, s_4_0_1);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 5;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 80) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -6385,6 +9013,9 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
             hn::StoreU(s_3_0_1, d, node + 48 + 1 * lanes);
             hn::StoreU(s_4_0_0, d, node + 64);
             hn::StoreU(s_4_0_1, d, node + 64 + 1 * lanes);
+            rows += a.k * 5;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -6393,11 +9024,9 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 80
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 80;
-        for (size_t i = 0; i < 5; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 5 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 5, 5, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -6434,18 +9063,26 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kFar : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 6;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 6;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kFar : panel_size;
-            const size_t ahead_x = a.k * 6;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
+              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 6) * a.dst_stride + panel * INVAR_PANEL;
+#pragma GCC unroll 6
               for (size_t i = 0; i < 6; ++i) {
-                const float* y = a.dst + static_cast<ptrdiff_t>(tile * 6 + i) * a.dst_stride + panel * INVAR_PANEL;
                 PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
+                y += a.dst_stride;
               }
             }
 
@@ -6455,50 +9092,92 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
             VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
             VF s_4_0_0 = hn::Zero(d), s_4_0_1 = hn::Zero(d);
             VF s_5_0_0 = hn::Zero(d), s_5_0_1 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF w_0_0 = Storage::LoadShared(d, w_0);
+                const VF w_0_1 = Storage::LoadShared(d, w_0 + 1 * lanes);
+                {
+                  const VF x_0 = hn::Set(d, x[0]);
+                  Accumulate(d, x_0, w_0_0, s_0_0_0);
+                  Accumulate(d, x_0, w_0_1, s_0_0_1);
+                }
+                {
+                  const VF x_1 = hn::Set(d, x[1]);
+                  Accumulate(d, x_1, w_0_0, s_1_0_0);
+                  Accumulate(d, x_1, w_0_1, s_1_0_1);
+                }
+                {
+                  const VF x_2 = hn::Set(d, x[2]);
+                  Accumulate(d, x_2, w_0_0, s_2_0_0);
+                  Accumulate(d, x_2, w_0_1, s_2_0_1);
+                }
+                {
+                  const VF x_3 = hn::Set(d, x[3]);
+                  Accumulate(d, x_3, w_0_0, s_3_0_0);
+                  Accumulate(d, x_3, w_0_1, s_3_0_1);
+                }
+                {
+                  const VF x_4 = hn::Set(d, x[4]);
+                  Accumulate(d, x_4, w_0_0, s_4_0_0);
+                  Accumulate(d, x_4, w_0_1, s_4_0_1);
+                }
+                {
+                  const VF x_5 = hn::Set(d, x[5]);
+                  Accumulate(d, x_5, w_0_0, s_5_0_0);
+                  Accumulate(d, x_5, w_0_1, s_5_0_1);
+                }
+                x += 6;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF w_0_0 = Storage::LoadShared(d, w_0);
               const VF w_0_1 = Storage::LoadShared(d, w_0 + 1 * lanes);
               {
                 const VF x_0 = hn::Set(d, x[0]);
-                s_0_0_0 = Fma(d, x_0, w_0_0, s_0_0_0);
-                s_0_0_1 = Fma(d, x_0, w_0_1, s_0_0_1);
+                Accumulate(d, x_0, w_0_0, s_0_0_0);
+                Accumulate(d, x_0, w_0_1, s_0_0_1);
               }
               {
                 const VF x_1 = hn::Set(d, x[1]);
-                s_1_0_0 = Fma(d, x_1, w_0_0, s_1_0_0);
-                s_1_0_1 = Fma(d, x_1, w_0_1, s_1_0_1);
+                Accumulate(d, x_1, w_0_0, s_1_0_0);
+                Accumulate(d, x_1, w_0_1, s_1_0_1);
               }
               {
                 const VF x_2 = hn::Set(d, x[2]);
-                s_2_0_0 = Fma(d, x_2, w_0_0, s_2_0_0);
-                s_2_0_1 = Fma(d, x_2, w_0_1, s_2_0_1);
+                Accumulate(d, x_2, w_0_0, s_2_0_0);
+                Accumulate(d, x_2, w_0_1, s_2_0_1);
               }
               {
                 const VF x_3 = hn::Set(d, x[3]);
-                s_3_0_0 = Fma(d, x_3, w_0_0, s_3_0_0);
-                s_3_0_1 = Fma(d, x_3, w_0_1, s_3_0_1);
+                Accumulate(d, x_3, w_0_0, s_3_0_0);
+                Accumulate(d, x_3, w_0_1, s_3_0_1);
               }
               {
                 const VF x_4 = hn::Set(d, x[4]);
-                s_4_0_0 = Fma(d, x_4, w_0_0, s_4_0_0);
-                s_4_0_1 = Fma(d, x_4, w_0_1, s_4_0_1);
+                Accumulate(d, x_4, w_0_0, s_4_0_0);
+                Accumulate(d, x_4, w_0_1, s_4_0_1);
               }
               {
                 const VF x_5 = hn::Set(d, x[5]);
-                s_5_0_0 = Fma(d, x_5, w_0_0, s_5_0_0);
-                s_5_0_1 = Fma(d, x_5, w_0_1, s_5_0_1);
+                Accumulate(d, x_5, w_0_0, s_5_0_0);
+                Accumulate(d, x_5, w_0_1, s_5_0_1);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 6;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 96) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -6525,6 +9204,9 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
             hn::StoreU(s_4_0_1, d, node + 64 + 1 * lanes);
             hn::StoreU(s_5_0_0, d, node + 80);
             hn::StoreU(s_5_0_1, d, node + 80 + 1 * lanes);
+            rows += a.k * 6;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -6533,11 +9215,9 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 96
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 96;
-        for (size_t i = 0; i < 6; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 6 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 6, 6, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -6572,17 +9252,25 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
+          // Beyond the last panel the last is computed again, and left out below.
+          const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
+          const float* rows = a.lhs + (begin * a.k + k) * 1;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
-            // Beyond the last panel the last is computed again, and left out below.
-            const W* HWY_RESTRICT w_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const W* HWY_RESTRICT w_1 = leaf_1;
+            const W* HWY_RESTRICT w_2 = leaf_2;
+            const float* HWY_RESTRICT x = rows;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_1_2 = hn::Zero(d), s_0_1_3 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_2_2 = hn::Zero(d), s_0_2_3 = hn::Zero(d);
+            size_t i = 0;
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               {
                 const VF w = Storage::Load(d, w_0);
@@ -6637,10 +9325,8 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
               w_1 += INVAR_PANEL;
               w_2 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 48) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -6667,6 +9353,9 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
             hn::StoreU(s_0_2_1, d, node + 32 + 1 * lanes);
             hn::StoreU(s_0_2_2, d, node + 32 + 2 * lanes);
             hn::StoreU(s_0_2_3, d, node + 32 + 3 * lanes);
+            rows += a.k * 1;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -6675,11 +9364,9 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 48
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 48;
-        for (size_t i = 0; i < 1; ++i) {
-          for (size_t p = 0; p < 3 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 1 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 48 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 3 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 1, 1, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 48);
         }
       }
     }
@@ -6716,19 +9403,60 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kNear / 1 : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 2;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kNear : panel_size;
-            const size_t ahead_x = a.k * 2;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF x_0 = hn::Set(d, x[0]);
+                const VF x_1 = hn::Set(d, x[1]);
+                {
+                  const VF w = Storage::Load(d, w_0);
+                  s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+                  s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 1 * lanes);
+                  s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+                  s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 2 * lanes);
+                  s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
+                  s_1_0_2 = Fma(d, x_1, w, s_1_0_2);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 3 * lanes);
+                  s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
+                  s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
+                }
+                x += 2;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               const VF x_1 = hn::Set(d, x[1]);
               {
@@ -6752,15 +9480,12 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
                 s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 2;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 32) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -6779,6 +9504,9 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
             hn::StoreU(s_1_0_1, d, node + 16 + 1 * lanes);
             hn::StoreU(s_1_0_2, d, node + 16 + 2 * lanes);
             hn::StoreU(s_1_0_3, d, node + 16 + 3 * lanes);
+            rows += a.k * 2;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -6787,11 +9515,9 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 32
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 32;
-        for (size_t i = 0; i < 2; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 2 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 2, 2, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -6828,20 +9554,66 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kNear / 1 : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 3;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kNear : panel_size;
-            const size_t ahead_x = a.k * 3;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d), s_2_0_2 = hn::Zero(d), s_2_0_3 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF x_0 = hn::Set(d, x[0]);
+                const VF x_1 = hn::Set(d, x[1]);
+                const VF x_2 = hn::Set(d, x[2]);
+                {
+                  const VF w = Storage::Load(d, w_0);
+                  s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+                  s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+                  s_2_0_0 = Fma(d, x_2, w, s_2_0_0);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 1 * lanes);
+                  s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+                  s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
+                  s_2_0_1 = Fma(d, x_2, w, s_2_0_1);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 2 * lanes);
+                  s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
+                  s_1_0_2 = Fma(d, x_1, w, s_1_0_2);
+                  s_2_0_2 = Fma(d, x_2, w, s_2_0_2);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 3 * lanes);
+                  s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
+                  s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
+                  s_2_0_3 = Fma(d, x_2, w, s_2_0_3);
+                }
+                x += 3;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               const VF x_1 = hn::Set(d, x[1]);
               const VF x_2 = hn::Set(d, x[2]);
@@ -6870,15 +9642,12 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
                 s_2_0_3 = Fma(d, x_2, w, s_2_0_3);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 3;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 48) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -6905,6 +9674,9 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
             hn::StoreU(s_2_0_1, d, node + 32 + 1 * lanes);
             hn::StoreU(s_2_0_2, d, node + 32 + 2 * lanes);
             hn::StoreU(s_2_0_3, d, node + 32 + 3 * lanes);
+            rows += a.k * 3;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -6913,11 +9685,9 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 48
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 48;
-        for (size_t i = 0; i < 3; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 3 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 3, 3, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -6952,13 +9722,19 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+          const float* rows = a.lhs + (begin * a.k + k) * 1;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
+            size_t i = 0;
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               {
                 const VF w = Storage::Load(d, w_0);
@@ -7027,10 +9803,8 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
               x += 1;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 16) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -7065,6 +9839,9 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
             hn::StoreU(s_0_0_13, d, node + 0 + 13 * lanes);
             hn::StoreU(s_0_0_14, d, node + 0 + 14 * lanes);
             hn::StoreU(s_0_0_15, d, node + 0 + 15 * lanes);
+            rows += a.k * 1;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -7073,11 +9850,9 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 16
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 16;
-        for (size_t i = 0; i < 1; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 1 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 1, 1, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }
@@ -7114,19 +9889,120 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
         size_t k = HWY_MIN(a.leaf_begin * tree.leaf_length, a.k);
         for (size_t leaf = a.leaf_begin; leaf < leaf_end; ++leaf) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
+          const int joins = JoinsAfterLeaf(leaf);
+          const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          const size_t ahead_w = once ? kNear / 1 : panel_size;
+          size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
+          const float* rows = a.lhs + (begin * a.k + k) * 2;
+          float* low = kept;
+          float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
-            const W* HWY_RESTRICT w_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
-            // What this panel holds a little later, or the next set's of this leaf, and the next tile's rows are asked for on the way.
-            const size_t ahead_w = once ? kNear : panel_size;
-            const size_t ahead_x = a.k * 2;
-            size_t ahead = ahead_w * sizeof(W) + (a.first_tile + tile) * terms * (once ? 0 : ahead_step);
+            const W* HWY_RESTRICT w_0 = leaf_0;
+            const float* HWY_RESTRICT x = rows;
+            size_t ahead = ahead_begin;
+            ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d), s_1_0_4 = hn::Zero(d), s_1_0_5 = hn::Zero(d), s_1_0_6 = hn::Zero(d), s_1_0_7 = hn::Zero(d), s_1_0_8 = hn::Zero(d), s_1_0_9 = hn::Zero(d), s_1_0_10 = hn::Zero(d), s_1_0_11 = hn::Zero(d), s_1_0_12 = hn::Zero(d), s_1_0_13 = hn::Zero(d), s_1_0_14 = hn::Zero(d), s_1_0_15 = hn::Zero(d);
+            size_t i = 0;
+            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
+            // half of those that it can begin in a cycle.
+            for (; !once && i + 4 <= terms; i += 4) {
+#pragma GCC unroll 4
+              for (size_t j = 0; j < 4; ++j) {
+                const VF x_0 = hn::Set(d, x[0]);
+                const VF x_1 = hn::Set(d, x[1]);
+                {
+                  const VF w = Storage::Load(d, w_0);
+                  s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+                  s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 1 * lanes);
+                  s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+                  s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 2 * lanes);
+                  s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
+                  s_1_0_2 = Fma(d, x_1, w, s_1_0_2);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 3 * lanes);
+                  s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
+                  s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 4 * lanes);
+                  s_0_0_4 = Fma(d, x_0, w, s_0_0_4);
+                  s_1_0_4 = Fma(d, x_1, w, s_1_0_4);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 5 * lanes);
+                  s_0_0_5 = Fma(d, x_0, w, s_0_0_5);
+                  s_1_0_5 = Fma(d, x_1, w, s_1_0_5);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 6 * lanes);
+                  s_0_0_6 = Fma(d, x_0, w, s_0_0_6);
+                  s_1_0_6 = Fma(d, x_1, w, s_1_0_6);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 7 * lanes);
+                  s_0_0_7 = Fma(d, x_0, w, s_0_0_7);
+                  s_1_0_7 = Fma(d, x_1, w, s_1_0_7);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 8 * lanes);
+                  s_0_0_8 = Fma(d, x_0, w, s_0_0_8);
+                  s_1_0_8 = Fma(d, x_1, w, s_1_0_8);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 9 * lanes);
+                  s_0_0_9 = Fma(d, x_0, w, s_0_0_9);
+                  s_1_0_9 = Fma(d, x_1, w, s_1_0_9);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 10 * lanes);
+                  s_0_0_10 = Fma(d, x_0, w, s_0_0_10);
+                  s_1_0_10 = Fma(d, x_1, w, s_1_0_10);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 11 * lanes);
+                  s_0_0_11 = Fma(d, x_0, w, s_0_0_11);
+                  s_1_0_11 = Fma(d, x_1, w, s_1_0_11);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 12 * lanes);
+                  s_0_0_12 = Fma(d, x_0, w, s_0_0_12);
+                  s_1_0_12 = Fma(d, x_1, w, s_1_0_12);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 13 * lanes);
+                  s_0_0_13 = Fma(d, x_0, w, s_0_0_13);
+                  s_1_0_13 = Fma(d, x_1, w, s_1_0_13);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 14 * lanes);
+                  s_0_0_14 = Fma(d, x_0, w, s_0_0_14);
+                  s_1_0_14 = Fma(d, x_1, w, s_1_0_14);
+                }
+                {
+                  const VF w = Storage::Load(d, w_0 + 15 * lanes);
+                  s_0_0_15 = Fma(d, x_0, w, s_0_0_15);
+                  s_1_0_15 = Fma(d, x_1, w, s_1_0_15);
+                }
+                x += 2;
+                w_0 += INVAR_PANEL;
+              }
+              Prefetch(next_0, ahead);
+              Prefetch(next_0, ahead + 2 * ahead_step);
+              ahead += 4 * ahead_step;
+            }
 #pragma GCC unroll 2
-            for (size_t i = 0; i < terms; ++i) {
+            for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               const VF x_1 = hn::Set(d, x[1]);
               {
@@ -7210,15 +10086,12 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
                 s_1_0_15 = Fma(d, x_1, w, s_1_0_15);
               }
               Prefetch(next_0, ahead);
-              Prefetch(x, ahead_x);
               ahead += ahead_step;
               x += 2;
               w_0 += INVAR_PANEL;
             }
-            float* const low = kept + (tile - begin) * kept_size;
-            float* const high = a.nodes + (set * tiles + tile) * nodes_size;
-            const int joins = JoinsAfterLeaf(leaf);
             float* node = own == 0 ? high : low;
+#pragma GCC unroll 1
             for (int level = 0; level < joins; node = ++level == own ? high : node + 32) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -7285,6 +10158,9 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
             hn::StoreU(s_1_0_13, d, node + 16 + 13 * lanes);
             hn::StoreU(s_1_0_14, d, node + 16 + 14 * lanes);
             hn::StoreU(s_1_0_15, d, node + 16 + 15 * lanes);
+            rows += a.k * 2;
+            low += kept_size;
+            high += nodes_size;
           }
           k += terms;
         }
@@ -7293,11 +10169,9 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
       for (size_t tile = begin; tile < end; ++tile) {
         float* root = a.nodes == nullptr ? kept + (tile - begin) * kept_size + (levels - 1) * 32
                                          : a.nodes + (set * tiles + tile + 1) * nodes_size - 32;
-        for (size_t i = 0; i < 2; ++i) {
-          for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
-            const size_t first = (panel + p * sets) * INVAR_PANEL;
-            FinishRow(a, tile * 2 + i, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + i * 16 + p * INVAR_PANEL);
-          }
+        for (size_t p = 0; p < 1 && panel + p * sets < panel_end; ++p) {
+          const size_t first = (panel + p * sets) * INVAR_PANEL;
+          FinishTile(a, tile * 2, 2, first, HWY_MIN(size_t{INVAR_PANEL}, a.n - first), root + p * INVAR_PANEL, 16);
         }
       }
     }

@@ -42,15 +42,6 @@ HWY_INLINE void FinishRow(const invar_matmul_args& a, size_t row, size_t first, 
   float* dst = a.dst + static_cast<ptrdiff_t>(row) * a.dst_stride + first;
   const float* residual =
       a.residual == nullptr ? nullptr : a.residual + static_cast<ptrdiff_t>(row) * a.residual_stride + first;
-  if (a.activation == INVAR_ACTIVATION_NONE && count % step == 0) {  // whole vectors
-    for (size_t j = 0; j < count; j += step) {
-      VF v = hn::LoadU(d, y + j);
-      if (a.bias != nullptr) v = hn::Add(v, hn::LoadU(d, a.bias + first + j));
-      if (residual != nullptr) v = hn::Add(hn::LoadU(d, residual + j), v);
-      hn::StoreU(Canonical(d, v), d, dst + j);
-    }
-    return;
-  }
   if (a.bias != nullptr) {
     for (size_t j = 0; j < count; j += step) {
       hn::StoreU(hn::Add(hn::LoadU(d, y + j), LoadFirst(d, a.bias + first + j, count - j)), d, y + j);
@@ -61,6 +52,37 @@ HWY_INLINE void FinishRow(const invar_matmul_args& a, size_t row, size_t first, 
     VF v = hn::LoadU(d, y + j);
     if (residual != nullptr) v = hn::Add(LoadFirst(d, residual + j, count - j), v);
     StoreFirst(d, Canonical(d, v), dst + j, count - j);
+  }
+}
+
+// The rows [row, row + rows) of a finished tile and `count` outputs, at most a panel, from `first` on. `y` is the tile's own buffer, rows
+// `stride` apart.
+static HWY_NOINLINE void FinishTile(const invar_matmul_args& a, size_t row, size_t rows, size_t first, size_t count, float* HWY_RESTRICT y,
+                                    size_t stride) {
+  const DF d;
+  const size_t step = hn::Lanes(d);
+  if (a.activation != INVAR_ACTIVATION_NONE || count % step != 0) {
+    for (size_t i = 0; i < rows; ++i) FinishRow(a, row + i, first, count, y + i * stride);
+    return;
+  }
+  for (size_t j = 0; j < count; j += step) {  // whole vectors
+    const float* root = y + j;
+    float* dst = a.dst + static_cast<ptrdiff_t>(row) * a.dst_stride + first + j;
+    const bool biased = a.bias != nullptr;
+    const VF bias = biased ? hn::LoadU(d, a.bias + first + j) : hn::Zero(d);
+    const float* residual =
+        a.residual == nullptr ? nullptr : a.residual + static_cast<ptrdiff_t>(row) * a.residual_stride + first + j;
+    for (size_t i = 0; i < rows; ++i) {
+      VF v = hn::LoadU(d, root);
+      if (biased) v = hn::Add(v, bias);
+      if (residual != nullptr) {
+        v = hn::Add(hn::LoadU(d, residual), v);
+        residual += a.residual_stride;
+      }
+      hn::StoreU(Canonical(d, v), d, dst);
+      root += stride;
+      dst += a.dst_stride;
+    }
   }
 }
 

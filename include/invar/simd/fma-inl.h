@@ -108,6 +108,19 @@ HWY_INLINE V64 SubtractProduct(V64 a, V64 b, V64 c) {
   }
 }
 
+// s = fma(a, b, s), one of a dozen sums that stay in registers over a long loop.
+template <class D, class V>
+HWY_INLINE void Accumulate(D d, V a, V b, V& s) {
+#if HWY_TARGET == HWY_AVX2 && HWY_NATIVE_FMA && defined(__GNUC__)
+  // Of the instruction's three forms the one that adds into its sum: where a loop is unrolled further, GCC 12 mixes them, runs out of the
+  // sixteen registers, and keeps sums on the stack.
+  (void)d;
+  asm("vfmadd231ps %2, %1, %0" : "+x"(s.raw) : "x"(a.raw), "x"(b.raw));
+#else
+  s = Fma(d, a, b, s);
+#endif
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace invar
 HWY_AFTER_NAMESPACE();
