@@ -157,10 +157,14 @@ std::FILE* Tables(const Outputs& outputs) {
   return outputs.json == "-" || outputs.csv == "-" || outputs.goals == "-" ? stderr : stdout;
 }
 
-void WriteGoals(const Outputs& outputs, const nlohmann::ordered_json& document, const std::string& source) {
-  const std::string table = GoalsTable(document, source);
+// The page for the goals with this table in place of its own, or the table alone for standard output.
+std::string PageOfGoals(const Outputs& outputs, const std::string& table) {
   constexpr size_t kMost = size_t{16} << 20;
-  WriteOutput(outputs.goals, outputs.goals == "-" ? table : WithGoals(ReadWholeFile(outputs.goals, kMost), table, outputs.goals));
+  return outputs.goals == "-" ? table : WithGoals(ReadWholeFile(outputs.goals, kMost), table, outputs.goals);
+}
+
+void WriteGoals(const Outputs& outputs, const nlohmann::ordered_json& document, const std::string& source) {
+  WriteOutput(outputs.goals, PageOfGoals(outputs, GoalsTable(document, source)));
 }
 
 void PrintComparison(const Outputs& outputs, const nlohmann::ordered_json& old_document,
@@ -183,6 +187,7 @@ int Main(int argc, char** argv) {
   // Read before anything is measured, in case it cannot be.
   nlohmann::ordered_json old_document;
   if (!outputs.compare.empty()) old_document = ReadDocument(outputs.compare);
+  if (!outputs.goals.empty()) PageOfGoals(outputs, "");
   if (!outputs.with.empty()) {
     const nlohmann::ordered_json document = ReadDocument(outputs.with);
     if (!outputs.compare.empty()) PrintComparison(outputs, old_document, document, outputs.with);
