@@ -34,6 +34,8 @@ constexpr size_t kRow = INVAR_LEAF + INVAR_PANEL;
 // Few rows wait for memory. Where that comes in short stretches, which the processor's own prefetching does not see through, each
 // step asks for a line that comes after w: `ahead_lines` of them from `ahead` on, then as many from `ahead_stride` further on, and so
 // forth. Null: stretches are long.
+//
+// from_memory: no tile before has read these keys or values, so that of more rows each step asks for them too, kNear ahead.
 struct Chains {
   size_t terms;
   const float* x;
@@ -46,7 +48,11 @@ struct Chains {
   const float* ahead = nullptr;
   size_t ahead_lines = 0;
   size_t ahead_stride = 0;
+  bool from_memory = false;
 };
+
+// Elements ahead, a kilobyte: the processor's own prefetching stops at each page.
+constexpr size_t kNear = 16 * INVAR_PANEL;
 
 #if INVAR_GROUP_VECTORS == 1
 HWY_NOINLINE void Chains_1_1(const Chains& c) {
@@ -141,6 +147,7 @@ HWY_NOINLINE void Chains_2_1(const Chains& c) {
             s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
           }
           ++x;
+          PrefetchNear(w_0, kNear);
           w_0 += INVAR_PANEL;
         }
       }
@@ -201,6 +208,7 @@ HWY_NOINLINE void Chains_3_1(const Chains& c) {
             s_2_0_0 = Fma(d, x_2, w, s_2_0_0);
           }
           ++x;
+          PrefetchNear(w_0, kNear);
           w_0 += INVAR_PANEL;
         }
       }
@@ -280,6 +288,7 @@ HWY_NOINLINE void Chains_4_1(const Chains& c) {
             Accumulate(d, x_3, w_0_0, s_3_0_0);
           }
           ++x;
+          PrefetchNear(w_0, kNear);
           w_0 += INVAR_PANEL;
         }
       }
@@ -315,8 +324,7 @@ HWY_NOINLINE void Chains_6_1(const Chains& c) {
       }
       {
         size_t k = 0;
-        // As in matmul. Nothing is asked for: keys and values wait in the second-level cache, or the processor's own prefetching sees them.
-        for (; k + 4 <= c.terms; k += 4) {
+        for (; !c.from_memory && k + 4 <= c.terms; k += 4) {
 #pragma GCC unroll 4
           for (size_t j = 0; j < 4; ++j) {
             const VF w_0_0 = Storage::LoadShared(d, w_0);
@@ -375,6 +383,7 @@ HWY_NOINLINE void Chains_6_1(const Chains& c) {
             Accumulate(d, x_5, w_0_0, s_5_0_0);
           }
           ++x;
+          PrefetchNear(w_0, kNear);
           w_0 += INVAR_PANEL;
         }
       }
@@ -416,8 +425,7 @@ HWY_NOINLINE void Chains_8_1(const Chains& c) {
       }
       {
         size_t k = 0;
-        // As in matmul. Nothing is asked for: keys and values wait in the second-level cache, or the processor's own prefetching sees them.
-        for (; k + 4 <= c.terms; k += 4) {
+        for (; !c.from_memory && k + 4 <= c.terms; k += 4) {
 #pragma GCC unroll 4
           for (size_t j = 0; j < 4; ++j) {
             const VF w_0_0 = Storage::LoadShared(d, w_0);
@@ -492,6 +500,7 @@ HWY_NOINLINE void Chains_8_1(const Chains& c) {
             Accumulate(d, x_7, w_0_0, s_7_0_0);
           }
           ++x;
+          PrefetchNear(w_0, kNear);
           w_0 += INVAR_PANEL;
         }
       }
@@ -559,8 +568,7 @@ HWY_NOINLINE void Chains_12_1(const Chains& c) {
       }
       {
         size_t k = 0;
-        // As in matmul. Nothing is asked for: keys and values wait in the second-level cache, or the processor's own prefetching sees them.
-        for (; k + 4 <= c.terms; k += 4) {
+        for (; !c.from_memory && k + 4 <= c.terms; k += 4) {
 #pragma GCC unroll 4
           for (size_t j = 0; j < 4; ++j) {
             const VF w_0_0 = Storage::LoadShared(d, w_0);
@@ -694,7 +702,9 @@ HWY_NOINLINE void Chains_12_1(const Chains& c) {
             Accumulate(d, x_11, w_1_0, s_11_1_0);
           }
           ++x;
+          PrefetchNear(w_0, kNear);
           w_0 += INVAR_PANEL;
+          PrefetchNear(w_1, kNear);
           w_1 += INVAR_PANEL;
         }
       }
@@ -842,6 +852,7 @@ HWY_NOINLINE void Chains_2_2(const Chains& c) {
             s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
           }
           ++x;
+          PrefetchNear(w_0, kNear);
           w_0 += INVAR_PANEL;
         }
       }
@@ -919,6 +930,7 @@ HWY_NOINLINE void Chains_3_2(const Chains& c) {
             s_2_0_1 = Fma(d, x_2, w, s_2_0_1);
           }
           ++x;
+          PrefetchNear(w_0, kNear);
           w_0 += INVAR_PANEL;
         }
       }
@@ -1015,6 +1027,7 @@ HWY_NOINLINE void Chains_4_2(const Chains& c) {
             Accumulate(d, x_3, w_0_1, s_3_0_1);
           }
           ++x;
+          PrefetchNear(w_0, kNear);
           w_0 += INVAR_PANEL;
         }
       }
@@ -1060,8 +1073,7 @@ HWY_NOINLINE void Chains_6_2(const Chains& c) {
       }
       {
         size_t k = 0;
-        // As in matmul. Nothing is asked for: keys and values wait in the second-level cache, or the processor's own prefetching sees them.
-        for (; k + 4 <= c.terms; k += 4) {
+        for (; !c.from_memory && k + 4 <= c.terms; k += 4) {
 #pragma GCC unroll 4
           for (size_t j = 0; j < 4; ++j) {
             const VF w_0_0 = Storage::LoadShared(d, w_0);
@@ -1134,6 +1146,7 @@ HWY_NOINLINE void Chains_6_2(const Chains& c) {
             Accumulate(d, x_5, w_0_1, s_5_0_1);
           }
           ++x;
+          PrefetchNear(w_0, kNear);
           w_0 += INVAR_PANEL;
         }
       }
@@ -1313,6 +1326,7 @@ HWY_NOINLINE void Chains_2_4(const Chains& c) {
             s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
           }
           ++x;
+          PrefetchNear(w_0, kNear);
           w_0 += INVAR_PANEL;
         }
       }

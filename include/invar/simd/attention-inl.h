@@ -9,14 +9,15 @@ HWY_INLINE void CopyRows(size_t rows, const float* q, ptrdiff_t q_stride, size_t
 }
 
 // s = matmul(q, k) for `rows` query rows over `panels` panels of sixteen positions: matmul's tree over d, which for d <= 256 is one
-// chain. x: where rows of q are copied to. `values` of the same positions come next, or null: not worth asking for.
+// chain. x: where rows of q are copied to. `values` of the same positions come next, or null: not worth asking for. from_memory: as in
+// Chains.
 HWY_INLINE void Scores(size_t rows, size_t d, const float* q, ptrdiff_t q_stride, float* x, const float* keys, const float* values,
-                       size_t panels, float* s) {
+                       size_t panels, float* s, bool from_memory) {
   const MatmulTree tree = MatmulTreeOf(d);
   const size_t panel_stride = d * INVAR_PANEL;
   if (tree.leaves == 1) {
     CopyRows(rows, q, q_stride, 0, d, x);
-    RunChains(rows, {d, x, keys, panel_stride, panels, s, kRow, true, values, panels * INVAR_PANEL, INVAR_LEAF * INVAR_PANEL});
+    RunChains(rows, {d, x, keys, panel_stride, panels, s, kRow, true, values, panels * INVAR_PANEL, INVAR_LEAF * INVAR_PANEL, from_memory});
     return;
   }
   // A head wider than 256: rare, so through memory, one panel at a time.
@@ -76,7 +77,7 @@ HWY_INLINE void LeafTile(const invar_attention_leaf_args& a, size_t first, size_
   const ptrdiff_t q_stride = static_cast<ptrdiff_t>(a.q_stride);
   Scores(rows, a.d, a.q + static_cast<ptrdiff_t>(first) * q_stride, q_stride, q, a.keys + panel_begin * a.d * INVAR_PANEL,
          whole || first > 0 ? nullptr : a.values + panel_begin * INVAR_PANEL * INVAR_PANEL, panel_end - panel_begin,
-         s + panel_begin * INVAR_PANEL);
+         s + panel_begin * INVAR_PANEL, first == 0);
 
   for (size_t r = 0; r < rows; ++r) {
     const size_t b = a.begin[first + r], e = a.end[first + r];
@@ -122,7 +123,7 @@ HWY_INLINE void LeafTile(const invar_attention_leaf_args& a, size_t first, size_
       for (size_t r = 0; r < rows; ++r) alone(r, a.begin[first + r], common_begin, true);
     }
     RunChains(rows, {common_end - common_begin, s + common_begin, a.values + common_begin * INVAR_PANEL, panel_stride, d_panels, o,
-                     width, fresh, next, SIZE_MAX, 0});
+                     width, fresh, next, SIZE_MAX, 0, first == 0});
     for (size_t r = 0; r < rows; ++r) alone(r, common_end, a.end[first + r], false);
   } else {
     for (size_t r = 0; r < rows; ++r) alone(r, a.begin[first + r], a.end[first + r], true);
