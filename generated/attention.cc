@@ -35,7 +35,8 @@ constexpr size_t kRow = INVAR_LEAF + INVAR_PANEL;
 // step asks for a line that comes after w: `ahead_lines` of them from `ahead` on, then as many from `ahead_stride` further on, and so
 // forth. Null: stretches are long.
 //
-// from_memory: no tile before has read these keys or values, so that of more rows each step asks for them too, kNear ahead.
+// from_memory: no tile before has read these keys or values. What few rows read comes from there mostly, so that all but a single row,
+// whose loads alone reach far enough, ask for each panel's next lines: the processor's own prefetching stops at each page.
 struct Chains {
   size_t terms;
   const float* x;
@@ -51,22 +52,36 @@ struct Chains {
   bool from_memory = false;
 };
 
-// Elements ahead, a kilobyte: the processor's own prefetching stops at each page.
-constexpr size_t kNear = 16 * INVAR_PANEL;
-
 #if INVAR_GROUP_VECTORS == 1
 HWY_NOINLINE void Chains_1_1(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   size_t ahead = 0, ahead_left = c.ahead_lines;
-  for (size_t panel = 0; panel < c.panels; panel += 1) {
+  // Panels of a set lie `sets` apart: each stream of loads goes on where it was in the set before.
+  const size_t sets = (c.panels + 3) / 4;
+  for (size_t panel = 0; panel < sets; ++panel) {
     for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {  // as in matmul
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride + lane;
       float* const y_0 = c.chains + panel * INVAR_PANEL + lane;
+      // Beyond the last panel the set's first is computed again and stored again: the same values.
+      const size_t panel_1 = panel + 1 * sets < c.panels ? panel + 1 * sets : panel;
+      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride + lane;
+      float* const y_1 = c.chains + panel_1 * INVAR_PANEL + lane;
+      // Beyond the last panel the set's first is computed again and stored again: the same values.
+      const size_t panel_2 = panel + 2 * sets < c.panels ? panel + 2 * sets : panel;
+      const float* HWY_RESTRICT w_2 = c.w + panel_2 * c.panel_stride + lane;
+      float* const y_2 = c.chains + panel_2 * INVAR_PANEL + lane;
+      // Beyond the last panel the set's first is computed again and stored again: the same values.
+      const size_t panel_3 = panel + 3 * sets < c.panels ? panel + 3 * sets : panel;
+      const float* HWY_RESTRICT w_3 = c.w + panel_3 * c.panel_stride + lane;
+      float* const y_3 = c.chains + panel_3 * INVAR_PANEL + lane;
       const float* HWY_RESTRICT x = c.x;
-      VF s_0_0_0 = hn::Zero(d);
+      VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
       if (!c.fresh) {
         s_0_0_0 = hn::LoadU(d, y_0);
+        s_0_1_0 = hn::LoadU(d, y_1);
+        s_0_2_0 = hn::LoadU(d, y_2);
+        s_0_3_0 = hn::LoadU(d, y_3);
       }
       if (c.ahead != nullptr && lane == 0) {
         for (size_t k = 0; k < c.terms; ++k) {
@@ -75,8 +90,41 @@ HWY_NOINLINE void Chains_1_1(const Chains& c) {
             const VF w = Storage::Load(d, w_0);
             s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
           }
+          {
+            const VF w = Storage::Load(d, w_1);
+            s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_2);
+            s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_3);
+            s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
+          }
           ++x;
           w_0 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+          w_1 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+          w_2 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+          w_3 += INVAR_PANEL;
           Prefetch(c.ahead, ahead);
           ahead += INVAR_PANEL;
           if (--ahead_left == 0) {
@@ -93,11 +141,29 @@ HWY_NOINLINE void Chains_1_1(const Chains& c) {
             const VF w = Storage::Load(d, w_0);
             s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
           }
+          {
+            const VF w = Storage::Load(d, w_1);
+            s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_2);
+            s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_3);
+            s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
+          }
           ++x;
           w_0 += INVAR_PANEL;
+          w_1 += INVAR_PANEL;
+          w_2 += INVAR_PANEL;
+          w_3 += INVAR_PANEL;
         }
       }
       hn::StoreU(s_0_0_0, d, y_0);
+      hn::StoreU(s_0_1_0, d, y_1);
+      hn::StoreU(s_0_2_0, d, y_2);
+      hn::StoreU(s_0_3_0, d, y_3);
     }
   }
 }
@@ -106,16 +172,36 @@ HWY_NOINLINE void Chains_2_1(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   size_t ahead = 0, ahead_left = c.ahead_lines;
-  for (size_t panel = 0; panel < c.panels; panel += 1) {
+  // Panels of a set lie `sets` apart: each stream of loads goes on where it was in the set before.
+  const size_t sets = (c.panels + 3) / 4;
+  for (size_t panel = 0; panel < sets; ++panel) {
     for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {  // as in matmul
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride + lane;
       float* const y_0 = c.chains + panel * INVAR_PANEL + lane;
+      // Beyond the last panel the set's first is computed again and stored again: the same values.
+      const size_t panel_1 = panel + 1 * sets < c.panels ? panel + 1 * sets : panel;
+      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride + lane;
+      float* const y_1 = c.chains + panel_1 * INVAR_PANEL + lane;
+      // Beyond the last panel the set's first is computed again and stored again: the same values.
+      const size_t panel_2 = panel + 2 * sets < c.panels ? panel + 2 * sets : panel;
+      const float* HWY_RESTRICT w_2 = c.w + panel_2 * c.panel_stride + lane;
+      float* const y_2 = c.chains + panel_2 * INVAR_PANEL + lane;
+      // Beyond the last panel the set's first is computed again and stored again: the same values.
+      const size_t panel_3 = panel + 3 * sets < c.panels ? panel + 3 * sets : panel;
+      const float* HWY_RESTRICT w_3 = c.w + panel_3 * c.panel_stride + lane;
+      float* const y_3 = c.chains + panel_3 * INVAR_PANEL + lane;
       const float* HWY_RESTRICT x = c.x;
-      VF s_0_0_0 = hn::Zero(d);
-      VF s_1_0_0 = hn::Zero(d);
+      VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
+      VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
       if (!c.fresh) {
         s_0_0_0 = hn::LoadU(d, y_0);
+        s_0_1_0 = hn::LoadU(d, y_1);
+        s_0_2_0 = hn::LoadU(d, y_2);
+        s_0_3_0 = hn::LoadU(d, y_3);
         s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
+        s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
+        s_1_2_0 = hn::LoadU(d, y_2 + 1 * c.stride);
+        s_1_3_0 = hn::LoadU(d, y_3 + 1 * c.stride);
       }
       if (c.ahead != nullptr && lane == 0) {
         for (size_t k = 0; k < c.terms; ++k) {
@@ -126,8 +212,44 @@ HWY_NOINLINE void Chains_2_1(const Chains& c) {
             s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
             s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
           }
+          {
+            const VF w = Storage::Load(d, w_1);
+            s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+            s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_2);
+            s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+            s_1_2_0 = Fma(d, x_1, w, s_1_2_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_3);
+            s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
+            s_1_3_0 = Fma(d, x_1, w, s_1_3_0);
+          }
           ++x;
           w_0 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+          w_1 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+          w_2 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+          w_3 += INVAR_PANEL;
           Prefetch(c.ahead, ahead);
           ahead += INVAR_PANEL;
           if (--ahead_left == 0) {
@@ -146,13 +268,40 @@ HWY_NOINLINE void Chains_2_1(const Chains& c) {
             s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
             s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
           }
+          {
+            const VF w = Storage::Load(d, w_1);
+            s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+            s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_2);
+            s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+            s_1_2_0 = Fma(d, x_1, w, s_1_2_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_3);
+            s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
+            s_1_3_0 = Fma(d, x_1, w, s_1_3_0);
+          }
           ++x;
-          PrefetchNear(w_0, kNear);
+          PrefetchNear(w_0, 6 * INVAR_PANEL);
           w_0 += INVAR_PANEL;
+          PrefetchNear(w_1, 6 * INVAR_PANEL);
+          w_1 += INVAR_PANEL;
+          PrefetchNear(w_2, 6 * INVAR_PANEL);
+          w_2 += INVAR_PANEL;
+          PrefetchNear(w_3, 6 * INVAR_PANEL);
+          w_3 += INVAR_PANEL;
         }
       }
       hn::StoreU(s_0_0_0, d, y_0);
+      hn::StoreU(s_0_1_0, d, y_1);
+      hn::StoreU(s_0_2_0, d, y_2);
+      hn::StoreU(s_0_3_0, d, y_3);
       hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
+      hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
+      hn::StoreU(s_1_2_0, d, y_2 + 1 * c.stride);
+      hn::StoreU(s_1_3_0, d, y_3 + 1 * c.stride);
     }
   }
 }
@@ -161,18 +310,41 @@ HWY_NOINLINE void Chains_3_1(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   size_t ahead = 0, ahead_left = c.ahead_lines;
-  for (size_t panel = 0; panel < c.panels; panel += 1) {
+  // Panels of a set lie `sets` apart: each stream of loads goes on where it was in the set before.
+  const size_t sets = (c.panels + 3) / 4;
+  for (size_t panel = 0; panel < sets; ++panel) {
     for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {  // as in matmul
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride + lane;
       float* const y_0 = c.chains + panel * INVAR_PANEL + lane;
+      // Beyond the last panel the set's first is computed again and stored again: the same values.
+      const size_t panel_1 = panel + 1 * sets < c.panels ? panel + 1 * sets : panel;
+      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride + lane;
+      float* const y_1 = c.chains + panel_1 * INVAR_PANEL + lane;
+      // Beyond the last panel the set's first is computed again and stored again: the same values.
+      const size_t panel_2 = panel + 2 * sets < c.panels ? panel + 2 * sets : panel;
+      const float* HWY_RESTRICT w_2 = c.w + panel_2 * c.panel_stride + lane;
+      float* const y_2 = c.chains + panel_2 * INVAR_PANEL + lane;
+      // Beyond the last panel the set's first is computed again and stored again: the same values.
+      const size_t panel_3 = panel + 3 * sets < c.panels ? panel + 3 * sets : panel;
+      const float* HWY_RESTRICT w_3 = c.w + panel_3 * c.panel_stride + lane;
+      float* const y_3 = c.chains + panel_3 * INVAR_PANEL + lane;
       const float* HWY_RESTRICT x = c.x;
-      VF s_0_0_0 = hn::Zero(d);
-      VF s_1_0_0 = hn::Zero(d);
-      VF s_2_0_0 = hn::Zero(d);
+      VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
+      VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
+      VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d);
       if (!c.fresh) {
         s_0_0_0 = hn::LoadU(d, y_0);
+        s_0_1_0 = hn::LoadU(d, y_1);
+        s_0_2_0 = hn::LoadU(d, y_2);
+        s_0_3_0 = hn::LoadU(d, y_3);
         s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
+        s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
+        s_1_2_0 = hn::LoadU(d, y_2 + 1 * c.stride);
+        s_1_3_0 = hn::LoadU(d, y_3 + 1 * c.stride);
         s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
+        s_2_1_0 = hn::LoadU(d, y_1 + 2 * c.stride);
+        s_2_2_0 = hn::LoadU(d, y_2 + 2 * c.stride);
+        s_2_3_0 = hn::LoadU(d, y_3 + 2 * c.stride);
       }
       if (c.ahead != nullptr && lane == 0) {
         for (size_t k = 0; k < c.terms; ++k) {
@@ -185,8 +357,47 @@ HWY_NOINLINE void Chains_3_1(const Chains& c) {
             s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
             s_2_0_0 = Fma(d, x_2, w, s_2_0_0);
           }
+          {
+            const VF w = Storage::Load(d, w_1);
+            s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+            s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
+            s_2_1_0 = Fma(d, x_2, w, s_2_1_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_2);
+            s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+            s_1_2_0 = Fma(d, x_1, w, s_1_2_0);
+            s_2_2_0 = Fma(d, x_2, w, s_2_2_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_3);
+            s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
+            s_1_3_0 = Fma(d, x_1, w, s_1_3_0);
+            s_2_3_0 = Fma(d, x_2, w, s_2_3_0);
+          }
           ++x;
           w_0 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+          w_1 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+          w_2 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+          w_3 += INVAR_PANEL;
           Prefetch(c.ahead, ahead);
           ahead += INVAR_PANEL;
           if (--ahead_left == 0) {
@@ -207,14 +418,47 @@ HWY_NOINLINE void Chains_3_1(const Chains& c) {
             s_1_0_0 = Fma(d, x_1, w, s_1_0_0);
             s_2_0_0 = Fma(d, x_2, w, s_2_0_0);
           }
+          {
+            const VF w = Storage::Load(d, w_1);
+            s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+            s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
+            s_2_1_0 = Fma(d, x_2, w, s_2_1_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_2);
+            s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+            s_1_2_0 = Fma(d, x_1, w, s_1_2_0);
+            s_2_2_0 = Fma(d, x_2, w, s_2_2_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_3);
+            s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
+            s_1_3_0 = Fma(d, x_1, w, s_1_3_0);
+            s_2_3_0 = Fma(d, x_2, w, s_2_3_0);
+          }
           ++x;
-          PrefetchNear(w_0, kNear);
+          PrefetchNear(w_0, 6 * INVAR_PANEL);
           w_0 += INVAR_PANEL;
+          PrefetchNear(w_1, 6 * INVAR_PANEL);
+          w_1 += INVAR_PANEL;
+          PrefetchNear(w_2, 6 * INVAR_PANEL);
+          w_2 += INVAR_PANEL;
+          PrefetchNear(w_3, 6 * INVAR_PANEL);
+          w_3 += INVAR_PANEL;
         }
       }
       hn::StoreU(s_0_0_0, d, y_0);
+      hn::StoreU(s_0_1_0, d, y_1);
+      hn::StoreU(s_0_2_0, d, y_2);
+      hn::StoreU(s_0_3_0, d, y_3);
       hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
+      hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
+      hn::StoreU(s_1_2_0, d, y_2 + 1 * c.stride);
+      hn::StoreU(s_1_3_0, d, y_3 + 1 * c.stride);
       hn::StoreU(s_2_0_0, d, y_0 + 2 * c.stride);
+      hn::StoreU(s_2_1_0, d, y_1 + 2 * c.stride);
+      hn::StoreU(s_2_2_0, d, y_2 + 2 * c.stride);
+      hn::StoreU(s_2_3_0, d, y_3 + 2 * c.stride);
     }
   }
 }
@@ -223,42 +467,104 @@ HWY_NOINLINE void Chains_4_1(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   size_t ahead = 0, ahead_left = c.ahead_lines;
-  for (size_t panel = 0; panel < c.panels; panel += 1) {
+  // Panels of a set lie `sets` apart: each stream of loads goes on where it was in the set before.
+  const size_t sets = (c.panels + 3) / 4;
+  for (size_t panel = 0; panel < sets; ++panel) {
     for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {  // as in matmul
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride + lane;
       float* const y_0 = c.chains + panel * INVAR_PANEL + lane;
+      // Beyond the last panel the set's first is computed again and stored again: the same values.
+      const size_t panel_1 = panel + 1 * sets < c.panels ? panel + 1 * sets : panel;
+      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride + lane;
+      float* const y_1 = c.chains + panel_1 * INVAR_PANEL + lane;
+      // Beyond the last panel the set's first is computed again and stored again: the same values.
+      const size_t panel_2 = panel + 2 * sets < c.panels ? panel + 2 * sets : panel;
+      const float* HWY_RESTRICT w_2 = c.w + panel_2 * c.panel_stride + lane;
+      float* const y_2 = c.chains + panel_2 * INVAR_PANEL + lane;
+      // Beyond the last panel the set's first is computed again and stored again: the same values.
+      const size_t panel_3 = panel + 3 * sets < c.panels ? panel + 3 * sets : panel;
+      const float* HWY_RESTRICT w_3 = c.w + panel_3 * c.panel_stride + lane;
+      float* const y_3 = c.chains + panel_3 * INVAR_PANEL + lane;
       const float* HWY_RESTRICT x = c.x;
-      VF s_0_0_0 = hn::Zero(d);
-      VF s_1_0_0 = hn::Zero(d);
-      VF s_2_0_0 = hn::Zero(d);
-      VF s_3_0_0 = hn::Zero(d);
+      VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
+      VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
+      VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d);
+      VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d), s_3_2_0 = hn::Zero(d), s_3_3_0 = hn::Zero(d);
       if (!c.fresh) {
         s_0_0_0 = hn::LoadU(d, y_0);
+        s_0_1_0 = hn::LoadU(d, y_1);
+        s_0_2_0 = hn::LoadU(d, y_2);
+        s_0_3_0 = hn::LoadU(d, y_3);
         s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
+        s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
+        s_1_2_0 = hn::LoadU(d, y_2 + 1 * c.stride);
+        s_1_3_0 = hn::LoadU(d, y_3 + 1 * c.stride);
         s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
+        s_2_1_0 = hn::LoadU(d, y_1 + 2 * c.stride);
+        s_2_2_0 = hn::LoadU(d, y_2 + 2 * c.stride);
+        s_2_3_0 = hn::LoadU(d, y_3 + 2 * c.stride);
         s_3_0_0 = hn::LoadU(d, y_0 + 3 * c.stride);
+        s_3_1_0 = hn::LoadU(d, y_1 + 3 * c.stride);
+        s_3_2_0 = hn::LoadU(d, y_2 + 3 * c.stride);
+        s_3_3_0 = hn::LoadU(d, y_3 + 3 * c.stride);
       }
       if (c.ahead != nullptr && lane == 0) {
         for (size_t k = 0; k < c.terms; ++k) {
           const VF w_0_0 = Storage::LoadShared(d, w_0);
+          const VF w_1_0 = Storage::LoadShared(d, w_1);
+          const VF w_2_0 = Storage::LoadShared(d, w_2);
+          const VF w_3_0 = Storage::LoadShared(d, w_3);
           {
             const VF x_0 = hn::Set(d, x[0]);
             Accumulate(d, x_0, w_0_0, s_0_0_0);
+            Accumulate(d, x_0, w_1_0, s_0_1_0);
+            Accumulate(d, x_0, w_2_0, s_0_2_0);
+            Accumulate(d, x_0, w_3_0, s_0_3_0);
           }
           {
             const VF x_1 = hn::Set(d, x[1 * kRow]);
             Accumulate(d, x_1, w_0_0, s_1_0_0);
+            Accumulate(d, x_1, w_1_0, s_1_1_0);
+            Accumulate(d, x_1, w_2_0, s_1_2_0);
+            Accumulate(d, x_1, w_3_0, s_1_3_0);
           }
           {
             const VF x_2 = hn::Set(d, x[2 * kRow]);
             Accumulate(d, x_2, w_0_0, s_2_0_0);
+            Accumulate(d, x_2, w_1_0, s_2_1_0);
+            Accumulate(d, x_2, w_2_0, s_2_2_0);
+            Accumulate(d, x_2, w_3_0, s_2_3_0);
           }
           {
             const VF x_3 = hn::Set(d, x[3 * kRow]);
             Accumulate(d, x_3, w_0_0, s_3_0_0);
+            Accumulate(d, x_3, w_1_0, s_3_1_0);
+            Accumulate(d, x_3, w_2_0, s_3_2_0);
+            Accumulate(d, x_3, w_3_0, s_3_3_0);
           }
           ++x;
           w_0 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+          w_1 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+          w_2 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+          w_3 += INVAR_PANEL;
           Prefetch(c.ahead, ahead);
           ahead += INVAR_PANEL;
           if (--ahead_left == 0) {
@@ -271,31 +577,64 @@ HWY_NOINLINE void Chains_4_1(const Chains& c) {
         size_t k = 0;
         for (; k < c.terms; ++k) {
           const VF w_0_0 = Storage::LoadShared(d, w_0);
+          const VF w_1_0 = Storage::LoadShared(d, w_1);
+          const VF w_2_0 = Storage::LoadShared(d, w_2);
+          const VF w_3_0 = Storage::LoadShared(d, w_3);
           {
             const VF x_0 = hn::Set(d, x[0]);
             Accumulate(d, x_0, w_0_0, s_0_0_0);
+            Accumulate(d, x_0, w_1_0, s_0_1_0);
+            Accumulate(d, x_0, w_2_0, s_0_2_0);
+            Accumulate(d, x_0, w_3_0, s_0_3_0);
           }
           {
             const VF x_1 = hn::Set(d, x[1 * kRow]);
             Accumulate(d, x_1, w_0_0, s_1_0_0);
+            Accumulate(d, x_1, w_1_0, s_1_1_0);
+            Accumulate(d, x_1, w_2_0, s_1_2_0);
+            Accumulate(d, x_1, w_3_0, s_1_3_0);
           }
           {
             const VF x_2 = hn::Set(d, x[2 * kRow]);
             Accumulate(d, x_2, w_0_0, s_2_0_0);
+            Accumulate(d, x_2, w_1_0, s_2_1_0);
+            Accumulate(d, x_2, w_2_0, s_2_2_0);
+            Accumulate(d, x_2, w_3_0, s_2_3_0);
           }
           {
             const VF x_3 = hn::Set(d, x[3 * kRow]);
             Accumulate(d, x_3, w_0_0, s_3_0_0);
+            Accumulate(d, x_3, w_1_0, s_3_1_0);
+            Accumulate(d, x_3, w_2_0, s_3_2_0);
+            Accumulate(d, x_3, w_3_0, s_3_3_0);
           }
           ++x;
-          PrefetchNear(w_0, kNear);
+          PrefetchNear(w_0, 6 * INVAR_PANEL);
           w_0 += INVAR_PANEL;
+          PrefetchNear(w_1, 6 * INVAR_PANEL);
+          w_1 += INVAR_PANEL;
+          PrefetchNear(w_2, 6 * INVAR_PANEL);
+          w_2 += INVAR_PANEL;
+          PrefetchNear(w_3, 6 * INVAR_PANEL);
+          w_3 += INVAR_PANEL;
         }
       }
       hn::StoreU(s_0_0_0, d, y_0);
+      hn::StoreU(s_0_1_0, d, y_1);
+      hn::StoreU(s_0_2_0, d, y_2);
+      hn::StoreU(s_0_3_0, d, y_3);
       hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
+      hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
+      hn::StoreU(s_1_2_0, d, y_2 + 1 * c.stride);
+      hn::StoreU(s_1_3_0, d, y_3 + 1 * c.stride);
       hn::StoreU(s_2_0_0, d, y_0 + 2 * c.stride);
+      hn::StoreU(s_2_1_0, d, y_1 + 2 * c.stride);
+      hn::StoreU(s_2_2_0, d, y_2 + 2 * c.stride);
+      hn::StoreU(s_2_3_0, d, y_3 + 2 * c.stride);
       hn::StoreU(s_3_0_0, d, y_0 + 3 * c.stride);
+      hn::StoreU(s_3_1_0, d, y_1 + 3 * c.stride);
+      hn::StoreU(s_3_2_0, d, y_2 + 3 * c.stride);
+      hn::StoreU(s_3_3_0, d, y_3 + 3 * c.stride);
     }
   }
 }
@@ -303,96 +642,172 @@ HWY_NOINLINE void Chains_4_1(const Chains& c) {
 HWY_NOINLINE void Chains_6_1(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
-  for (size_t panel = 0; panel < c.panels; panel += 1) {
+  // Panels of a set lie `sets` apart: each stream of loads goes on where it was in the set before.
+  const size_t sets = (c.panels + 1) / 2;
+  for (size_t panel = 0; panel < sets; ++panel) {
     for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {  // as in matmul
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride + lane;
       float* const y_0 = c.chains + panel * INVAR_PANEL + lane;
+      // Beyond the last panel the set's first is computed again and stored again: the same values.
+      const size_t panel_1 = panel + 1 * sets < c.panels ? panel + 1 * sets : panel;
+      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride + lane;
+      float* const y_1 = c.chains + panel_1 * INVAR_PANEL + lane;
       const float* HWY_RESTRICT x = c.x;
-      VF s_0_0_0 = hn::Zero(d);
-      VF s_1_0_0 = hn::Zero(d);
-      VF s_2_0_0 = hn::Zero(d);
-      VF s_3_0_0 = hn::Zero(d);
-      VF s_4_0_0 = hn::Zero(d);
-      VF s_5_0_0 = hn::Zero(d);
+      VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
+      VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
+      VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
+      VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
+      VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
+      VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
       if (!c.fresh) {
         s_0_0_0 = hn::LoadU(d, y_0);
+        s_0_1_0 = hn::LoadU(d, y_1);
         s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
+        s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
         s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
+        s_2_1_0 = hn::LoadU(d, y_1 + 2 * c.stride);
         s_3_0_0 = hn::LoadU(d, y_0 + 3 * c.stride);
+        s_3_1_0 = hn::LoadU(d, y_1 + 3 * c.stride);
         s_4_0_0 = hn::LoadU(d, y_0 + 4 * c.stride);
+        s_4_1_0 = hn::LoadU(d, y_1 + 4 * c.stride);
         s_5_0_0 = hn::LoadU(d, y_0 + 5 * c.stride);
+        s_5_1_0 = hn::LoadU(d, y_1 + 5 * c.stride);
       }
       {
         size_t k = 0;
-        for (; !c.from_memory && k + 4 <= c.terms; k += 4) {
+        // As in matmul, four steps at a time.
+        for (; c.from_memory && k + 4 <= c.terms; k += 4) {
 #pragma GCC unroll 4
           for (size_t j = 0; j < 4; ++j) {
             const VF w_0_0 = Storage::LoadShared(d, w_0);
+            const VF w_1_0 = Storage::LoadShared(d, w_1);
             {
               const VF x_0 = hn::Set(d, x[0]);
               Accumulate(d, x_0, w_0_0, s_0_0_0);
+              Accumulate(d, x_0, w_1_0, s_0_1_0);
             }
             {
               const VF x_1 = hn::Set(d, x[1 * kRow]);
               Accumulate(d, x_1, w_0_0, s_1_0_0);
+              Accumulate(d, x_1, w_1_0, s_1_1_0);
             }
             {
               const VF x_2 = hn::Set(d, x[2 * kRow]);
               Accumulate(d, x_2, w_0_0, s_2_0_0);
+              Accumulate(d, x_2, w_1_0, s_2_1_0);
             }
             {
               const VF x_3 = hn::Set(d, x[3 * kRow]);
               Accumulate(d, x_3, w_0_0, s_3_0_0);
+              Accumulate(d, x_3, w_1_0, s_3_1_0);
             }
             {
               const VF x_4 = hn::Set(d, x[4 * kRow]);
               Accumulate(d, x_4, w_0_0, s_4_0_0);
+              Accumulate(d, x_4, w_1_0, s_4_1_0);
             }
             {
               const VF x_5 = hn::Set(d, x[5 * kRow]);
               Accumulate(d, x_5, w_0_0, s_5_0_0);
+              Accumulate(d, x_5, w_1_0, s_5_1_0);
+            }
+            ++x;
+            PrefetchNear(w_0, 32 * INVAR_PANEL);
+            w_0 += INVAR_PANEL;
+            PrefetchNear(w_1, 32 * INVAR_PANEL);
+            w_1 += INVAR_PANEL;
+          }
+        }
+        for (; !c.from_memory && k + 4 <= c.terms; k += 4) {
+#pragma GCC unroll 4
+          for (size_t j = 0; j < 4; ++j) {
+            const VF w_0_0 = Storage::LoadShared(d, w_0);
+            const VF w_1_0 = Storage::LoadShared(d, w_1);
+            {
+              const VF x_0 = hn::Set(d, x[0]);
+              Accumulate(d, x_0, w_0_0, s_0_0_0);
+              Accumulate(d, x_0, w_1_0, s_0_1_0);
+            }
+            {
+              const VF x_1 = hn::Set(d, x[1 * kRow]);
+              Accumulate(d, x_1, w_0_0, s_1_0_0);
+              Accumulate(d, x_1, w_1_0, s_1_1_0);
+            }
+            {
+              const VF x_2 = hn::Set(d, x[2 * kRow]);
+              Accumulate(d, x_2, w_0_0, s_2_0_0);
+              Accumulate(d, x_2, w_1_0, s_2_1_0);
+            }
+            {
+              const VF x_3 = hn::Set(d, x[3 * kRow]);
+              Accumulate(d, x_3, w_0_0, s_3_0_0);
+              Accumulate(d, x_3, w_1_0, s_3_1_0);
+            }
+            {
+              const VF x_4 = hn::Set(d, x[4 * kRow]);
+              Accumulate(d, x_4, w_0_0, s_4_0_0);
+              Accumulate(d, x_4, w_1_0, s_4_1_0);
+            }
+            {
+              const VF x_5 = hn::Set(d, x[5 * kRow]);
+              Accumulate(d, x_5, w_0_0, s_5_0_0);
+              Accumulate(d, x_5, w_1_0, s_5_1_0);
             }
             ++x;
             w_0 += INVAR_PANEL;
+            w_1 += INVAR_PANEL;
           }
         }
         for (; k < c.terms; ++k) {
           const VF w_0_0 = Storage::LoadShared(d, w_0);
+          const VF w_1_0 = Storage::LoadShared(d, w_1);
           {
             const VF x_0 = hn::Set(d, x[0]);
             Accumulate(d, x_0, w_0_0, s_0_0_0);
+            Accumulate(d, x_0, w_1_0, s_0_1_0);
           }
           {
             const VF x_1 = hn::Set(d, x[1 * kRow]);
             Accumulate(d, x_1, w_0_0, s_1_0_0);
+            Accumulate(d, x_1, w_1_0, s_1_1_0);
           }
           {
             const VF x_2 = hn::Set(d, x[2 * kRow]);
             Accumulate(d, x_2, w_0_0, s_2_0_0);
+            Accumulate(d, x_2, w_1_0, s_2_1_0);
           }
           {
             const VF x_3 = hn::Set(d, x[3 * kRow]);
             Accumulate(d, x_3, w_0_0, s_3_0_0);
+            Accumulate(d, x_3, w_1_0, s_3_1_0);
           }
           {
             const VF x_4 = hn::Set(d, x[4 * kRow]);
             Accumulate(d, x_4, w_0_0, s_4_0_0);
+            Accumulate(d, x_4, w_1_0, s_4_1_0);
           }
           {
             const VF x_5 = hn::Set(d, x[5 * kRow]);
             Accumulate(d, x_5, w_0_0, s_5_0_0);
+            Accumulate(d, x_5, w_1_0, s_5_1_0);
           }
           ++x;
-          PrefetchNear(w_0, kNear);
           w_0 += INVAR_PANEL;
+          w_1 += INVAR_PANEL;
         }
       }
       hn::StoreU(s_0_0_0, d, y_0);
+      hn::StoreU(s_0_1_0, d, y_1);
       hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
+      hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
       hn::StoreU(s_2_0_0, d, y_0 + 2 * c.stride);
+      hn::StoreU(s_2_1_0, d, y_1 + 2 * c.stride);
       hn::StoreU(s_3_0_0, d, y_0 + 3 * c.stride);
+      hn::StoreU(s_3_1_0, d, y_1 + 3 * c.stride);
       hn::StoreU(s_4_0_0, d, y_0 + 4 * c.stride);
+      hn::StoreU(s_4_1_0, d, y_1 + 4 * c.stride);
       hn::StoreU(s_5_0_0, d, y_0 + 5 * c.stride);
+      hn::StoreU(s_5_1_0, d, y_1 + 5 * c.stride);
     }
   }
 }
@@ -400,118 +815,212 @@ HWY_NOINLINE void Chains_6_1(const Chains& c) {
 HWY_NOINLINE void Chains_8_1(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
-  for (size_t panel = 0; panel < c.panels; panel += 1) {
+  // Panels of a set lie `sets` apart: each stream of loads goes on where it was in the set before.
+  const size_t sets = (c.panels + 1) / 2;
+  for (size_t panel = 0; panel < sets; ++panel) {
     for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {  // as in matmul
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride + lane;
       float* const y_0 = c.chains + panel * INVAR_PANEL + lane;
+      // Beyond the last panel the set's first is computed again and stored again: the same values.
+      const size_t panel_1 = panel + 1 * sets < c.panels ? panel + 1 * sets : panel;
+      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride + lane;
+      float* const y_1 = c.chains + panel_1 * INVAR_PANEL + lane;
       const float* HWY_RESTRICT x = c.x;
-      VF s_0_0_0 = hn::Zero(d);
-      VF s_1_0_0 = hn::Zero(d);
-      VF s_2_0_0 = hn::Zero(d);
-      VF s_3_0_0 = hn::Zero(d);
-      VF s_4_0_0 = hn::Zero(d);
-      VF s_5_0_0 = hn::Zero(d);
-      VF s_6_0_0 = hn::Zero(d);
-      VF s_7_0_0 = hn::Zero(d);
+      VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d);
+      VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d);
+      VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d);
+      VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d);
+      VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d);
+      VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
+      VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
+      VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
       if (!c.fresh) {
         s_0_0_0 = hn::LoadU(d, y_0);
+        s_0_1_0 = hn::LoadU(d, y_1);
         s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
+        s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
         s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
+        s_2_1_0 = hn::LoadU(d, y_1 + 2 * c.stride);
         s_3_0_0 = hn::LoadU(d, y_0 + 3 * c.stride);
+        s_3_1_0 = hn::LoadU(d, y_1 + 3 * c.stride);
         s_4_0_0 = hn::LoadU(d, y_0 + 4 * c.stride);
+        s_4_1_0 = hn::LoadU(d, y_1 + 4 * c.stride);
         s_5_0_0 = hn::LoadU(d, y_0 + 5 * c.stride);
+        s_5_1_0 = hn::LoadU(d, y_1 + 5 * c.stride);
         s_6_0_0 = hn::LoadU(d, y_0 + 6 * c.stride);
+        s_6_1_0 = hn::LoadU(d, y_1 + 6 * c.stride);
         s_7_0_0 = hn::LoadU(d, y_0 + 7 * c.stride);
+        s_7_1_0 = hn::LoadU(d, y_1 + 7 * c.stride);
       }
       {
         size_t k = 0;
-        for (; !c.from_memory && k + 4 <= c.terms; k += 4) {
+        // As in matmul, four steps at a time.
+        for (; c.from_memory && k + 4 <= c.terms; k += 4) {
 #pragma GCC unroll 4
           for (size_t j = 0; j < 4; ++j) {
             const VF w_0_0 = Storage::LoadShared(d, w_0);
+            const VF w_1_0 = Storage::LoadShared(d, w_1);
             {
               const VF x_0 = hn::Set(d, x[0]);
               Accumulate(d, x_0, w_0_0, s_0_0_0);
+              Accumulate(d, x_0, w_1_0, s_0_1_0);
             }
             {
               const VF x_1 = hn::Set(d, x[1 * kRow]);
               Accumulate(d, x_1, w_0_0, s_1_0_0);
+              Accumulate(d, x_1, w_1_0, s_1_1_0);
             }
             {
               const VF x_2 = hn::Set(d, x[2 * kRow]);
               Accumulate(d, x_2, w_0_0, s_2_0_0);
+              Accumulate(d, x_2, w_1_0, s_2_1_0);
             }
             {
               const VF x_3 = hn::Set(d, x[3 * kRow]);
               Accumulate(d, x_3, w_0_0, s_3_0_0);
+              Accumulate(d, x_3, w_1_0, s_3_1_0);
             }
             {
               const VF x_4 = hn::Set(d, x[4 * kRow]);
               Accumulate(d, x_4, w_0_0, s_4_0_0);
+              Accumulate(d, x_4, w_1_0, s_4_1_0);
             }
             {
               const VF x_5 = hn::Set(d, x[5 * kRow]);
               Accumulate(d, x_5, w_0_0, s_5_0_0);
+              Accumulate(d, x_5, w_1_0, s_5_1_0);
             }
             {
               const VF x_6 = hn::Set(d, x[6 * kRow]);
               Accumulate(d, x_6, w_0_0, s_6_0_0);
+              Accumulate(d, x_6, w_1_0, s_6_1_0);
             }
             {
               const VF x_7 = hn::Set(d, x[7 * kRow]);
               Accumulate(d, x_7, w_0_0, s_7_0_0);
+              Accumulate(d, x_7, w_1_0, s_7_1_0);
+            }
+            ++x;
+            PrefetchNear(w_0, 32 * INVAR_PANEL);
+            w_0 += INVAR_PANEL;
+            PrefetchNear(w_1, 32 * INVAR_PANEL);
+            w_1 += INVAR_PANEL;
+          }
+        }
+        for (; !c.from_memory && k + 4 <= c.terms; k += 4) {
+#pragma GCC unroll 4
+          for (size_t j = 0; j < 4; ++j) {
+            const VF w_0_0 = Storage::LoadShared(d, w_0);
+            const VF w_1_0 = Storage::LoadShared(d, w_1);
+            {
+              const VF x_0 = hn::Set(d, x[0]);
+              Accumulate(d, x_0, w_0_0, s_0_0_0);
+              Accumulate(d, x_0, w_1_0, s_0_1_0);
+            }
+            {
+              const VF x_1 = hn::Set(d, x[1 * kRow]);
+              Accumulate(d, x_1, w_0_0, s_1_0_0);
+              Accumulate(d, x_1, w_1_0, s_1_1_0);
+            }
+            {
+              const VF x_2 = hn::Set(d, x[2 * kRow]);
+              Accumulate(d, x_2, w_0_0, s_2_0_0);
+              Accumulate(d, x_2, w_1_0, s_2_1_0);
+            }
+            {
+              const VF x_3 = hn::Set(d, x[3 * kRow]);
+              Accumulate(d, x_3, w_0_0, s_3_0_0);
+              Accumulate(d, x_3, w_1_0, s_3_1_0);
+            }
+            {
+              const VF x_4 = hn::Set(d, x[4 * kRow]);
+              Accumulate(d, x_4, w_0_0, s_4_0_0);
+              Accumulate(d, x_4, w_1_0, s_4_1_0);
+            }
+            {
+              const VF x_5 = hn::Set(d, x[5 * kRow]);
+              Accumulate(d, x_5, w_0_0, s_5_0_0);
+              Accumulate(d, x_5, w_1_0, s_5_1_0);
+            }
+            {
+              const VF x_6 = hn::Set(d, x[6 * kRow]);
+              Accumulate(d, x_6, w_0_0, s_6_0_0);
+              Accumulate(d, x_6, w_1_0, s_6_1_0);
+            }
+            {
+              const VF x_7 = hn::Set(d, x[7 * kRow]);
+              Accumulate(d, x_7, w_0_0, s_7_0_0);
+              Accumulate(d, x_7, w_1_0, s_7_1_0);
             }
             ++x;
             w_0 += INVAR_PANEL;
+            w_1 += INVAR_PANEL;
           }
         }
         for (; k < c.terms; ++k) {
           const VF w_0_0 = Storage::LoadShared(d, w_0);
+          const VF w_1_0 = Storage::LoadShared(d, w_1);
           {
             const VF x_0 = hn::Set(d, x[0]);
             Accumulate(d, x_0, w_0_0, s_0_0_0);
+            Accumulate(d, x_0, w_1_0, s_0_1_0);
           }
           {
             const VF x_1 = hn::Set(d, x[1 * kRow]);
             Accumulate(d, x_1, w_0_0, s_1_0_0);
+            Accumulate(d, x_1, w_1_0, s_1_1_0);
           }
           {
             const VF x_2 = hn::Set(d, x[2 * kRow]);
             Accumulate(d, x_2, w_0_0, s_2_0_0);
+            Accumulate(d, x_2, w_1_0, s_2_1_0);
           }
           {
             const VF x_3 = hn::Set(d, x[3 * kRow]);
             Accumulate(d, x_3, w_0_0, s_3_0_0);
+            Accumulate(d, x_3, w_1_0, s_3_1_0);
           }
           {
             const VF x_4 = hn::Set(d, x[4 * kRow]);
             Accumulate(d, x_4, w_0_0, s_4_0_0);
+            Accumulate(d, x_4, w_1_0, s_4_1_0);
           }
           {
             const VF x_5 = hn::Set(d, x[5 * kRow]);
             Accumulate(d, x_5, w_0_0, s_5_0_0);
+            Accumulate(d, x_5, w_1_0, s_5_1_0);
           }
           {
             const VF x_6 = hn::Set(d, x[6 * kRow]);
             Accumulate(d, x_6, w_0_0, s_6_0_0);
+            Accumulate(d, x_6, w_1_0, s_6_1_0);
           }
           {
             const VF x_7 = hn::Set(d, x[7 * kRow]);
             Accumulate(d, x_7, w_0_0, s_7_0_0);
+            Accumulate(d, x_7, w_1_0, s_7_1_0);
           }
           ++x;
-          PrefetchNear(w_0, kNear);
           w_0 += INVAR_PANEL;
+          w_1 += INVAR_PANEL;
         }
       }
       hn::StoreU(s_0_0_0, d, y_0);
+      hn::StoreU(s_0_1_0, d, y_1);
       hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
+      hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
       hn::StoreU(s_2_0_0, d, y_0 + 2 * c.stride);
+      hn::StoreU(s_2_1_0, d, y_1 + 2 * c.stride);
       hn::StoreU(s_3_0_0, d, y_0 + 3 * c.stride);
+      hn::StoreU(s_3_1_0, d, y_1 + 3 * c.stride);
       hn::StoreU(s_4_0_0, d, y_0 + 4 * c.stride);
+      hn::StoreU(s_4_1_0, d, y_1 + 4 * c.stride);
       hn::StoreU(s_5_0_0, d, y_0 + 5 * c.stride);
+      hn::StoreU(s_5_1_0, d, y_1 + 5 * c.stride);
       hn::StoreU(s_6_0_0, d, y_0 + 6 * c.stride);
+      hn::StoreU(s_6_1_0, d, y_1 + 6 * c.stride);
       hn::StoreU(s_7_0_0, d, y_0 + 7 * c.stride);
+      hn::StoreU(s_7_1_0, d, y_1 + 7 * c.stride);
     }
   }
 }
@@ -519,12 +1028,14 @@ HWY_NOINLINE void Chains_8_1(const Chains& c) {
 HWY_NOINLINE void Chains_12_1(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
-  for (size_t panel = 0; panel < c.panels; panel += 2) {
+  // Panels of a set lie `sets` apart: each stream of loads goes on where it was in the set before.
+  const size_t sets = (c.panels + 1) / 2;
+  for (size_t panel = 0; panel < sets; ++panel) {
     for (size_t lane = 0; lane < INVAR_PANEL; lane += lanes) {  // as in matmul
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride + lane;
       float* const y_0 = c.chains + panel * INVAR_PANEL + lane;
-      // Beyond the last panel the last is computed again and stored again: the same values.
-      const size_t panel_1 = HWY_MIN(panel + 1, c.panels - 1);
+      // Beyond the last panel the set's first is computed again and stored again: the same values.
+      const size_t panel_1 = panel + 1 * sets < c.panels ? panel + 1 * sets : panel;
       const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride + lane;
       float* const y_1 = c.chains + panel_1 * INVAR_PANEL + lane;
       const float* HWY_RESTRICT x = c.x;
@@ -568,6 +1079,79 @@ HWY_NOINLINE void Chains_12_1(const Chains& c) {
       }
       {
         size_t k = 0;
+        // As in matmul, four steps at a time.
+        for (; c.from_memory && k + 4 <= c.terms; k += 4) {
+#pragma GCC unroll 4
+          for (size_t j = 0; j < 4; ++j) {
+            const VF w_0_0 = Storage::LoadShared(d, w_0);
+            const VF w_1_0 = Storage::LoadShared(d, w_1);
+            {
+              const VF x_0 = hn::Set(d, x[0]);
+              Accumulate(d, x_0, w_0_0, s_0_0_0);
+              Accumulate(d, x_0, w_1_0, s_0_1_0);
+            }
+            {
+              const VF x_1 = hn::Set(d, x[1 * kRow]);
+              Accumulate(d, x_1, w_0_0, s_1_0_0);
+              Accumulate(d, x_1, w_1_0, s_1_1_0);
+            }
+            {
+              const VF x_2 = hn::Set(d, x[2 * kRow]);
+              Accumulate(d, x_2, w_0_0, s_2_0_0);
+              Accumulate(d, x_2, w_1_0, s_2_1_0);
+            }
+            {
+              const VF x_3 = hn::Set(d, x[3 * kRow]);
+              Accumulate(d, x_3, w_0_0, s_3_0_0);
+              Accumulate(d, x_3, w_1_0, s_3_1_0);
+            }
+            {
+              const VF x_4 = hn::Set(d, x[4 * kRow]);
+              Accumulate(d, x_4, w_0_0, s_4_0_0);
+              Accumulate(d, x_4, w_1_0, s_4_1_0);
+            }
+            {
+              const VF x_5 = hn::Set(d, x[5 * kRow]);
+              Accumulate(d, x_5, w_0_0, s_5_0_0);
+              Accumulate(d, x_5, w_1_0, s_5_1_0);
+            }
+            {
+              const VF x_6 = hn::Set(d, x[6 * kRow]);
+              Accumulate(d, x_6, w_0_0, s_6_0_0);
+              Accumulate(d, x_6, w_1_0, s_6_1_0);
+            }
+            {
+              const VF x_7 = hn::Set(d, x[7 * kRow]);
+              Accumulate(d, x_7, w_0_0, s_7_0_0);
+              Accumulate(d, x_7, w_1_0, s_7_1_0);
+            }
+            {
+              const VF x_8 = hn::Set(d, x[8 * kRow]);
+              Accumulate(d, x_8, w_0_0, s_8_0_0);
+              Accumulate(d, x_8, w_1_0, s_8_1_0);
+            }
+            {
+              const VF x_9 = hn::Set(d, x[9 * kRow]);
+              Accumulate(d, x_9, w_0_0, s_9_0_0);
+              Accumulate(d, x_9, w_1_0, s_9_1_0);
+            }
+            {
+              const VF x_10 = hn::Set(d, x[10 * kRow]);
+              Accumulate(d, x_10, w_0_0, s_10_0_0);
+              Accumulate(d, x_10, w_1_0, s_10_1_0);
+            }
+            {
+              const VF x_11 = hn::Set(d, x[11 * kRow]);
+              Accumulate(d, x_11, w_0_0, s_11_0_0);
+              Accumulate(d, x_11, w_1_0, s_11_1_0);
+            }
+            ++x;
+            PrefetchNear(w_0, 32 * INVAR_PANEL);
+            w_0 += INVAR_PANEL;
+            PrefetchNear(w_1, 32 * INVAR_PANEL);
+            w_1 += INVAR_PANEL;
+          }
+        }
         for (; !c.from_memory && k + 4 <= c.terms; k += 4) {
 #pragma GCC unroll 4
           for (size_t j = 0; j < 4; ++j) {
@@ -702,9 +1286,7 @@ HWY_NOINLINE void Chains_12_1(const Chains& c) {
             Accumulate(d, x_11, w_1_0, s_11_1_0);
           }
           ++x;
-          PrefetchNear(w_0, kNear);
           w_0 += INVAR_PANEL;
-          PrefetchNear(w_1, kNear);
           w_1 += INVAR_PANEL;
         }
       }
@@ -742,15 +1324,35 @@ HWY_NOINLINE void Chains_1_2(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   size_t ahead = 0, ahead_left = c.ahead_lines;
-  for (size_t panel = 0; panel < c.panels; panel += 1) {
+  // Panels of a set lie `sets` apart: each stream of loads goes on where it was in the set before.
+  const size_t sets = (c.panels + 3) / 4;
+  for (size_t panel = 0; panel < sets; ++panel) {
     {
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
       float* const y_0 = c.chains + panel * INVAR_PANEL;
+      // Beyond the last panel the set's first is computed again and stored again: the same values.
+      const size_t panel_1 = panel + 1 * sets < c.panels ? panel + 1 * sets : panel;
+      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride;
+      float* const y_1 = c.chains + panel_1 * INVAR_PANEL;
+      // Beyond the last panel the set's first is computed again and stored again: the same values.
+      const size_t panel_2 = panel + 2 * sets < c.panels ? panel + 2 * sets : panel;
+      const float* HWY_RESTRICT w_2 = c.w + panel_2 * c.panel_stride;
+      float* const y_2 = c.chains + panel_2 * INVAR_PANEL;
+      // Beyond the last panel the set's first is computed again and stored again: the same values.
+      const size_t panel_3 = panel + 3 * sets < c.panels ? panel + 3 * sets : panel;
+      const float* HWY_RESTRICT w_3 = c.w + panel_3 * c.panel_stride;
+      float* const y_3 = c.chains + panel_3 * INVAR_PANEL;
       const float* HWY_RESTRICT x = c.x;
-      VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d);
+      VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_3_1 = hn::Zero(d);
       if (!c.fresh) {
         s_0_0_0 = hn::LoadU(d, y_0);
         s_0_0_1 = hn::LoadU(d, y_0 + 1 * lanes);
+        s_0_1_0 = hn::LoadU(d, y_1);
+        s_0_1_1 = hn::LoadU(d, y_1 + 1 * lanes);
+        s_0_2_0 = hn::LoadU(d, y_2);
+        s_0_2_1 = hn::LoadU(d, y_2 + 1 * lanes);
+        s_0_3_0 = hn::LoadU(d, y_3);
+        s_0_3_1 = hn::LoadU(d, y_3 + 1 * lanes);
       }
       if (c.ahead != nullptr) {
         for (size_t k = 0; k < c.terms; ++k) {
@@ -763,8 +1365,53 @@ HWY_NOINLINE void Chains_1_2(const Chains& c) {
             const VF w = Storage::Load(d, w_0 + 1 * lanes);
             s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
           }
+          {
+            const VF w = Storage::Load(d, w_1);
+            s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_1 + 1 * lanes);
+            s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
+          }
+          {
+            const VF w = Storage::Load(d, w_2);
+            s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_2 + 1 * lanes);
+            s_0_2_1 = Fma(d, x_0, w, s_0_2_1);
+          }
+          {
+            const VF w = Storage::Load(d, w_3);
+            s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_3 + 1 * lanes);
+            s_0_3_1 = Fma(d, x_0, w, s_0_3_1);
+          }
           ++x;
           w_0 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+          w_1 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+          w_2 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+          w_3 += INVAR_PANEL;
           Prefetch(c.ahead, ahead);
           ahead += INVAR_PANEL;
           if (--ahead_left == 0) {
@@ -785,12 +1432,45 @@ HWY_NOINLINE void Chains_1_2(const Chains& c) {
             const VF w = Storage::Load(d, w_0 + 1 * lanes);
             s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
           }
+          {
+            const VF w = Storage::Load(d, w_1);
+            s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_1 + 1 * lanes);
+            s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
+          }
+          {
+            const VF w = Storage::Load(d, w_2);
+            s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_2 + 1 * lanes);
+            s_0_2_1 = Fma(d, x_0, w, s_0_2_1);
+          }
+          {
+            const VF w = Storage::Load(d, w_3);
+            s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_3 + 1 * lanes);
+            s_0_3_1 = Fma(d, x_0, w, s_0_3_1);
+          }
           ++x;
           w_0 += INVAR_PANEL;
+          w_1 += INVAR_PANEL;
+          w_2 += INVAR_PANEL;
+          w_3 += INVAR_PANEL;
         }
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
+      hn::StoreU(s_0_1_0, d, y_1);
+      hn::StoreU(s_0_1_1, d, y_1 + 1 * lanes);
+      hn::StoreU(s_0_2_0, d, y_2);
+      hn::StoreU(s_0_2_1, d, y_2 + 1 * lanes);
+      hn::StoreU(s_0_3_0, d, y_3);
+      hn::StoreU(s_0_3_1, d, y_3 + 1 * lanes);
     }
   }
 }
@@ -799,18 +1479,36 @@ HWY_NOINLINE void Chains_2_2(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   size_t ahead = 0, ahead_left = c.ahead_lines;
-  for (size_t panel = 0; panel < c.panels; panel += 1) {
+  // Panels of a set lie `sets` apart: each stream of loads goes on where it was in the set before.
+  const size_t sets = (c.panels + 2) / 3;
+  for (size_t panel = 0; panel < sets; ++panel) {
     {
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
       float* const y_0 = c.chains + panel * INVAR_PANEL;
+      // Beyond the last panel the set's first is computed again and stored again: the same values.
+      const size_t panel_1 = panel + 1 * sets < c.panels ? panel + 1 * sets : panel;
+      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride;
+      float* const y_1 = c.chains + panel_1 * INVAR_PANEL;
+      // Beyond the last panel the set's first is computed again and stored again: the same values.
+      const size_t panel_2 = panel + 2 * sets < c.panels ? panel + 2 * sets : panel;
+      const float* HWY_RESTRICT w_2 = c.w + panel_2 * c.panel_stride;
+      float* const y_2 = c.chains + panel_2 * INVAR_PANEL;
       const float* HWY_RESTRICT x = c.x;
-      VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d);
-      VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d);
+      VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d);
+      VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_2_1 = hn::Zero(d);
       if (!c.fresh) {
         s_0_0_0 = hn::LoadU(d, y_0);
         s_0_0_1 = hn::LoadU(d, y_0 + 1 * lanes);
+        s_0_1_0 = hn::LoadU(d, y_1);
+        s_0_1_1 = hn::LoadU(d, y_1 + 1 * lanes);
+        s_0_2_0 = hn::LoadU(d, y_2);
+        s_0_2_1 = hn::LoadU(d, y_2 + 1 * lanes);
         s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
         s_1_0_1 = hn::LoadU(d, y_0 + 1 * c.stride + 1 * lanes);
+        s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
+        s_1_1_1 = hn::LoadU(d, y_1 + 1 * c.stride + 1 * lanes);
+        s_1_2_0 = hn::LoadU(d, y_2 + 1 * c.stride);
+        s_1_2_1 = hn::LoadU(d, y_2 + 1 * c.stride + 1 * lanes);
       }
       if (c.ahead != nullptr) {
         for (size_t k = 0; k < c.terms; ++k) {
@@ -826,8 +1524,42 @@ HWY_NOINLINE void Chains_2_2(const Chains& c) {
             s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
             s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
           }
+          {
+            const VF w = Storage::Load(d, w_1);
+            s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+            s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_1 + 1 * lanes);
+            s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
+            s_1_1_1 = Fma(d, x_1, w, s_1_1_1);
+          }
+          {
+            const VF w = Storage::Load(d, w_2);
+            s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+            s_1_2_0 = Fma(d, x_1, w, s_1_2_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_2 + 1 * lanes);
+            s_0_2_1 = Fma(d, x_0, w, s_0_2_1);
+            s_1_2_1 = Fma(d, x_1, w, s_1_2_1);
+          }
           ++x;
           w_0 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+          w_1 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+          w_2 += INVAR_PANEL;
           Prefetch(c.ahead, ahead);
           ahead += INVAR_PANEL;
           if (--ahead_left == 0) {
@@ -851,15 +1583,47 @@ HWY_NOINLINE void Chains_2_2(const Chains& c) {
             s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
             s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
           }
+          {
+            const VF w = Storage::Load(d, w_1);
+            s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+            s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_1 + 1 * lanes);
+            s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
+            s_1_1_1 = Fma(d, x_1, w, s_1_1_1);
+          }
+          {
+            const VF w = Storage::Load(d, w_2);
+            s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+            s_1_2_0 = Fma(d, x_1, w, s_1_2_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_2 + 1 * lanes);
+            s_0_2_1 = Fma(d, x_0, w, s_0_2_1);
+            s_1_2_1 = Fma(d, x_1, w, s_1_2_1);
+          }
           ++x;
-          PrefetchNear(w_0, kNear);
+          PrefetchNear(w_0, 8 * INVAR_PANEL);
           w_0 += INVAR_PANEL;
+          PrefetchNear(w_1, 8 * INVAR_PANEL);
+          w_1 += INVAR_PANEL;
+          PrefetchNear(w_2, 8 * INVAR_PANEL);
+          w_2 += INVAR_PANEL;
         }
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
+      hn::StoreU(s_0_1_0, d, y_1);
+      hn::StoreU(s_0_1_1, d, y_1 + 1 * lanes);
+      hn::StoreU(s_0_2_0, d, y_2);
+      hn::StoreU(s_0_2_1, d, y_2 + 1 * lanes);
       hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
       hn::StoreU(s_1_0_1, d, y_0 + 1 * c.stride + 1 * lanes);
+      hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
+      hn::StoreU(s_1_1_1, d, y_1 + 1 * c.stride + 1 * lanes);
+      hn::StoreU(s_1_2_0, d, y_2 + 1 * c.stride);
+      hn::StoreU(s_1_2_1, d, y_2 + 1 * c.stride + 1 * lanes);
     }
   }
 }
@@ -868,21 +1632,33 @@ HWY_NOINLINE void Chains_3_2(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   size_t ahead = 0, ahead_left = c.ahead_lines;
-  for (size_t panel = 0; panel < c.panels; panel += 1) {
+  // Panels of a set lie `sets` apart: each stream of loads goes on where it was in the set before.
+  const size_t sets = (c.panels + 1) / 2;
+  for (size_t panel = 0; panel < sets; ++panel) {
     {
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
       float* const y_0 = c.chains + panel * INVAR_PANEL;
+      // Beyond the last panel the set's first is computed again and stored again: the same values.
+      const size_t panel_1 = panel + 1 * sets < c.panels ? panel + 1 * sets : panel;
+      const float* HWY_RESTRICT w_1 = c.w + panel_1 * c.panel_stride;
+      float* const y_1 = c.chains + panel_1 * INVAR_PANEL;
       const float* HWY_RESTRICT x = c.x;
-      VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d);
-      VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d);
-      VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d);
+      VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
+      VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d);
+      VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_1_1 = hn::Zero(d);
       if (!c.fresh) {
         s_0_0_0 = hn::LoadU(d, y_0);
         s_0_0_1 = hn::LoadU(d, y_0 + 1 * lanes);
+        s_0_1_0 = hn::LoadU(d, y_1);
+        s_0_1_1 = hn::LoadU(d, y_1 + 1 * lanes);
         s_1_0_0 = hn::LoadU(d, y_0 + 1 * c.stride);
         s_1_0_1 = hn::LoadU(d, y_0 + 1 * c.stride + 1 * lanes);
+        s_1_1_0 = hn::LoadU(d, y_1 + 1 * c.stride);
+        s_1_1_1 = hn::LoadU(d, y_1 + 1 * c.stride + 1 * lanes);
         s_2_0_0 = hn::LoadU(d, y_0 + 2 * c.stride);
         s_2_0_1 = hn::LoadU(d, y_0 + 2 * c.stride + 1 * lanes);
+        s_2_1_0 = hn::LoadU(d, y_1 + 2 * c.stride);
+        s_2_1_1 = hn::LoadU(d, y_1 + 2 * c.stride + 1 * lanes);
       }
       if (c.ahead != nullptr) {
         for (size_t k = 0; k < c.terms; ++k) {
@@ -901,8 +1677,27 @@ HWY_NOINLINE void Chains_3_2(const Chains& c) {
             s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
             s_2_0_1 = Fma(d, x_2, w, s_2_0_1);
           }
+          {
+            const VF w = Storage::Load(d, w_1);
+            s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+            s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
+            s_2_1_0 = Fma(d, x_2, w, s_2_1_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_1 + 1 * lanes);
+            s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
+            s_1_1_1 = Fma(d, x_1, w, s_1_1_1);
+            s_2_1_1 = Fma(d, x_2, w, s_2_1_1);
+          }
           ++x;
           w_0 += INVAR_PANEL;
+          Prefetch(c.ahead, ahead);
+          ahead += INVAR_PANEL;
+          if (--ahead_left == 0) {
+            ahead += c.ahead_stride - c.ahead_lines * INVAR_PANEL;
+            ahead_left = c.ahead_lines;
+          }
+          w_1 += INVAR_PANEL;
           Prefetch(c.ahead, ahead);
           ahead += INVAR_PANEL;
           if (--ahead_left == 0) {
@@ -929,17 +1724,37 @@ HWY_NOINLINE void Chains_3_2(const Chains& c) {
             s_1_0_1 = Fma(d, x_1, w, s_1_0_1);
             s_2_0_1 = Fma(d, x_2, w, s_2_0_1);
           }
+          {
+            const VF w = Storage::Load(d, w_1);
+            s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+            s_1_1_0 = Fma(d, x_1, w, s_1_1_0);
+            s_2_1_0 = Fma(d, x_2, w, s_2_1_0);
+          }
+          {
+            const VF w = Storage::Load(d, w_1 + 1 * lanes);
+            s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
+            s_1_1_1 = Fma(d, x_1, w, s_1_1_1);
+            s_2_1_1 = Fma(d, x_2, w, s_2_1_1);
+          }
           ++x;
-          PrefetchNear(w_0, kNear);
+          PrefetchNear(w_0, 12 * INVAR_PANEL);
           w_0 += INVAR_PANEL;
+          PrefetchNear(w_1, 12 * INVAR_PANEL);
+          w_1 += INVAR_PANEL;
         }
       }
       hn::StoreU(s_0_0_0, d, y_0);
       hn::StoreU(s_0_0_1, d, y_0 + 1 * lanes);
+      hn::StoreU(s_0_1_0, d, y_1);
+      hn::StoreU(s_0_1_1, d, y_1 + 1 * lanes);
       hn::StoreU(s_1_0_0, d, y_0 + 1 * c.stride);
       hn::StoreU(s_1_0_1, d, y_0 + 1 * c.stride + 1 * lanes);
+      hn::StoreU(s_1_1_0, d, y_1 + 1 * c.stride);
+      hn::StoreU(s_1_1_1, d, y_1 + 1 * c.stride + 1 * lanes);
       hn::StoreU(s_2_0_0, d, y_0 + 2 * c.stride);
       hn::StoreU(s_2_0_1, d, y_0 + 2 * c.stride + 1 * lanes);
+      hn::StoreU(s_2_1_0, d, y_1 + 2 * c.stride);
+      hn::StoreU(s_2_1_1, d, y_1 + 2 * c.stride + 1 * lanes);
     }
   }
 }
@@ -948,7 +1763,8 @@ HWY_NOINLINE void Chains_4_2(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   size_t ahead = 0, ahead_left = c.ahead_lines;
-  for (size_t panel = 0; panel < c.panels; panel += 1) {
+  const size_t sets = c.panels;
+  for (size_t panel = 0; panel < sets; ++panel) {
     {
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
       float* const y_0 = c.chains + panel * INVAR_PANEL;
@@ -1027,7 +1843,7 @@ HWY_NOINLINE void Chains_4_2(const Chains& c) {
             Accumulate(d, x_3, w_0_1, s_3_0_1);
           }
           ++x;
-          PrefetchNear(w_0, kNear);
+          PrefetchNear(w_0, 16 * INVAR_PANEL);
           w_0 += INVAR_PANEL;
         }
       }
@@ -1046,7 +1862,8 @@ HWY_NOINLINE void Chains_4_2(const Chains& c) {
 HWY_NOINLINE void Chains_6_2(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
-  for (size_t panel = 0; panel < c.panels; panel += 1) {
+  const size_t sets = c.panels;
+  for (size_t panel = 0; panel < sets; ++panel) {
     {
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
       float* const y_0 = c.chains + panel * INVAR_PANEL;
@@ -1073,6 +1890,47 @@ HWY_NOINLINE void Chains_6_2(const Chains& c) {
       }
       {
         size_t k = 0;
+        // As in matmul, four steps at a time.
+        for (; c.from_memory && k + 4 <= c.terms; k += 4) {
+#pragma GCC unroll 4
+          for (size_t j = 0; j < 4; ++j) {
+            const VF w_0_0 = Storage::LoadShared(d, w_0);
+            const VF w_0_1 = Storage::LoadShared(d, w_0 + 1 * lanes);
+            {
+              const VF x_0 = hn::Set(d, x[0]);
+              Accumulate(d, x_0, w_0_0, s_0_0_0);
+              Accumulate(d, x_0, w_0_1, s_0_0_1);
+            }
+            {
+              const VF x_1 = hn::Set(d, x[1 * kRow]);
+              Accumulate(d, x_1, w_0_0, s_1_0_0);
+              Accumulate(d, x_1, w_0_1, s_1_0_1);
+            }
+            {
+              const VF x_2 = hn::Set(d, x[2 * kRow]);
+              Accumulate(d, x_2, w_0_0, s_2_0_0);
+              Accumulate(d, x_2, w_0_1, s_2_0_1);
+            }
+            {
+              const VF x_3 = hn::Set(d, x[3 * kRow]);
+              Accumulate(d, x_3, w_0_0, s_3_0_0);
+              Accumulate(d, x_3, w_0_1, s_3_0_1);
+            }
+            {
+              const VF x_4 = hn::Set(d, x[4 * kRow]);
+              Accumulate(d, x_4, w_0_0, s_4_0_0);
+              Accumulate(d, x_4, w_0_1, s_4_0_1);
+            }
+            {
+              const VF x_5 = hn::Set(d, x[5 * kRow]);
+              Accumulate(d, x_5, w_0_0, s_5_0_0);
+              Accumulate(d, x_5, w_0_1, s_5_0_1);
+            }
+            ++x;
+            PrefetchNear(w_0, 32 * INVAR_PANEL);
+            w_0 += INVAR_PANEL;
+          }
+        }
         for (; !c.from_memory && k + 4 <= c.terms; k += 4) {
 #pragma GCC unroll 4
           for (size_t j = 0; j < 4; ++j) {
@@ -1146,7 +2004,6 @@ HWY_NOINLINE void Chains_6_2(const Chains& c) {
             Accumulate(d, x_5, w_0_1, s_5_0_1);
           }
           ++x;
-          PrefetchNear(w_0, kNear);
           w_0 += INVAR_PANEL;
         }
       }
@@ -1172,7 +2029,8 @@ HWY_NOINLINE void Chains_1_4(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   size_t ahead = 0, ahead_left = c.ahead_lines;
-  for (size_t panel = 0; panel < c.panels; panel += 1) {
+  const size_t sets = c.panels;
+  for (size_t panel = 0; panel < sets; ++panel) {
     {
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
       float* const y_0 = c.chains + panel * INVAR_PANEL;
@@ -1249,7 +2107,8 @@ HWY_NOINLINE void Chains_2_4(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   size_t ahead = 0, ahead_left = c.ahead_lines;
-  for (size_t panel = 0; panel < c.panels; panel += 1) {
+  const size_t sets = c.panels;
+  for (size_t panel = 0; panel < sets; ++panel) {
     {
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
       float* const y_0 = c.chains + panel * INVAR_PANEL;
@@ -1326,7 +2185,7 @@ HWY_NOINLINE void Chains_2_4(const Chains& c) {
             s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
           }
           ++x;
-          PrefetchNear(w_0, kNear);
+          PrefetchNear(w_0, 16 * INVAR_PANEL);
           w_0 += INVAR_PANEL;
         }
       }
@@ -1348,7 +2207,8 @@ HWY_NOINLINE void Chains_1_16(const Chains& c) {
   const DF d;
   const size_t lanes = hn::Lanes(d);
   size_t ahead = 0, ahead_left = c.ahead_lines;
-  for (size_t panel = 0; panel < c.panels; panel += 1) {
+  const size_t sets = c.panels;
+  for (size_t panel = 0; panel < sets; ++panel) {
     {
       const float* HWY_RESTRICT w_0 = c.w + panel * c.panel_stride;
       float* const y_0 = c.chains + panel * INVAR_PANEL;
