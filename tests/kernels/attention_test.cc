@@ -117,6 +117,8 @@ TEST_P(AttentionTest, EqualsTheOracle) {
       {1, 1, 2, 600, 1100, Values::kNormal},  // leaves 1 to 3: which pair depends on their absolute index
       {4, 2, 8, 0, 40, Values::kSpecial},    {4, 2, 8, 0, 40, Values::kHuge},     {4, 2, 8, 0, 40, Values::kSubnormal},
       {4, 2, 8, 0, 290, Values::kCancelling}, {2, 1, 8, 0, 40, Values::kZeros},
+      // Panels that no number of streams divides: those beyond the last must not continue another's chains a second time.
+      {2, 1, 80, 0, 30, Values::kNormal},    {3, 3, 100, 0, 40, Values::kNormal}, {2, 2, 104, 20, 45, Values::kNormal},
       // More heads than threads take at once: runs of them, of which each knows what the next reads.
       {13, 13, 20, 0, 50, Values::kNormal},  {26, 13, 8, 0, 270, Values::kNormal}, {13, 13, 8, 40, 90, Values::kNormal}};
   size_t compared = 0, runs = 0;
