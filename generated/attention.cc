@@ -2431,6 +2431,34 @@ HWY_INLINE size_t TileRows(size_t rows) {
   return 0;
 }
 
+// Panels that a tile of so many rows reads side by side.
+HWY_INLINE size_t TilePanels(size_t rows) {
+#if INVAR_GROUP_VECTORS == 1
+  if (rows == 1) return 4;
+  if (rows == 2) return 4;
+  if (rows == 3) return 4;
+  if (rows == 4) return 4;
+  if (rows == 6) return 2;
+  if (rows == 8) return 2;
+  if (rows == 12) return 2;
+#endif
+#if INVAR_GROUP_VECTORS == 2
+  if (rows == 1) return 4;
+  if (rows == 2) return 3;
+  if (rows == 3) return 2;
+  if (rows == 4) return 1;
+  if (rows == 6) return 1;
+#endif
+#if INVAR_GROUP_VECTORS == 4
+  if (rows == 1) return 1;
+  if (rows == 2) return 1;
+#endif
+#if INVAR_GROUP_VECTORS == 16
+  if (rows == 1) return 1;
+#endif
+  return 1;
+}
+
 HWY_INLINE void RunChains(size_t rows, const Chains& c) {
   switch (rows) {
 #if INVAR_GROUP_VECTORS == 1

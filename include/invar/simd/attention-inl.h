@@ -48,6 +48,15 @@ HWY_INLINE void Scores(size_t rows, size_t d, const float* q, ptrdiff_t q_stride
   }
 }
 
+// Asks for what a tile of so many rows reads first of some panels, the first lines of each of its streams.
+HWY_INLINE void AskForFirst(size_t rows, const float* w, size_t panels, size_t panel_stride) {
+  constexpr size_t kLines = 8;
+  const size_t streams = TilePanels(rows), sets = (panels + streams - 1) / streams;
+  for (size_t panel = 0; panel < panels; panel += sets) {
+    for (size_t i = 0; i < kLines; ++i) PrefetchNear(w, panel * panel_stride + i * INVAR_PANEL);
+  }
+}
+
 // `rows` query rows of one leaf, rows being a tile's.
 HWY_INLINE void LeafTile(const invar_attention_leaf_args& a, size_t first, size_t rows) {
   const DF df;
@@ -78,6 +87,8 @@ HWY_INLINE void LeafTile(const invar_attention_leaf_args& a, size_t first, size_
   Scores(rows, a.d, a.q + static_cast<ptrdiff_t>(first) * q_stride, q_stride, q, a.keys + panel_begin * a.d * INVAR_PANEL,
          whole || first > 0 ? nullptr : a.values + panel_begin * INVAR_PANEL * INVAR_PANEL, panel_end - panel_begin,
          s + panel_begin * INVAR_PANEL, first == 0);
+  const size_t value_stride = INVAR_LEAF * INVAR_PANEL;
+  if (whole && first == 0) AskForFirst(rows, a.values, d_panels, value_stride);  // while weights are computed
 
   for (size_t r = 0; r < rows; ++r) {
     const size_t b = a.begin[first + r], e = a.end[first + r];
@@ -106,12 +117,11 @@ HWY_INLINE void LeafTile(const invar_attention_leaf_args& a, size_t first, size_
 
   // o: each row's chain over the positions it sees. What all rows see goes through the tile; a row's own beginning and
   // end (the causal diagonal, a window's edge) through a tile of one row, which continues the same chains.
-  const size_t panel_stride = INVAR_LEAF * INVAR_PANEL;
   const float* const next = whole || first + rows < a.rows ? nullptr : a.next_keys;
   const bool together = rows > 1 && common_begin < common_end;
   const auto alone = [&](size_t r, size_t from, size_t to, bool fresh) {
     if (from < to) {
-      RunChains(1, {to - from, s + r * kRow + from, a.values + from * INVAR_PANEL, panel_stride, d_panels,
+      RunChains(1, {to - from, s + r * kRow + from, a.values + from * INVAR_PANEL, value_stride, d_panels,
                     o + r * width, width, fresh, rows == 1 ? next : nullptr, SIZE_MAX, 0});
     }
   };
@@ -122,11 +132,14 @@ HWY_INLINE void LeafTile(const invar_attention_leaf_args& a, size_t first, size_
       memset(o, 0, rows * width * sizeof(float));
       for (size_t r = 0; r < rows; ++r) alone(r, a.begin[first + r], common_begin, true);
     }
-    RunChains(rows, {common_end - common_begin, s + common_begin, a.values + common_begin * INVAR_PANEL, panel_stride, d_panels, o,
+    RunChains(rows, {common_end - common_begin, s + common_begin, a.values + common_begin * INVAR_PANEL, value_stride, d_panels, o,
                      width, fresh, next, SIZE_MAX, 0, first == 0});
     for (size_t r = 0; r < rows; ++r) alone(r, common_end, a.end[first + r], false);
   } else {
     for (size_t r = 0; r < rows; ++r) alone(r, a.begin[first + r], a.end[first + r], true);
+  }
+  if (whole && first + rows == a.rows && a.next_keys != nullptr) {
+    AskForFirst(rows, a.next_keys, INVAR_LEAF / INVAR_PANEL, a.d * INVAR_PANEL);
   }
   for (size_t r = 0; r < rows; ++r) {
     if (a.begin[first + r] >= a.end[first + r]) continue;
