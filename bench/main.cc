@@ -187,7 +187,7 @@ int Main(int argc, char** argv) {
   // Read before anything is measured, in case it cannot be.
   nlohmann::ordered_json old_document;
   if (!outputs.compare.empty()) old_document = ReadDocument(outputs.compare);
-  if (!outputs.goals.empty()) PageOfGoals(outputs, "");
+  if (!outputs.goals.empty()) PageOfGoals(outputs, "");  // throws where the page is not there or lacks its marks
   if (!outputs.with.empty()) {
     const nlohmann::ordered_json document = ReadDocument(outputs.with);
     if (!outputs.compare.empty()) PrintComparison(outputs, old_document, document, outputs.with);

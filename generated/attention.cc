@@ -32,11 +32,11 @@ constexpr size_t kRow = INVAR_LEAF + INVAR_PANEL;
 // x: rows kRow apart. w: panels of sixteen outputs, panel_stride apart. chains: rows of `stride`, read unless fresh.
 //
 // Few rows wait for memory. Where that comes in short stretches, which the processor's own prefetching does not see through, each
-// step asks for a line that comes after w: `ahead_lines` of them from `ahead` on, then as many from `ahead_stride` further on, and so
-// forth. Null: stretches are long.
+// step asks for as many lines as it reads of what comes after w: `ahead_lines` of them from `ahead` on, then as many from `ahead_stride`
+// further on, and so forth. Null: stretches are long.
 //
-// from_memory: no tile before has read these keys or values. What few rows read comes from there mostly, so that all but a single row,
-// whose loads alone reach far enough, ask for each panel's next lines: the processor's own prefetching stops at each page.
+// from_memory: the first tile over these keys or values. Only tiles of many rows look at it; those of few ask for each panel's next lines
+// always, and a single row never: its loads alone reach far enough.
 struct Chains {
   size_t terms;
   const float* x;
@@ -675,7 +675,7 @@ HWY_NOINLINE void Chains_6_1(const Chains& c) {
       }
       {
         size_t k = 0;
-        // As in matmul, four steps at a time.
+        // Four steps at a time, which spares instructions, as in matmul; asking costs one more for each step and panel.
         for (; c.from_memory && k + 4 <= c.terms; k += 4) {
 #pragma GCC unroll 4
           for (size_t j = 0; j < 4; ++j) {
@@ -854,7 +854,7 @@ HWY_NOINLINE void Chains_8_1(const Chains& c) {
       }
       {
         size_t k = 0;
-        // As in matmul, four steps at a time.
+        // Four steps at a time, which spares instructions, as in matmul; asking costs one more for each step and panel.
         for (; c.from_memory && k + 4 <= c.terms; k += 4) {
 #pragma GCC unroll 4
           for (size_t j = 0; j < 4; ++j) {
@@ -1079,7 +1079,7 @@ HWY_NOINLINE void Chains_12_1(const Chains& c) {
       }
       {
         size_t k = 0;
-        // As in matmul, four steps at a time.
+        // Four steps at a time, which spares instructions, as in matmul; asking costs one more for each step and panel.
         for (; c.from_memory && k + 4 <= c.terms; k += 4) {
 #pragma GCC unroll 4
           for (size_t j = 0; j < 4; ++j) {
@@ -1890,7 +1890,7 @@ HWY_NOINLINE void Chains_6_2(const Chains& c) {
       }
       {
         size_t k = 0;
-        // As in matmul, four steps at a time.
+        // Four steps at a time, which spares instructions, as in matmul; asking costs one more for each step and panel.
         for (; c.from_memory && k + 4 <= c.terms; k += 4) {
 #pragma GCC unroll 4
           for (size_t j = 0; j < 4; ++j) {
@@ -2431,32 +2431,39 @@ HWY_INLINE size_t TileRows(size_t rows) {
   return 0;
 }
 
-// Panels that a tile of so many rows reads side by side.
-HWY_INLINE size_t TilePanels(size_t rows) {
+// What a tile of so many rows reads side by side, and how many lines further it asks for each panel: as far as memory answers late, since
+// the processor's own prefetching stops at each page, and no further, or what many panels ask for would leave the first-level cache before
+// it is read.
+struct Streams {
+  size_t panels;
+  size_t lines;
+};
+
+HWY_INLINE Streams StreamsOf(size_t rows) {
 #if INVAR_GROUP_VECTORS == 1
-  if (rows == 1) return 4;
-  if (rows == 2) return 4;
-  if (rows == 3) return 4;
-  if (rows == 4) return 4;
-  if (rows == 6) return 2;
-  if (rows == 8) return 2;
-  if (rows == 12) return 2;
+  if (rows == 1) return {4, 6};
+  if (rows == 2) return {4, 6};
+  if (rows == 3) return {4, 6};
+  if (rows == 4) return {4, 6};
+  if (rows == 6) return {2, 32};
+  if (rows == 8) return {2, 32};
+  if (rows == 12) return {2, 32};
 #endif
 #if INVAR_GROUP_VECTORS == 2
-  if (rows == 1) return 4;
-  if (rows == 2) return 3;
-  if (rows == 3) return 2;
-  if (rows == 4) return 1;
-  if (rows == 6) return 1;
+  if (rows == 1) return {4, 6};
+  if (rows == 2) return {3, 8};
+  if (rows == 3) return {2, 12};
+  if (rows == 4) return {1, 16};
+  if (rows == 6) return {1, 32};
 #endif
 #if INVAR_GROUP_VECTORS == 4
-  if (rows == 1) return 1;
-  if (rows == 2) return 1;
+  if (rows == 1) return {1, 16};
+  if (rows == 2) return {1, 16};
 #endif
 #if INVAR_GROUP_VECTORS == 16
-  if (rows == 1) return 1;
+  if (rows == 1) return {1, 16};
 #endif
-  return 1;
+  return {1, 1};
 }
 
 HWY_INLINE void RunChains(size_t rows, const Chains& c) {

@@ -71,7 +71,6 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
           const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-          const float* rows = a.lhs + (begin * a.k + k) * 1;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
@@ -79,7 +78,7 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_1 = leaf_1;
             const W* HWY_RESTRICT w_2 = leaf_2;
             const W* HWY_RESTRICT w_3 = leaf_3;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
             size_t i = 0;
@@ -113,7 +112,7 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
               w_3 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 64) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -124,7 +123,6 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
             hn::StoreU(s_0_1_0, d, node + 16 + lane);
             hn::StoreU(s_0_2_0, d, node + 32 + lane);
             hn::StoreU(s_0_3_0, d, node + 48 + lane);
-            rows += a.k * 1;
             low += kept_size;
             high += nodes_size;
           }
@@ -185,10 +183,10 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
           const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 2;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
@@ -196,7 +194,7 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_1 = leaf_1;
             const W* HWY_RESTRICT w_2 = leaf_2;
             const W* HWY_RESTRICT w_3 = leaf_3;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
@@ -207,8 +205,8 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -282,7 +280,7 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
               w_3 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 128) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -301,7 +299,6 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
             hn::StoreU(s_1_1_0, d, node + 80 + lane);
             hn::StoreU(s_1_2_0, d, node + 96 + lane);
             hn::StoreU(s_1_3_0, d, node + 112 + lane);
-            rows += a.k * 2;
             low += kept_size;
             high += nodes_size;
           }
@@ -362,10 +359,10 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
           const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 3;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
@@ -373,7 +370,7 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_1 = leaf_1;
             const W* HWY_RESTRICT w_2 = leaf_2;
             const W* HWY_RESTRICT w_3 = leaf_3;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
@@ -385,8 +382,8 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -470,7 +467,7 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
               w_3 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 192) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -497,7 +494,6 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
             hn::StoreU(s_2_1_0, d, node + 144 + lane);
             hn::StoreU(s_2_2_0, d, node + 160 + lane);
             hn::StoreU(s_2_3_0, d, node + 176 + lane);
-            rows += a.k * 3;
             low += kept_size;
             high += nodes_size;
           }
@@ -558,10 +554,10 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
           const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 4;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
@@ -569,7 +565,7 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_1 = leaf_1;
             const W* HWY_RESTRICT w_2 = leaf_2;
             const W* HWY_RESTRICT w_3 = leaf_3;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 4;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
@@ -577,14 +573,13 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
             const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 4) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 4) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 4
-              for (size_t i = 0; i < 4; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 2 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 3 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 4; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 1 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 2 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 3 * sets * INVAR_PANEL);
               }
             }
 
@@ -593,8 +588,8 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
             VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d);
             VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d), s_3_2_0 = hn::Zero(d), s_3_3_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -688,7 +683,7 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
               w_3 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 256) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -723,7 +718,6 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
             hn::StoreU(s_3_1_0, d, node + 208 + lane);
             hn::StoreU(s_3_2_0, d, node + 224 + lane);
             hn::StoreU(s_3_3_0, d, node + 240 + lane);
-            rows += a.k * 4;
             low += kept_size;
             high += nodes_size;
           }
@@ -784,10 +778,10 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
           const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 5;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
@@ -795,7 +789,7 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_1 = leaf_1;
             const W* HWY_RESTRICT w_2 = leaf_2;
             const W* HWY_RESTRICT w_3 = leaf_3;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 5;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
@@ -803,14 +797,13 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
             const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 5) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 5) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 5
-              for (size_t i = 0; i < 5; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 2 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 3 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 5; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 1 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 2 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 3 * sets * INVAR_PANEL);
               }
             }
 
@@ -820,8 +813,8 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
             VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d), s_3_2_0 = hn::Zero(d), s_3_3_0 = hn::Zero(d);
             VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d), s_4_2_0 = hn::Zero(d), s_4_3_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -929,7 +922,7 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
               w_3 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 320) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -972,7 +965,6 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
             hn::StoreU(s_4_1_0, d, node + 272 + lane);
             hn::StoreU(s_4_2_0, d, node + 288 + lane);
             hn::StoreU(s_4_3_0, d, node + 304 + lane);
-            rows += a.k * 5;
             low += kept_size;
             high += nodes_size;
           }
@@ -1033,10 +1025,10 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
           const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 6;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
@@ -1044,7 +1036,7 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_1 = leaf_1;
             const W* HWY_RESTRICT w_2 = leaf_2;
             const W* HWY_RESTRICT w_3 = leaf_3;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 6;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
@@ -1052,14 +1044,13 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
             const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 6) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 6) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 6
-              for (size_t i = 0; i < 6; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 2 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 3 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 6; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 1 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 2 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 3 * sets * INVAR_PANEL);
               }
             }
 
@@ -1070,8 +1061,8 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
             VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d), s_4_2_0 = hn::Zero(d), s_4_3_0 = hn::Zero(d);
             VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d), s_5_2_0 = hn::Zero(d), s_5_3_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -1193,7 +1184,7 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
               w_3 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 384) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -1244,7 +1235,6 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
             hn::StoreU(s_5_1_0, d, node + 336 + lane);
             hn::StoreU(s_5_2_0, d, node + 352 + lane);
             hn::StoreU(s_5_3_0, d, node + 368 + lane);
-            rows += a.k * 6;
             low += kept_size;
             high += nodes_size;
           }
@@ -1303,30 +1293,29 @@ HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
           const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 2 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 7;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
             const W* HWY_RESTRICT w_1 = leaf_1;
             const W* HWY_RESTRICT w_2 = leaf_2;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 7;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 7) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 7) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 7
-              for (size_t i = 0; i < 7; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 2 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 7; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 1 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 2 * sets * INVAR_PANEL);
               }
             }
 
@@ -1338,8 +1327,8 @@ HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
             VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d), s_5_2_0 = hn::Zero(d);
             VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d), s_6_2_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -1455,7 +1444,7 @@ HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
               w_2 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 336) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -1500,7 +1489,6 @@ HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
             hn::StoreU(s_6_0_0, d, node + 288 + lane);
             hn::StoreU(s_6_1_0, d, node + 304 + lane);
             hn::StoreU(s_6_2_0, d, node + 320 + lane);
-            rows += a.k * 7;
             low += kept_size;
             high += nodes_size;
           }
@@ -1559,30 +1547,29 @@ HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
           const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 2 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 8;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
             const W* HWY_RESTRICT w_1 = leaf_1;
             const W* HWY_RESTRICT w_2 = leaf_2;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 8;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 8) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 8) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 8
-              for (size_t i = 0; i < 8; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 2 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 8; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 1 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 2 * sets * INVAR_PANEL);
               }
             }
 
@@ -1595,8 +1582,8 @@ HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
             VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d), s_6_2_0 = hn::Zero(d);
             VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d), s_7_2_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -1724,7 +1711,7 @@ HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
               w_2 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 384) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -1775,7 +1762,6 @@ HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
             hn::StoreU(s_7_0_0, d, node + 336 + lane);
             hn::StoreU(s_7_1_0, d, node + 352 + lane);
             hn::StoreU(s_7_2_0, d, node + 368 + lane);
-            rows += a.k * 8;
             low += kept_size;
             high += nodes_size;
           }
@@ -1834,30 +1820,29 @@ HWY_NOINLINE void Tile_9x48_1(const invar_matmul_args& a) {
           const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 2 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 9;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
             const W* HWY_RESTRICT w_1 = leaf_1;
             const W* HWY_RESTRICT w_2 = leaf_2;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 9;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 9) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 9) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 9
-              for (size_t i = 0; i < 9; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 2 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 9; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 1 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 2 * sets * INVAR_PANEL);
               }
             }
 
@@ -1871,8 +1856,8 @@ HWY_NOINLINE void Tile_9x48_1(const invar_matmul_args& a) {
             VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d), s_7_2_0 = hn::Zero(d);
             VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d), s_8_2_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -2012,7 +1997,7 @@ HWY_NOINLINE void Tile_9x48_1(const invar_matmul_args& a) {
               w_2 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 432) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -2069,7 +2054,6 @@ HWY_NOINLINE void Tile_9x48_1(const invar_matmul_args& a) {
             hn::StoreU(s_8_0_0, d, node + 384 + lane);
             hn::StoreU(s_8_1_0, d, node + 400 + lane);
             hn::StoreU(s_8_2_0, d, node + 416 + lane);
-            rows += a.k * 9;
             low += kept_size;
             high += nodes_size;
           }
@@ -2126,27 +2110,26 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 10;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
             const W* HWY_RESTRICT w_1 = leaf_1;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 10;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 10) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 10) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 10
-              for (size_t i = 0; i < 10; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 10; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 1 * sets * INVAR_PANEL);
               }
             }
 
@@ -2161,8 +2144,8 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
             VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
             VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -2288,7 +2271,7 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
               w_1 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 320) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -2331,7 +2314,6 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
             hn::StoreU(s_8_1_0, d, node + 272 + lane);
             hn::StoreU(s_9_0_0, d, node + 288 + lane);
             hn::StoreU(s_9_1_0, d, node + 304 + lane);
-            rows += a.k * 10;
             low += kept_size;
             high += nodes_size;
           }
@@ -2388,27 +2370,26 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 11;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
             const W* HWY_RESTRICT w_1 = leaf_1;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 11;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 11) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 11) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 11
-              for (size_t i = 0; i < 11; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 11; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 1 * sets * INVAR_PANEL);
               }
             }
 
@@ -2424,8 +2405,8 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
             VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
             VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -2561,7 +2542,7 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
               w_1 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 352) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -2608,7 +2589,6 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
             hn::StoreU(s_9_1_0, d, node + 304 + lane);
             hn::StoreU(s_10_0_0, d, node + 320 + lane);
             hn::StoreU(s_10_1_0, d, node + 336 + lane);
-            rows += a.k * 11;
             low += kept_size;
             high += nodes_size;
           }
@@ -2665,27 +2645,26 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 12;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
             const W* HWY_RESTRICT w_1 = leaf_1;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 12;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 12) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 12) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 12
-              for (size_t i = 0; i < 12; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 12; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 1 * sets * INVAR_PANEL);
               }
             }
 
@@ -2702,8 +2681,8 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
             VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
             VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -2849,7 +2828,7 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
               w_1 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 384) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -2900,7 +2879,6 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
             hn::StoreU(s_10_1_0, d, node + 336 + lane);
             hn::StoreU(s_11_0_0, d, node + 352 + lane);
             hn::StoreU(s_11_1_0, d, node + 368 + lane);
-            rows += a.k * 12;
             low += kept_size;
             high += nodes_size;
           }
@@ -2957,27 +2935,26 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 13;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
             const W* HWY_RESTRICT w_1 = leaf_1;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 13;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 13) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 13) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 13
-              for (size_t i = 0; i < 13; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 13; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 1 * sets * INVAR_PANEL);
               }
             }
 
@@ -2995,8 +2972,8 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
             VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
             VF s_12_0_0 = hn::Zero(d), s_12_1_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -3152,7 +3129,7 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
               w_1 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 416) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -3207,7 +3184,6 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
             hn::StoreU(s_11_1_0, d, node + 368 + lane);
             hn::StoreU(s_12_0_0, d, node + 384 + lane);
             hn::StoreU(s_12_1_0, d, node + 400 + lane);
-            rows += a.k * 13;
             low += kept_size;
             high += nodes_size;
           }
@@ -3264,27 +3240,26 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 14;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
             const W* HWY_RESTRICT w_1 = leaf_1;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 14;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 14) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 14) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 14
-              for (size_t i = 0; i < 14; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 14; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 1 * sets * INVAR_PANEL);
               }
             }
 
@@ -3303,8 +3278,8 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
             VF s_12_0_0 = hn::Zero(d), s_12_1_0 = hn::Zero(d);
             VF s_13_0_0 = hn::Zero(d), s_13_1_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -3470,7 +3445,7 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
               w_1 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 448) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -3529,7 +3504,6 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
             hn::StoreU(s_12_1_0, d, node + 400 + lane);
             hn::StoreU(s_13_0_0, d, node + 416 + lane);
             hn::StoreU(s_13_1_0, d, node + 432 + lane);
-            rows += a.k * 14;
             low += kept_size;
             high += nodes_size;
           }
@@ -3584,24 +3558,23 @@ HWY_NOINLINE void Tile_15x16_1(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 15;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 15;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 15) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 15) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 15
-              for (size_t i = 0; i < 15; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 15; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -3621,8 +3594,8 @@ HWY_NOINLINE void Tile_15x16_1(const invar_matmul_args& a) {
             VF s_13_0_0 = hn::Zero(d);
             VF s_14_0_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -3762,7 +3735,7 @@ HWY_NOINLINE void Tile_15x16_1(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 240) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -3795,7 +3768,6 @@ HWY_NOINLINE void Tile_15x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_12_0_0, d, node + 192 + lane);
             hn::StoreU(s_13_0_0, d, node + 208 + lane);
             hn::StoreU(s_14_0_0, d, node + 224 + lane);
-            rows += a.k * 15;
             low += kept_size;
             high += nodes_size;
           }
@@ -3850,24 +3822,23 @@ HWY_NOINLINE void Tile_16x16_1(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 16;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 16;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 16) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 16) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 16
-              for (size_t i = 0; i < 16; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 16; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -3888,8 +3859,8 @@ HWY_NOINLINE void Tile_16x16_1(const invar_matmul_args& a) {
             VF s_14_0_0 = hn::Zero(d);
             VF s_15_0_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -4037,7 +4008,7 @@ HWY_NOINLINE void Tile_16x16_1(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 256) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -4072,7 +4043,6 @@ HWY_NOINLINE void Tile_16x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_13_0_0, d, node + 208 + lane);
             hn::StoreU(s_14_0_0, d, node + 224 + lane);
             hn::StoreU(s_15_0_0, d, node + 240 + lane);
-            rows += a.k * 16;
             low += kept_size;
             high += nodes_size;
           }
@@ -4127,24 +4097,23 @@ HWY_NOINLINE void Tile_17x16_1(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 17;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 17;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 17) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 17) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 17
-              for (size_t i = 0; i < 17; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 17; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -4166,8 +4135,8 @@ HWY_NOINLINE void Tile_17x16_1(const invar_matmul_args& a) {
             VF s_15_0_0 = hn::Zero(d);
             VF s_16_0_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -4323,7 +4292,7 @@ HWY_NOINLINE void Tile_17x16_1(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 272) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -4360,7 +4329,6 @@ HWY_NOINLINE void Tile_17x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_14_0_0, d, node + 224 + lane);
             hn::StoreU(s_15_0_0, d, node + 240 + lane);
             hn::StoreU(s_16_0_0, d, node + 256 + lane);
-            rows += a.k * 17;
             low += kept_size;
             high += nodes_size;
           }
@@ -4415,24 +4383,23 @@ HWY_NOINLINE void Tile_18x16_1(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 18;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 18;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 18) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 18) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 18
-              for (size_t i = 0; i < 18; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 18; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -4455,8 +4422,8 @@ HWY_NOINLINE void Tile_18x16_1(const invar_matmul_args& a) {
             VF s_16_0_0 = hn::Zero(d);
             VF s_17_0_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -4620,7 +4587,7 @@ HWY_NOINLINE void Tile_18x16_1(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 288) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -4659,7 +4626,6 @@ HWY_NOINLINE void Tile_18x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_15_0_0, d, node + 240 + lane);
             hn::StoreU(s_16_0_0, d, node + 256 + lane);
             hn::StoreU(s_17_0_0, d, node + 272 + lane);
-            rows += a.k * 18;
             low += kept_size;
             high += nodes_size;
           }
@@ -4714,24 +4680,23 @@ HWY_NOINLINE void Tile_19x16_1(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 19;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 19;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 19) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 19) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 19
-              for (size_t i = 0; i < 19; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 19; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -4755,8 +4720,8 @@ HWY_NOINLINE void Tile_19x16_1(const invar_matmul_args& a) {
             VF s_17_0_0 = hn::Zero(d);
             VF s_18_0_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -4928,7 +4893,7 @@ HWY_NOINLINE void Tile_19x16_1(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 304) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -4969,7 +4934,6 @@ HWY_NOINLINE void Tile_19x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_16_0_0, d, node + 256 + lane);
             hn::StoreU(s_17_0_0, d, node + 272 + lane);
             hn::StoreU(s_18_0_0, d, node + 288 + lane);
-            rows += a.k * 19;
             low += kept_size;
             high += nodes_size;
           }
@@ -5024,24 +4988,23 @@ HWY_NOINLINE void Tile_20x16_1(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 20;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 20;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 20) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 20) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 20
-              for (size_t i = 0; i < 20; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 20; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -5066,8 +5029,8 @@ HWY_NOINLINE void Tile_20x16_1(const invar_matmul_args& a) {
             VF s_18_0_0 = hn::Zero(d);
             VF s_19_0_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -5247,7 +5210,7 @@ HWY_NOINLINE void Tile_20x16_1(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 320) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -5290,7 +5253,6 @@ HWY_NOINLINE void Tile_20x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_17_0_0, d, node + 272 + lane);
             hn::StoreU(s_18_0_0, d, node + 288 + lane);
             hn::StoreU(s_19_0_0, d, node + 304 + lane);
-            rows += a.k * 20;
             low += kept_size;
             high += nodes_size;
           }
@@ -5345,24 +5307,23 @@ HWY_NOINLINE void Tile_21x16_1(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 21;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 21;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 21) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 21) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 21
-              for (size_t i = 0; i < 21; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 21; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -5388,8 +5349,8 @@ HWY_NOINLINE void Tile_21x16_1(const invar_matmul_args& a) {
             VF s_19_0_0 = hn::Zero(d);
             VF s_20_0_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -5577,7 +5538,7 @@ HWY_NOINLINE void Tile_21x16_1(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 336) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -5622,7 +5583,6 @@ HWY_NOINLINE void Tile_21x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_18_0_0, d, node + 288 + lane);
             hn::StoreU(s_19_0_0, d, node + 304 + lane);
             hn::StoreU(s_20_0_0, d, node + 320 + lane);
-            rows += a.k * 21;
             low += kept_size;
             high += nodes_size;
           }
@@ -5677,24 +5637,23 @@ HWY_NOINLINE void Tile_22x16_1(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 22;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 22;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 22) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 22) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 22
-              for (size_t i = 0; i < 22; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 22; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -5721,8 +5680,8 @@ HWY_NOINLINE void Tile_22x16_1(const invar_matmul_args& a) {
             VF s_20_0_0 = hn::Zero(d);
             VF s_21_0_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -5918,7 +5877,7 @@ HWY_NOINLINE void Tile_22x16_1(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 352) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -5965,7 +5924,6 @@ HWY_NOINLINE void Tile_22x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_19_0_0, d, node + 304 + lane);
             hn::StoreU(s_20_0_0, d, node + 320 + lane);
             hn::StoreU(s_21_0_0, d, node + 336 + lane);
-            rows += a.k * 22;
             low += kept_size;
             high += nodes_size;
           }
@@ -6020,24 +5978,23 @@ HWY_NOINLINE void Tile_23x16_1(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 23;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 23;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 23) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 23) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 23
-              for (size_t i = 0; i < 23; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 23; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -6065,8 +6022,8 @@ HWY_NOINLINE void Tile_23x16_1(const invar_matmul_args& a) {
             VF s_21_0_0 = hn::Zero(d);
             VF s_22_0_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -6270,7 +6227,7 @@ HWY_NOINLINE void Tile_23x16_1(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 368) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -6319,7 +6276,6 @@ HWY_NOINLINE void Tile_23x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_20_0_0, d, node + 320 + lane);
             hn::StoreU(s_21_0_0, d, node + 336 + lane);
             hn::StoreU(s_22_0_0, d, node + 352 + lane);
-            rows += a.k * 23;
             low += kept_size;
             high += nodes_size;
           }
@@ -6374,24 +6330,23 @@ HWY_NOINLINE void Tile_24x16_1(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 24;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 24;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 24) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 24) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 24
-              for (size_t i = 0; i < 24; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 24; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -6420,8 +6375,8 @@ HWY_NOINLINE void Tile_24x16_1(const invar_matmul_args& a) {
             VF s_22_0_0 = hn::Zero(d);
             VF s_23_0_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -6633,7 +6588,7 @@ HWY_NOINLINE void Tile_24x16_1(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 384) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -6684,7 +6639,6 @@ HWY_NOINLINE void Tile_24x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_21_0_0, d, node + 336 + lane);
             hn::StoreU(s_22_0_0, d, node + 352 + lane);
             hn::StoreU(s_23_0_0, d, node + 368 + lane);
-            rows += a.k * 24;
             low += kept_size;
             high += nodes_size;
           }
@@ -6739,24 +6693,23 @@ HWY_NOINLINE void Tile_25x16_1(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 25;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 25;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 25) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 25) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 25
-              for (size_t i = 0; i < 25; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 25; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -6786,8 +6739,8 @@ HWY_NOINLINE void Tile_25x16_1(const invar_matmul_args& a) {
             VF s_23_0_0 = hn::Zero(d);
             VF s_24_0_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -7007,7 +6960,7 @@ HWY_NOINLINE void Tile_25x16_1(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 400) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -7060,7 +7013,6 @@ HWY_NOINLINE void Tile_25x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_22_0_0, d, node + 352 + lane);
             hn::StoreU(s_23_0_0, d, node + 368 + lane);
             hn::StoreU(s_24_0_0, d, node + 384 + lane);
-            rows += a.k * 25;
             low += kept_size;
             high += nodes_size;
           }
@@ -7115,24 +7067,23 @@ HWY_NOINLINE void Tile_26x16_1(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 26;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 26;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 26) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 26) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 26
-              for (size_t i = 0; i < 26; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 26; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -7163,8 +7114,8 @@ HWY_NOINLINE void Tile_26x16_1(const invar_matmul_args& a) {
             VF s_24_0_0 = hn::Zero(d);
             VF s_25_0_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -7392,7 +7343,7 @@ HWY_NOINLINE void Tile_26x16_1(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 416) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -7447,7 +7398,6 @@ HWY_NOINLINE void Tile_26x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_23_0_0, d, node + 368 + lane);
             hn::StoreU(s_24_0_0, d, node + 384 + lane);
             hn::StoreU(s_25_0_0, d, node + 400 + lane);
-            rows += a.k * 26;
             low += kept_size;
             high += nodes_size;
           }
@@ -7502,24 +7452,23 @@ HWY_NOINLINE void Tile_27x16_1(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 27;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 27;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 27) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 27) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 27
-              for (size_t i = 0; i < 27; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 27; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -7551,8 +7500,8 @@ HWY_NOINLINE void Tile_27x16_1(const invar_matmul_args& a) {
             VF s_25_0_0 = hn::Zero(d);
             VF s_26_0_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -7788,7 +7737,7 @@ HWY_NOINLINE void Tile_27x16_1(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 432) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -7845,7 +7794,6 @@ HWY_NOINLINE void Tile_27x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_24_0_0, d, node + 384 + lane);
             hn::StoreU(s_25_0_0, d, node + 400 + lane);
             hn::StoreU(s_26_0_0, d, node + 416 + lane);
-            rows += a.k * 27;
             low += kept_size;
             high += nodes_size;
           }
@@ -7900,24 +7848,23 @@ HWY_NOINLINE void Tile_28x16_1(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 28;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 28;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 28) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 28) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 28
-              for (size_t i = 0; i < 28; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 28; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -7950,8 +7897,8 @@ HWY_NOINLINE void Tile_28x16_1(const invar_matmul_args& a) {
             VF s_26_0_0 = hn::Zero(d);
             VF s_27_0_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -8195,7 +8142,7 @@ HWY_NOINLINE void Tile_28x16_1(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 448) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -8254,7 +8201,6 @@ HWY_NOINLINE void Tile_28x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_25_0_0, d, node + 400 + lane);
             hn::StoreU(s_26_0_0, d, node + 416 + lane);
             hn::StoreU(s_27_0_0, d, node + 432 + lane);
-            rows += a.k * 28;
             low += kept_size;
             high += nodes_size;
           }
@@ -8310,7 +8256,6 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
           const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
-          const float* rows = a.lhs + (begin * a.k + k) * 1;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
@@ -8318,7 +8263,7 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_1 = leaf_1;
             const W* HWY_RESTRICT w_2 = leaf_2;
             const W* HWY_RESTRICT w_3 = leaf_3;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_3_1 = hn::Zero(d);
             size_t i = 0;
@@ -8368,7 +8313,7 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
               w_3 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 64) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -8387,7 +8332,6 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
             hn::StoreU(s_0_2_1, d, node + 32 + 1 * lanes);
             hn::StoreU(s_0_3_0, d, node + 48);
             hn::StoreU(s_0_3_1, d, node + 48 + 1 * lanes);
-            rows += a.k * 1;
             low += kept_size;
             high += nodes_size;
           }
@@ -8441,16 +8385,16 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 2;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
             const W* HWY_RESTRICT w_1 = leaf_1;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
@@ -8459,8 +8403,8 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -8526,7 +8470,7 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
               w_1 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 64) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -8545,7 +8489,6 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
             hn::StoreU(s_1_0_1, d, node + 32 + 1 * lanes);
             hn::StoreU(s_1_1_0, d, node + 48);
             hn::StoreU(s_1_1_1, d, node + 48 + 1 * lanes);
-            rows += a.k * 2;
             low += kept_size;
             high += nodes_size;
           }
@@ -8599,16 +8542,16 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 3;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
             const W* HWY_RESTRICT w_1 = leaf_1;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
@@ -8618,8 +8561,8 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_1_1 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -8695,7 +8638,7 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
               w_1 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 96) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -8722,7 +8665,6 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
             hn::StoreU(s_2_0_1, d, node + 64 + 1 * lanes);
             hn::StoreU(s_2_1_0, d, node + 80);
             hn::StoreU(s_2_1_1, d, node + 80 + 1 * lanes);
-            rows += a.k * 3;
             low += kept_size;
             high += nodes_size;
           }
@@ -8774,24 +8716,23 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 4;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 4;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 4) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 4) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 4
-              for (size_t i = 0; i < 4; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 4; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -8800,8 +8741,8 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d);
             VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -8863,7 +8804,7 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 64) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -8882,7 +8823,6 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
             hn::StoreU(s_2_0_1, d, node + 32 + 1 * lanes);
             hn::StoreU(s_3_0_0, d, node + 48);
             hn::StoreU(s_3_0_1, d, node + 48 + 1 * lanes);
-            rows += a.k * 4;
             low += kept_size;
             high += nodes_size;
           }
@@ -8934,24 +8874,23 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 5;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 5;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 5) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 5) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 5
-              for (size_t i = 0; i < 5; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 5; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -8961,8 +8900,8 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
             VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
             VF s_4_0_0 = hn::Zero(d), s_4_0_1 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -9034,7 +8973,7 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 80) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -9057,7 +8996,6 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
             hn::StoreU(s_3_0_1, d, node + 48 + 1 * lanes);
             hn::StoreU(s_4_0_0, d, node + 64);
             hn::StoreU(s_4_0_1, d, node + 64 + 1 * lanes);
-            rows += a.k * 5;
             low += kept_size;
             high += nodes_size;
           }
@@ -9109,24 +9047,23 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 6;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 6;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 6) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 6) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 6
-              for (size_t i = 0; i < 6; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 6; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -9137,8 +9074,8 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
             VF s_4_0_0 = hn::Zero(d), s_4_0_1 = hn::Zero(d);
             VF s_5_0_0 = hn::Zero(d), s_5_0_1 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -9220,7 +9157,7 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 96) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -9247,7 +9184,6 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
             hn::StoreU(s_4_0_1, d, node + 64 + 1 * lanes);
             hn::StoreU(s_5_0_0, d, node + 80);
             hn::StoreU(s_5_0_1, d, node + 80 + 1 * lanes);
-            rows += a.k * 6;
             low += kept_size;
             high += nodes_size;
           }
@@ -9301,14 +9237,13 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
           const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
-          const float* rows = a.lhs + (begin * a.k + k) * 1;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
             const W* HWY_RESTRICT w_1 = leaf_1;
             const W* HWY_RESTRICT w_2 = leaf_2;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_1_2 = hn::Zero(d), s_0_1_3 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_2_2 = hn::Zero(d), s_0_2_3 = hn::Zero(d);
             size_t i = 0;
@@ -9372,7 +9307,7 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
               w_2 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 48) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -9399,7 +9334,6 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
             hn::StoreU(s_0_2_1, d, node + 32 + 1 * lanes);
             hn::StoreU(s_0_2_2, d, node + 32 + 2 * lanes);
             hn::StoreU(s_0_2_3, d, node + 32 + 3 * lanes);
-            rows += a.k * 1;
             low += kept_size;
             high += nodes_size;
           }
@@ -9451,15 +9385,15 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 2;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
@@ -9467,8 +9401,8 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -9530,7 +9464,7 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 32) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -9549,7 +9483,6 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
             hn::StoreU(s_1_0_1, d, node + 16 + 1 * lanes);
             hn::StoreU(s_1_0_2, d, node + 16 + 2 * lanes);
             hn::StoreU(s_1_0_3, d, node + 16 + 3 * lanes);
-            rows += a.k * 2;
             low += kept_size;
             high += nodes_size;
           }
@@ -9601,15 +9534,15 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 3;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
@@ -9618,8 +9551,8 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d), s_2_0_2 = hn::Zero(d), s_2_0_3 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -9691,7 +9624,7 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 48) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -9718,7 +9651,6 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
             hn::StoreU(s_2_0_1, d, node + 32 + 1 * lanes);
             hn::StoreU(s_2_0_2, d, node + 32 + 2 * lanes);
             hn::StoreU(s_2_0_3, d, node + 32 + 3 * lanes);
-            rows += a.k * 3;
             low += kept_size;
             high += nodes_size;
           }
@@ -9768,12 +9700,11 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-          const float* rows = a.lhs + (begin * a.k + k) * 1;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
             size_t i = 0;
@@ -9849,7 +9780,7 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 16) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -9884,7 +9815,6 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
             hn::StoreU(s_0_0_13, d, node + 0 + 13 * lanes);
             hn::StoreU(s_0_0_14, d, node + 0 + 14 * lanes);
             hn::StoreU(s_0_0_15, d, node + 0 + 15 * lanes);
-            rows += a.k * 1;
             low += kept_size;
             high += nodes_size;
           }
@@ -9936,15 +9866,15 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 2;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
@@ -9952,8 +9882,8 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d), s_1_0_4 = hn::Zero(d), s_1_0_5 = hn::Zero(d), s_1_0_6 = hn::Zero(d), s_1_0_7 = hn::Zero(d), s_1_0_8 = hn::Zero(d), s_1_0_9 = hn::Zero(d), s_1_0_10 = hn::Zero(d), s_1_0_11 = hn::Zero(d), s_1_0_12 = hn::Zero(d), s_1_0_13 = hn::Zero(d), s_1_0_14 = hn::Zero(d), s_1_0_15 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -10135,7 +10065,7 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 32) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -10202,7 +10132,6 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
             hn::StoreU(s_1_0_13, d, node + 16 + 13 * lanes);
             hn::StoreU(s_1_0_14, d, node + 16 + 14 * lanes);
             hn::StoreU(s_1_0_15, d, node + 16 + 15 * lanes);
-            rows += a.k * 2;
             low += kept_size;
             high += nodes_size;
           }

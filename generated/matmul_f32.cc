@@ -71,7 +71,6 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
           const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-          const float* rows = a.lhs + (begin * a.k + k) * 1;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
@@ -79,7 +78,7 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_1 = leaf_1;
             const W* HWY_RESTRICT w_2 = leaf_2;
             const W* HWY_RESTRICT w_3 = leaf_3;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
             size_t i = 0;
@@ -109,7 +108,7 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
               w_3 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 64) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -120,7 +119,6 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
             hn::StoreU(s_0_1_0, d, node + 16 + lane);
             hn::StoreU(s_0_2_0, d, node + 32 + lane);
             hn::StoreU(s_0_3_0, d, node + 48 + lane);
-            rows += a.k * 1;
             low += kept_size;
             high += nodes_size;
           }
@@ -181,10 +179,10 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
           const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kNear / 4 : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 2;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
@@ -192,7 +190,7 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_1 = leaf_1;
             const W* HWY_RESTRICT w_2 = leaf_2;
             const W* HWY_RESTRICT w_3 = leaf_3;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
@@ -203,8 +201,8 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -282,7 +280,7 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
               w_3 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 128) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -301,7 +299,6 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
             hn::StoreU(s_1_1_0, d, node + 80 + lane);
             hn::StoreU(s_1_2_0, d, node + 96 + lane);
             hn::StoreU(s_1_3_0, d, node + 112 + lane);
-            rows += a.k * 2;
             low += kept_size;
             high += nodes_size;
           }
@@ -362,10 +359,10 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
           const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kNear / 4 : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 3;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
@@ -373,7 +370,7 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_1 = leaf_1;
             const W* HWY_RESTRICT w_2 = leaf_2;
             const W* HWY_RESTRICT w_3 = leaf_3;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
@@ -385,8 +382,8 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
             VF s_1_0_0 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_3_0 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -474,7 +471,7 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
               w_3 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 192) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -501,7 +498,6 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
             hn::StoreU(s_2_1_0, d, node + 144 + lane);
             hn::StoreU(s_2_2_0, d, node + 160 + lane);
             hn::StoreU(s_2_3_0, d, node + 176 + lane);
-            rows += a.k * 3;
             low += kept_size;
             high += nodes_size;
           }
@@ -562,10 +558,10 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
           const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kNear / 4 : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 4;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
@@ -573,7 +569,7 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_1 = leaf_1;
             const W* HWY_RESTRICT w_2 = leaf_2;
             const W* HWY_RESTRICT w_3 = leaf_3;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 4;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
@@ -581,14 +577,13 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
             const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 4) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 4) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 4
-              for (size_t i = 0; i < 4; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 2 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 3 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 4; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 1 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 2 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 3 * sets * INVAR_PANEL);
               }
             }
 
@@ -597,8 +592,8 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
             VF s_2_0_0 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_2_0 = hn::Zero(d), s_2_3_0 = hn::Zero(d);
             VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d), s_3_2_0 = hn::Zero(d), s_3_3_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -696,7 +691,7 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
               w_3 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 256) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -731,7 +726,6 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
             hn::StoreU(s_3_1_0, d, node + 208 + lane);
             hn::StoreU(s_3_2_0, d, node + 224 + lane);
             hn::StoreU(s_3_3_0, d, node + 240 + lane);
-            rows += a.k * 4;
             low += kept_size;
             high += nodes_size;
           }
@@ -792,10 +786,10 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
           const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 5;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
@@ -803,7 +797,7 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_1 = leaf_1;
             const W* HWY_RESTRICT w_2 = leaf_2;
             const W* HWY_RESTRICT w_3 = leaf_3;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 5;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
@@ -811,14 +805,13 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
             const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 5) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 5) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 5
-              for (size_t i = 0; i < 5; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 2 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 3 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 5; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 1 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 2 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 3 * sets * INVAR_PANEL);
               }
             }
 
@@ -828,8 +821,8 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
             VF s_3_0_0 = hn::Zero(d), s_3_1_0 = hn::Zero(d), s_3_2_0 = hn::Zero(d), s_3_3_0 = hn::Zero(d);
             VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d), s_4_2_0 = hn::Zero(d), s_4_3_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -941,7 +934,7 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
               w_3 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 320) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -984,7 +977,6 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
             hn::StoreU(s_4_1_0, d, node + 272 + lane);
             hn::StoreU(s_4_2_0, d, node + 288 + lane);
             hn::StoreU(s_4_3_0, d, node + 304 + lane);
-            rows += a.k * 5;
             low += kept_size;
             high += nodes_size;
           }
@@ -1045,10 +1037,10 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
           const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 6;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
@@ -1056,7 +1048,7 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_1 = leaf_1;
             const W* HWY_RESTRICT w_2 = leaf_2;
             const W* HWY_RESTRICT w_3 = leaf_3;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 6;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
@@ -1064,14 +1056,13 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
             const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 6) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 6) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 6
-              for (size_t i = 0; i < 6; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 2 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 3 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 6; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 1 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 2 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 3 * sets * INVAR_PANEL);
               }
             }
 
@@ -1082,8 +1073,8 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
             VF s_4_0_0 = hn::Zero(d), s_4_1_0 = hn::Zero(d), s_4_2_0 = hn::Zero(d), s_4_3_0 = hn::Zero(d);
             VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d), s_5_2_0 = hn::Zero(d), s_5_3_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -1209,7 +1200,7 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
               w_3 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 384) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -1260,7 +1251,6 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
             hn::StoreU(s_5_1_0, d, node + 336 + lane);
             hn::StoreU(s_5_2_0, d, node + 352 + lane);
             hn::StoreU(s_5_3_0, d, node + 368 + lane);
-            rows += a.k * 6;
             low += kept_size;
             high += nodes_size;
           }
@@ -1317,27 +1307,26 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 7;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
             const W* HWY_RESTRICT w_1 = leaf_1;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 7;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 7) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 7) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 7
-              for (size_t i = 0; i < 7; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 7; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 1 * sets * INVAR_PANEL);
               }
             }
 
@@ -1349,8 +1338,8 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
             VF s_5_0_0 = hn::Zero(d), s_5_1_0 = hn::Zero(d);
             VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -1448,7 +1437,7 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
               w_1 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 224) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -1479,7 +1468,6 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
             hn::StoreU(s_5_1_0, d, node + 176 + lane);
             hn::StoreU(s_6_0_0, d, node + 192 + lane);
             hn::StoreU(s_6_1_0, d, node + 208 + lane);
-            rows += a.k * 7;
             low += kept_size;
             high += nodes_size;
           }
@@ -1536,27 +1524,26 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 8;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
             const W* HWY_RESTRICT w_1 = leaf_1;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 8;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 8) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 8) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 8
-              for (size_t i = 0; i < 8; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 8; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 1 * sets * INVAR_PANEL);
               }
             }
 
@@ -1569,8 +1556,8 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
             VF s_6_0_0 = hn::Zero(d), s_6_1_0 = hn::Zero(d);
             VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -1678,7 +1665,7 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
               w_1 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 256) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -1713,7 +1700,6 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
             hn::StoreU(s_6_1_0, d, node + 208 + lane);
             hn::StoreU(s_7_0_0, d, node + 224 + lane);
             hn::StoreU(s_7_1_0, d, node + 240 + lane);
-            rows += a.k * 8;
             low += kept_size;
             high += nodes_size;
           }
@@ -1770,27 +1756,26 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 9;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
             const W* HWY_RESTRICT w_1 = leaf_1;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 9;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 9) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 9) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 9
-              for (size_t i = 0; i < 9; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 9; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 1 * sets * INVAR_PANEL);
               }
             }
 
@@ -1804,8 +1789,8 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
             VF s_7_0_0 = hn::Zero(d), s_7_1_0 = hn::Zero(d);
             VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -1923,7 +1908,7 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
               w_1 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 288) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -1962,7 +1947,6 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
             hn::StoreU(s_7_1_0, d, node + 240 + lane);
             hn::StoreU(s_8_0_0, d, node + 256 + lane);
             hn::StoreU(s_8_1_0, d, node + 272 + lane);
-            rows += a.k * 9;
             low += kept_size;
             high += nodes_size;
           }
@@ -2019,27 +2003,26 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 10;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
             const W* HWY_RESTRICT w_1 = leaf_1;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 10;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 10) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 10) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 10
-              for (size_t i = 0; i < 10; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 10; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 1 * sets * INVAR_PANEL);
               }
             }
 
@@ -2054,8 +2037,8 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
             VF s_8_0_0 = hn::Zero(d), s_8_1_0 = hn::Zero(d);
             VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -2183,7 +2166,7 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
               w_1 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 320) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -2226,7 +2209,6 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
             hn::StoreU(s_8_1_0, d, node + 272 + lane);
             hn::StoreU(s_9_0_0, d, node + 288 + lane);
             hn::StoreU(s_9_1_0, d, node + 304 + lane);
-            rows += a.k * 10;
             low += kept_size;
             high += nodes_size;
           }
@@ -2283,27 +2265,26 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 11;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
             const W* HWY_RESTRICT w_1 = leaf_1;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 11;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 11) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 11) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 11
-              for (size_t i = 0; i < 11; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 11; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 1 * sets * INVAR_PANEL);
               }
             }
 
@@ -2319,8 +2300,8 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
             VF s_9_0_0 = hn::Zero(d), s_9_1_0 = hn::Zero(d);
             VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -2458,7 +2439,7 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
               w_1 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 352) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -2505,7 +2486,6 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
             hn::StoreU(s_9_1_0, d, node + 304 + lane);
             hn::StoreU(s_10_0_0, d, node + 320 + lane);
             hn::StoreU(s_10_1_0, d, node + 336 + lane);
-            rows += a.k * 11;
             low += kept_size;
             high += nodes_size;
           }
@@ -2562,27 +2542,26 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 12;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
             const W* HWY_RESTRICT w_1 = leaf_1;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 12;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 12) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 12) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 12
-              for (size_t i = 0; i < 12; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 12; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 1 * sets * INVAR_PANEL);
               }
             }
 
@@ -2599,8 +2578,8 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
             VF s_10_0_0 = hn::Zero(d), s_10_1_0 = hn::Zero(d);
             VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -2748,7 +2727,7 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
               w_1 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 384) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -2799,7 +2778,6 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
             hn::StoreU(s_10_1_0, d, node + 336 + lane);
             hn::StoreU(s_11_0_0, d, node + 352 + lane);
             hn::StoreU(s_11_1_0, d, node + 368 + lane);
-            rows += a.k * 12;
             low += kept_size;
             high += nodes_size;
           }
@@ -2856,27 +2834,26 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 13;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
             const W* HWY_RESTRICT w_1 = leaf_1;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 13;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 13) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 13) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 13
-              for (size_t i = 0; i < 13; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 13; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 1 * sets * INVAR_PANEL);
               }
             }
 
@@ -2894,8 +2871,8 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
             VF s_11_0_0 = hn::Zero(d), s_11_1_0 = hn::Zero(d);
             VF s_12_0_0 = hn::Zero(d), s_12_1_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -3053,7 +3030,7 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
               w_1 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 416) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -3108,7 +3085,6 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
             hn::StoreU(s_11_1_0, d, node + 368 + lane);
             hn::StoreU(s_12_0_0, d, node + 384 + lane);
             hn::StoreU(s_12_1_0, d, node + 400 + lane);
-            rows += a.k * 13;
             low += kept_size;
             high += nodes_size;
           }
@@ -3165,27 +3141,26 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 14;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
             const W* HWY_RESTRICT w_1 = leaf_1;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 14;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 14) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 14) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 14
-              for (size_t i = 0; i < 14; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                PrefetchToWrite(y, 1 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 14; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
+                PrefetchToWrite(y + i * a.dst_stride, 1 * sets * INVAR_PANEL);
               }
             }
 
@@ -3204,8 +3179,8 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
             VF s_12_0_0 = hn::Zero(d), s_12_1_0 = hn::Zero(d);
             VF s_13_0_0 = hn::Zero(d), s_13_1_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -3373,7 +3348,7 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
               w_1 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 448) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_0_1_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_0_1_0);
@@ -3432,7 +3407,6 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
             hn::StoreU(s_12_1_0, d, node + 400 + lane);
             hn::StoreU(s_13_0_0, d, node + 416 + lane);
             hn::StoreU(s_13_1_0, d, node + 432 + lane);
-            rows += a.k * 14;
             low += kept_size;
             high += nodes_size;
           }
@@ -3487,24 +3461,23 @@ HWY_NOINLINE void Tile_15x16_1(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 15;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 15;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 15) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 15) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 15
-              for (size_t i = 0; i < 15; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 15; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -3524,8 +3497,8 @@ HWY_NOINLINE void Tile_15x16_1(const invar_matmul_args& a) {
             VF s_13_0_0 = hn::Zero(d);
             VF s_14_0_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -3666,7 +3639,7 @@ HWY_NOINLINE void Tile_15x16_1(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 240) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -3699,7 +3672,6 @@ HWY_NOINLINE void Tile_15x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_12_0_0, d, node + 192 + lane);
             hn::StoreU(s_13_0_0, d, node + 208 + lane);
             hn::StoreU(s_14_0_0, d, node + 224 + lane);
-            rows += a.k * 15;
             low += kept_size;
             high += nodes_size;
           }
@@ -3754,24 +3726,23 @@ HWY_NOINLINE void Tile_16x16_1(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 16;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 16;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 16) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 16) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 16
-              for (size_t i = 0; i < 16; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 16; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -3792,8 +3763,8 @@ HWY_NOINLINE void Tile_16x16_1(const invar_matmul_args& a) {
             VF s_14_0_0 = hn::Zero(d);
             VF s_15_0_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -3942,7 +3913,7 @@ HWY_NOINLINE void Tile_16x16_1(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 256) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -3977,7 +3948,6 @@ HWY_NOINLINE void Tile_16x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_13_0_0, d, node + 208 + lane);
             hn::StoreU(s_14_0_0, d, node + 224 + lane);
             hn::StoreU(s_15_0_0, d, node + 240 + lane);
-            rows += a.k * 16;
             low += kept_size;
             high += nodes_size;
           }
@@ -4032,24 +4002,23 @@ HWY_NOINLINE void Tile_17x16_1(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 17;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 17;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 17) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 17) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 17
-              for (size_t i = 0; i < 17; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 17; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -4071,8 +4040,8 @@ HWY_NOINLINE void Tile_17x16_1(const invar_matmul_args& a) {
             VF s_15_0_0 = hn::Zero(d);
             VF s_16_0_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -4229,7 +4198,7 @@ HWY_NOINLINE void Tile_17x16_1(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 272) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -4266,7 +4235,6 @@ HWY_NOINLINE void Tile_17x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_14_0_0, d, node + 224 + lane);
             hn::StoreU(s_15_0_0, d, node + 240 + lane);
             hn::StoreU(s_16_0_0, d, node + 256 + lane);
-            rows += a.k * 17;
             low += kept_size;
             high += nodes_size;
           }
@@ -4321,24 +4289,23 @@ HWY_NOINLINE void Tile_18x16_1(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 18;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 18;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 18) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 18) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 18
-              for (size_t i = 0; i < 18; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 18; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -4361,8 +4328,8 @@ HWY_NOINLINE void Tile_18x16_1(const invar_matmul_args& a) {
             VF s_16_0_0 = hn::Zero(d);
             VF s_17_0_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -4527,7 +4494,7 @@ HWY_NOINLINE void Tile_18x16_1(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 288) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -4566,7 +4533,6 @@ HWY_NOINLINE void Tile_18x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_15_0_0, d, node + 240 + lane);
             hn::StoreU(s_16_0_0, d, node + 256 + lane);
             hn::StoreU(s_17_0_0, d, node + 272 + lane);
-            rows += a.k * 18;
             low += kept_size;
             high += nodes_size;
           }
@@ -4621,24 +4587,23 @@ HWY_NOINLINE void Tile_19x16_1(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 19;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 19;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 19) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 19) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 19
-              for (size_t i = 0; i < 19; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 19; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -4662,8 +4627,8 @@ HWY_NOINLINE void Tile_19x16_1(const invar_matmul_args& a) {
             VF s_17_0_0 = hn::Zero(d);
             VF s_18_0_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -4836,7 +4801,7 @@ HWY_NOINLINE void Tile_19x16_1(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 304) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -4877,7 +4842,6 @@ HWY_NOINLINE void Tile_19x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_16_0_0, d, node + 256 + lane);
             hn::StoreU(s_17_0_0, d, node + 272 + lane);
             hn::StoreU(s_18_0_0, d, node + 288 + lane);
-            rows += a.k * 19;
             low += kept_size;
             high += nodes_size;
           }
@@ -4932,24 +4896,23 @@ HWY_NOINLINE void Tile_20x16_1(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 20;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 20;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 20) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 20) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 20
-              for (size_t i = 0; i < 20; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 20; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -4974,8 +4937,8 @@ HWY_NOINLINE void Tile_20x16_1(const invar_matmul_args& a) {
             VF s_18_0_0 = hn::Zero(d);
             VF s_19_0_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -5156,7 +5119,7 @@ HWY_NOINLINE void Tile_20x16_1(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 320) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -5199,7 +5162,6 @@ HWY_NOINLINE void Tile_20x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_17_0_0, d, node + 272 + lane);
             hn::StoreU(s_18_0_0, d, node + 288 + lane);
             hn::StoreU(s_19_0_0, d, node + 304 + lane);
-            rows += a.k * 20;
             low += kept_size;
             high += nodes_size;
           }
@@ -5254,24 +5216,23 @@ HWY_NOINLINE void Tile_21x16_1(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 21;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 21;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 21) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 21) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 21
-              for (size_t i = 0; i < 21; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 21; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -5297,8 +5258,8 @@ HWY_NOINLINE void Tile_21x16_1(const invar_matmul_args& a) {
             VF s_19_0_0 = hn::Zero(d);
             VF s_20_0_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -5487,7 +5448,7 @@ HWY_NOINLINE void Tile_21x16_1(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 336) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -5532,7 +5493,6 @@ HWY_NOINLINE void Tile_21x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_18_0_0, d, node + 288 + lane);
             hn::StoreU(s_19_0_0, d, node + 304 + lane);
             hn::StoreU(s_20_0_0, d, node + 320 + lane);
-            rows += a.k * 21;
             low += kept_size;
             high += nodes_size;
           }
@@ -5587,24 +5547,23 @@ HWY_NOINLINE void Tile_22x16_1(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 22;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 22;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 22) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 22) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 22
-              for (size_t i = 0; i < 22; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 22; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -5631,8 +5590,8 @@ HWY_NOINLINE void Tile_22x16_1(const invar_matmul_args& a) {
             VF s_20_0_0 = hn::Zero(d);
             VF s_21_0_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -5829,7 +5788,7 @@ HWY_NOINLINE void Tile_22x16_1(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 352) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -5876,7 +5835,6 @@ HWY_NOINLINE void Tile_22x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_19_0_0, d, node + 304 + lane);
             hn::StoreU(s_20_0_0, d, node + 320 + lane);
             hn::StoreU(s_21_0_0, d, node + 336 + lane);
-            rows += a.k * 22;
             low += kept_size;
             high += nodes_size;
           }
@@ -5931,24 +5889,23 @@ HWY_NOINLINE void Tile_23x16_1(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 23;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 23;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 23) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 23) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 23
-              for (size_t i = 0; i < 23; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 23; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -5976,8 +5933,8 @@ HWY_NOINLINE void Tile_23x16_1(const invar_matmul_args& a) {
             VF s_21_0_0 = hn::Zero(d);
             VF s_22_0_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -6182,7 +6139,7 @@ HWY_NOINLINE void Tile_23x16_1(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 368) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -6231,7 +6188,6 @@ HWY_NOINLINE void Tile_23x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_20_0_0, d, node + 320 + lane);
             hn::StoreU(s_21_0_0, d, node + 336 + lane);
             hn::StoreU(s_22_0_0, d, node + 352 + lane);
-            rows += a.k * 23;
             low += kept_size;
             high += nodes_size;
           }
@@ -6286,24 +6242,23 @@ HWY_NOINLINE void Tile_24x16_1(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 24;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 24;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 24) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 24) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 24
-              for (size_t i = 0; i < 24; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 24; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -6332,8 +6287,8 @@ HWY_NOINLINE void Tile_24x16_1(const invar_matmul_args& a) {
             VF s_22_0_0 = hn::Zero(d);
             VF s_23_0_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -6546,7 +6501,7 @@ HWY_NOINLINE void Tile_24x16_1(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 384) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -6597,7 +6552,6 @@ HWY_NOINLINE void Tile_24x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_21_0_0, d, node + 336 + lane);
             hn::StoreU(s_22_0_0, d, node + 352 + lane);
             hn::StoreU(s_23_0_0, d, node + 368 + lane);
-            rows += a.k * 24;
             low += kept_size;
             high += nodes_size;
           }
@@ -6652,24 +6606,23 @@ HWY_NOINLINE void Tile_25x16_1(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 25;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 25;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 25) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 25) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 25
-              for (size_t i = 0; i < 25; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 25; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -6699,8 +6652,8 @@ HWY_NOINLINE void Tile_25x16_1(const invar_matmul_args& a) {
             VF s_23_0_0 = hn::Zero(d);
             VF s_24_0_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -6921,7 +6874,7 @@ HWY_NOINLINE void Tile_25x16_1(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 400) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -6974,7 +6927,6 @@ HWY_NOINLINE void Tile_25x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_22_0_0, d, node + 352 + lane);
             hn::StoreU(s_23_0_0, d, node + 368 + lane);
             hn::StoreU(s_24_0_0, d, node + 384 + lane);
-            rows += a.k * 25;
             low += kept_size;
             high += nodes_size;
           }
@@ -7029,24 +6981,23 @@ HWY_NOINLINE void Tile_26x16_1(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 26;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 26;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 26) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 26) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 26
-              for (size_t i = 0; i < 26; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 26; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -7077,8 +7028,8 @@ HWY_NOINLINE void Tile_26x16_1(const invar_matmul_args& a) {
             VF s_24_0_0 = hn::Zero(d);
             VF s_25_0_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -7307,7 +7258,7 @@ HWY_NOINLINE void Tile_26x16_1(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 416) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -7362,7 +7313,6 @@ HWY_NOINLINE void Tile_26x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_23_0_0, d, node + 368 + lane);
             hn::StoreU(s_24_0_0, d, node + 384 + lane);
             hn::StoreU(s_25_0_0, d, node + 400 + lane);
-            rows += a.k * 26;
             low += kept_size;
             high += nodes_size;
           }
@@ -7417,24 +7367,23 @@ HWY_NOINLINE void Tile_27x16_1(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 27;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 27;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 27) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 27) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 27
-              for (size_t i = 0; i < 27; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 27; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -7466,8 +7415,8 @@ HWY_NOINLINE void Tile_27x16_1(const invar_matmul_args& a) {
             VF s_25_0_0 = hn::Zero(d);
             VF s_26_0_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -7704,7 +7653,7 @@ HWY_NOINLINE void Tile_27x16_1(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 432) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -7761,7 +7710,6 @@ HWY_NOINLINE void Tile_27x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_24_0_0, d, node + 384 + lane);
             hn::StoreU(s_25_0_0, d, node + 400 + lane);
             hn::StoreU(s_26_0_0, d, node + 416 + lane);
-            rows += a.k * 27;
             low += kept_size;
             high += nodes_size;
           }
@@ -7816,24 +7764,23 @@ HWY_NOINLINE void Tile_28x16_1(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL + lane;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 28;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 28;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 28) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 28) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 28
-              for (size_t i = 0; i < 28; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 28; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -7866,8 +7813,8 @@ HWY_NOINLINE void Tile_28x16_1(const invar_matmul_args& a) {
             VF s_26_0_0 = hn::Zero(d);
             VF s_27_0_0 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -8112,7 +8059,7 @@ HWY_NOINLINE void Tile_28x16_1(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 448) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0 + lane), s_0_0_0);
               s_1_0_0 = hn::Add(hn::LoadU(d, node + 16 + lane), s_1_0_0);
@@ -8171,7 +8118,6 @@ HWY_NOINLINE void Tile_28x16_1(const invar_matmul_args& a) {
             hn::StoreU(s_25_0_0, d, node + 400 + lane);
             hn::StoreU(s_26_0_0, d, node + 416 + lane);
             hn::StoreU(s_27_0_0, d, node + 432 + lane);
-            rows += a.k * 28;
             low += kept_size;
             high += nodes_size;
           }
@@ -8227,7 +8173,6 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
           const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
-          const float* rows = a.lhs + (begin * a.k + k) * 1;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
@@ -8235,7 +8180,7 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
             const W* HWY_RESTRICT w_1 = leaf_1;
             const W* HWY_RESTRICT w_2 = leaf_2;
             const W* HWY_RESTRICT w_3 = leaf_3;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_3_1 = hn::Zero(d);
             size_t i = 0;
@@ -8281,7 +8226,7 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
               w_3 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 64) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -8300,7 +8245,6 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
             hn::StoreU(s_0_2_1, d, node + 32 + 1 * lanes);
             hn::StoreU(s_0_3_0, d, node + 48);
             hn::StoreU(s_0_3_1, d, node + 48 + 1 * lanes);
-            rows += a.k * 1;
             low += kept_size;
             high += nodes_size;
           }
@@ -8356,17 +8300,17 @@ HWY_NOINLINE void Tile_2x48_2(const invar_matmul_args& a) {
           const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kNear / 3 : (set + 1 < sets ? 1 : sets * 2 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 2;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
             const W* HWY_RESTRICT w_1 = leaf_1;
             const W* HWY_RESTRICT w_2 = leaf_2;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
@@ -8376,8 +8320,8 @@ HWY_NOINLINE void Tile_2x48_2(const invar_matmul_args& a) {
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d), s_1_2_0 = hn::Zero(d), s_1_2_1 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -8470,7 +8414,7 @@ HWY_NOINLINE void Tile_2x48_2(const invar_matmul_args& a) {
               w_2 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 96) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -8497,7 +8441,6 @@ HWY_NOINLINE void Tile_2x48_2(const invar_matmul_args& a) {
             hn::StoreU(s_1_1_1, d, node + 64 + 1 * lanes);
             hn::StoreU(s_1_2_0, d, node + 80);
             hn::StoreU(s_1_2_1, d, node + 80 + 1 * lanes);
-            rows += a.k * 2;
             low += kept_size;
             high += nodes_size;
           }
@@ -8551,16 +8494,16 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kNear / 2 : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 3;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
             const W* HWY_RESTRICT w_1 = leaf_1;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
@@ -8570,8 +8513,8 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_1_0 = hn::Zero(d), s_1_1_1 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d), s_2_1_0 = hn::Zero(d), s_2_1_1 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -8649,7 +8592,7 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
               w_1 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 96) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -8676,7 +8619,6 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
             hn::StoreU(s_2_0_1, d, node + 64 + 1 * lanes);
             hn::StoreU(s_2_1_0, d, node + 80);
             hn::StoreU(s_2_1_1, d, node + 80 + 1 * lanes);
-            rows += a.k * 3;
             low += kept_size;
             high += nodes_size;
           }
@@ -8728,24 +8670,23 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kNear / 1 : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 4;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 4;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 4) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 4) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 4
-              for (size_t i = 0; i < 4; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 4; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -8754,8 +8695,8 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d);
             VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -8818,7 +8759,7 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 64) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -8837,7 +8778,6 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
             hn::StoreU(s_2_0_1, d, node + 32 + 1 * lanes);
             hn::StoreU(s_3_0_0, d, node + 48);
             hn::StoreU(s_3_0_1, d, node + 48 + 1 * lanes);
-            rows += a.k * 4;
             low += kept_size;
             high += nodes_size;
           }
@@ -8889,24 +8829,23 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 5;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 5;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 5) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 5) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 5
-              for (size_t i = 0; i < 5; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 5; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -8916,8 +8855,8 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
             VF s_3_0_0 = hn::Zero(d), s_3_0_1 = hn::Zero(d);
             VF s_4_0_0 = hn::Zero(d), s_4_0_1 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -8990,7 +8929,7 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 80) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -9013,7 +8952,6 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
             hn::StoreU(s_3_0_1, d, node + 48 + 1 * lanes);
             hn::StoreU(s_4_0_0, d, node + 64);
             hn::StoreU(s_4_0_1, d, node + 64 + 1 * lanes);
-            rows += a.k * 5;
             low += kept_size;
             high += nodes_size;
           }
@@ -9065,24 +9003,23 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kFar : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 6;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 6;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* y = a.dst + static_cast<ptrdiff_t>(tile * 6) * a.dst_stride + panel * INVAR_PANEL;
+              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 6) * a.dst_stride + panel * INVAR_PANEL;
 #pragma GCC unroll 6
-              for (size_t i = 0; i < 6; ++i) {
-                PrefetchToWrite(y, 0 * sets * INVAR_PANEL);
-                y += a.dst_stride;
+              for (ptrdiff_t i = 0; i < 6; ++i) {
+                PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
               }
             }
 
@@ -9093,8 +9030,8 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
             VF s_4_0_0 = hn::Zero(d), s_4_0_1 = hn::Zero(d);
             VF s_5_0_0 = hn::Zero(d), s_5_0_1 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -9177,7 +9114,7 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 96) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -9204,7 +9141,6 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
             hn::StoreU(s_4_0_1, d, node + 64 + 1 * lanes);
             hn::StoreU(s_5_0_0, d, node + 80);
             hn::StoreU(s_5_0_1, d, node + 80 + 1 * lanes);
-            rows += a.k * 6;
             low += kept_size;
             high += nodes_size;
           }
@@ -9258,14 +9194,13 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
           const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
           // Beyond the last panel the last is computed again, and left out below.
           const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
-          const float* rows = a.lhs + (begin * a.k + k) * 1;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
             const W* HWY_RESTRICT w_1 = leaf_1;
             const W* HWY_RESTRICT w_2 = leaf_2;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_1_2 = hn::Zero(d), s_0_1_3 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_2_2 = hn::Zero(d), s_0_2_3 = hn::Zero(d);
             size_t i = 0;
@@ -9326,7 +9261,7 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
               w_2 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 48) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -9353,7 +9288,6 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
             hn::StoreU(s_0_2_1, d, node + 32 + 1 * lanes);
             hn::StoreU(s_0_2_2, d, node + 32 + 2 * lanes);
             hn::StoreU(s_0_2_3, d, node + 32 + 3 * lanes);
-            rows += a.k * 1;
             low += kept_size;
             high += nodes_size;
           }
@@ -9405,15 +9339,15 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kNear / 1 : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 2;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
@@ -9421,8 +9355,8 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -9485,7 +9419,7 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 32) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -9504,7 +9438,6 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
             hn::StoreU(s_1_0_1, d, node + 16 + 1 * lanes);
             hn::StoreU(s_1_0_2, d, node + 16 + 2 * lanes);
             hn::StoreU(s_1_0_3, d, node + 16 + 3 * lanes);
-            rows += a.k * 2;
             low += kept_size;
             high += nodes_size;
           }
@@ -9556,15 +9489,15 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kNear / 1 : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 3;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 3;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
@@ -9573,8 +9506,8 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d);
             VF s_2_0_0 = hn::Zero(d), s_2_0_1 = hn::Zero(d), s_2_0_2 = hn::Zero(d), s_2_0_3 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -9647,7 +9580,7 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 48) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -9674,7 +9607,6 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
             hn::StoreU(s_2_0_1, d, node + 32 + 1 * lanes);
             hn::StoreU(s_2_0_2, d, node + 32 + 2 * lanes);
             hn::StoreU(s_2_0_3, d, node + 32 + 3 * lanes);
-            rows += a.k * 3;
             low += kept_size;
             high += nodes_size;
           }
@@ -9724,12 +9656,11 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-          const float* rows = a.lhs + (begin * a.k + k) * 1;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 1;
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
             size_t i = 0;
@@ -9804,7 +9735,7 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 16) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -9839,7 +9770,6 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
             hn::StoreU(s_0_0_13, d, node + 0 + 13 * lanes);
             hn::StoreU(s_0_0_14, d, node + 0 + 14 * lanes);
             hn::StoreU(s_0_0_15, d, node + 0 + 15 * lanes);
-            rows += a.k * 1;
             low += kept_size;
             high += nodes_size;
           }
@@ -9891,15 +9821,15 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
           const size_t terms = HWY_MIN(tree.leaf_length, a.k - k);
           const int joins = JoinsAfterLeaf(leaf);
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
-          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way.
+          // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
+          // panel after the last one's.
           const size_t ahead_w = once ? kNear / 1 : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
-          const float* rows = a.lhs + (begin * a.k + k) * 2;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
           for (size_t tile = begin; tile < end; ++tile) {
             const W* HWY_RESTRICT w_0 = leaf_0;
-            const float* HWY_RESTRICT x = rows;
+            const float* HWY_RESTRICT x = a.lhs + (tile * a.k + k) * 2;
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
@@ -9907,8 +9837,8 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
             VF s_1_0_0 = hn::Zero(d), s_1_0_1 = hn::Zero(d), s_1_0_2 = hn::Zero(d), s_1_0_3 = hn::Zero(d), s_1_0_4 = hn::Zero(d), s_1_0_5 = hn::Zero(d), s_1_0_6 = hn::Zero(d), s_1_0_7 = hn::Zero(d), s_1_0_8 = hn::Zero(d), s_1_0_9 = hn::Zero(d), s_1_0_10 = hn::Zero(d), s_1_0_11 = hn::Zero(d), s_1_0_12 = hn::Zero(d), s_1_0_13 = hn::Zero(d), s_1_0_14 = hn::Zero(d), s_1_0_15 = hn::Zero(d);
             size_t i = 0;
-            // Where tiles share the asking, once in four steps: every instruction less counts where a neighbour on the same core takes
-            // half of those that it can begin in a cycle.
+            // Where tiles share the asking, once in four steps, or twice for the two lines that two tiles of f32 pass in them: every
+            // instruction less counts where a neighbour on the same core takes half of those that it can begin in a cycle.
             for (; !once && i + 4 <= terms; i += 4) {
 #pragma GCC unroll 4
               for (size_t j = 0; j < 4; ++j) {
@@ -10091,7 +10021,7 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
               w_0 += INVAR_PANEL;
             }
             float* node = own == 0 ? high : low;
-#pragma GCC unroll 1
+#pragma GCC unroll 1  // the loop is short, and copies of it are long
             for (int level = 0; level < joins; node = ++level == own ? high : node + 32) {
               s_0_0_0 = hn::Add(hn::LoadU(d, node + 0), s_0_0_0);
               s_0_0_1 = hn::Add(hn::LoadU(d, node + 0 + 1 * lanes), s_0_0_1);
@@ -10158,7 +10088,6 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
             hn::StoreU(s_1_0_13, d, node + 16 + 13 * lanes);
             hn::StoreU(s_1_0_14, d, node + 16 + 14 * lanes);
             hn::StoreU(s_1_0_15, d, node + 16 + 15 * lanes);
-            rows += a.k * 2;
             low += kept_size;
             high += nodes_size;
           }

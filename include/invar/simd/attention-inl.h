@@ -1,6 +1,6 @@
 // One leaf of attention, the join of two nodes, and the root (contract, section 3, "Attention").
 //
-// Included by the generated attention file inside its namespace, after Chains, TileRows and RunChains: the order of the
+// Included by the generated attention file inside its namespace, after Chains, TileRows, StreamsOf and RunChains: the order of the
 // operation is here, its tiles are there.
 
 // x[r] = q[r][begin, end), at most a leaf's length, rows kRow apart.
@@ -33,7 +33,7 @@ HWY_INLINE void Scores(size_t rows, size_t d, const float* q, ptrdiff_t q_stride
       HWY_ALIGN float sums[kMaxRows * INVAR_PANEL];
       CopyRows(rows, q, q_stride, begin, end, x);
       RunChains(rows, {end - begin, x, keys + panel * panel_stride + begin * INVAR_PANEL, panel_stride, 1,
-                       sums, INVAR_PANEL, true});
+                       sums, INVAR_PANEL, true, nullptr, 0, 0, from_memory});
       for (int j = 0; j < level; ++j) {
         for (size_t i = 0; i < rows * INVAR_PANEL; i += hn::Lanes(df)) {
           hn::StoreU(hn::Add(hn::LoadU(df, kept[j] + i), hn::LoadU(df, sums + i)), df, sums + i);
@@ -48,12 +48,12 @@ HWY_INLINE void Scores(size_t rows, size_t d, const float* q, ptrdiff_t q_stride
   }
 }
 
-// Asks for what a tile of so many rows reads first of some panels, the first lines of each of its streams.
+// Asks for what a tile of so many rows reads first of some panels: what lies before the lines that it asks for itself.
 HWY_INLINE void AskForFirst(size_t rows, const float* w, size_t panels, size_t panel_stride) {
-  constexpr size_t kLines = 8;
-  const size_t streams = TilePanels(rows), sets = (panels + streams - 1) / streams;
+  const Streams streams = StreamsOf(rows);
+  const size_t sets = (panels + streams.panels - 1) / streams.panels;
   for (size_t panel = 0; panel < panels; panel += sets) {
-    for (size_t i = 0; i < kLines; ++i) PrefetchNear(w, panel * panel_stride + i * INVAR_PANEL);
+    for (size_t i = 0; i < streams.lines; ++i) PrefetchNear(w, panel * panel_stride + i * INVAR_PANEL);
   }
 }
 
@@ -139,7 +139,7 @@ HWY_INLINE void LeafTile(const invar_attention_leaf_args& a, size_t first, size_
     for (size_t r = 0; r < rows; ++r) alone(r, a.begin[first + r], a.end[first + r], true);
   }
   if (whole && first + rows == a.rows && a.next_keys != nullptr) {
-    AskForFirst(rows, a.next_keys, INVAR_LEAF / INVAR_PANEL, a.d * INVAR_PANEL);
+    AskForFirst(TileRows(a.rows), a.next_keys, INVAR_LEAF / INVAR_PANEL, a.d * INVAR_PANEL);
   }
   for (size_t r = 0; r < rows; ++r) {
     if (a.begin[first + r] >= a.end[first + r]) continue;

@@ -66,22 +66,17 @@ static HWY_NOINLINE void FinishTile(const invar_matmul_args& a, size_t row, size
     return;
   }
   for (size_t j = 0; j < count; j += step) {  // whole vectors
-    const float* root = y + j;
-    float* dst = a.dst + static_cast<ptrdiff_t>(row) * a.dst_stride + first + j;
+    float* const dst = a.dst + static_cast<ptrdiff_t>(row) * a.dst_stride + first + j;
+    const float* const residual =
+        a.residual == nullptr ? nullptr : a.residual + static_cast<ptrdiff_t>(row) * a.residual_stride + first + j;
     const bool biased = a.bias != nullptr;
     const VF bias = biased ? hn::LoadU(d, a.bias + first + j) : hn::Zero(d);
-    const float* residual =
-        a.residual == nullptr ? nullptr : a.residual + static_cast<ptrdiff_t>(row) * a.residual_stride + first + j;
     for (size_t i = 0; i < rows; ++i) {
-      VF v = hn::LoadU(d, root);
+      const ptrdiff_t at = static_cast<ptrdiff_t>(i);
+      VF v = hn::LoadU(d, y + i * stride + j);
       if (biased) v = hn::Add(v, bias);
-      if (residual != nullptr) {
-        v = hn::Add(hn::LoadU(d, residual), v);
-        residual += a.residual_stride;
-      }
-      hn::StoreU(Canonical(d, v), d, dst);
-      root += stride;
-      dst += a.dst_stride;
+      if (residual != nullptr) v = hn::Add(hn::LoadU(d, residual + at * a.residual_stride), v);
+      hn::StoreU(Canonical(d, v), d, dst + at * a.dst_stride);
     }
   }
 }

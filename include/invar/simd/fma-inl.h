@@ -113,9 +113,10 @@ template <class D, class V>
 HWY_INLINE void Accumulate(D d, V a, V b, V& s) {
 #if HWY_TARGET == HWY_AVX2 && HWY_NATIVE_FMA && defined(__GNUC__)
   // Of the instruction's three forms the one that adds into its sum: where a loop is unrolled further, GCC 12 mixes them, runs out of the
-  // sixteen registers, and keeps sums on the stack.
+  // sixteen registers, and keeps sums on the stack. Clang, which need not be told, takes it as well. Both dialects of assembly, since
+  // -masm=intel turns operands round.
   (void)d;
-  asm("vfmadd231ps %2, %1, %0" : "+x"(s.raw) : "x"(a.raw), "x"(b.raw));
+  asm("vfmadd231ps {%2, %1, %0|%0, %1, %2}" : "+x"(s.raw) : "x"(a.raw), "x"(b.raw));
 #else
   s = Fma(d, a, b, s);
 #endif

@@ -31,6 +31,9 @@ static HWY_NOINLINE const char* SelfCheckValues() {
     return "a multiplication and addition were contracted into one; build with -ffp-contract=off";
   }
   if (hn::GetLane(Fma(d, x, x, z)) != 0x1p-24f) return "a fused multiply-add was split in two";
+  VF sum = z;
+  Accumulate(d, x, x, sum);
+  if (hn::GetLane(sum) != 0x1p-24f || hn::GetLane(x) != a) return "a fused multiply-add into a sum was split in two, or its operands were mixed up";
   // The same in binary64, 1 + 2^-27 squared.
   const DD d64;
   volatile double wide_a = 1.0 + 0x1p-27, wide_c = -(1.0 + 0x1p-26);
@@ -51,7 +54,9 @@ static HWY_NOINLINE const char* SelfCheckValues() {
   // POWER has fused multiply-adds with a mode of their own, and a compiler takes those where the addend is needed again.
   const VF fused_sum = Fma(d, hn::Set(d, tiny), hn::Set(d, half), hn::Set(d, subnormal));
   const VF fused_again = Fma(d, hn::Set(d, subnormal), hn::Set(d, half), hn::Set(d, subnormal));
-  if (hn::GetLane(fused_sum) != 0x1p-126f || hn::GetLane(fused_again) != 0x1.8p-127f) {
+  VF fused_into = hn::Set(d, subnormal);
+  Accumulate(d, hn::Set(d, tiny), hn::Set(d, half), fused_into);
+  if (hn::GetLane(fused_sum) != 0x1p-126f || hn::GetLane(fused_again) != 0x1.8p-127f || hn::GetLane(fused_into) != 0x1p-126f) {
     return "a fused multiply-add flushes subnormals to zero; build without -ffast-math";
   }
   // A reciprocal in place of a division gives another last bit for these.
