@@ -16,7 +16,6 @@ covers what remains.
 
 import argparse
 import pathlib
-import struct
 import sys
 
 import mpmath as mp
@@ -35,6 +34,15 @@ def round_to(x, bits):
 def round_down_to(x, lowest):
     """x >= 0 cut to a multiple of 2^lowest."""
     return mp.ldexp(mp.floor(mp.ldexp(x, -lowest)), lowest)
+
+
+class Floats(list):
+    """Numbers to be rounded to binary32."""
+
+
+def hex_float(x):
+    """The C++17 spelling of the binary32 nearest to x."""
+    return hex_double(round_to(x, 24)) + "f"
 
 
 def hex_double(x):
@@ -72,9 +80,11 @@ def interpolate(f, low, high, degree):
     return result
 
 
-def fit(f, low, high, degree, weight, bound):
-    """Interpolates f, rounds to binary64 and demands |error * weight| < 2^bound on [low, high]."""
-    coefficients = [round_to(c, 53) for c in interpolate(f, low, high, degree)]
+def fit(f, low, high, degree, weight, bound, bits=53, stretch=1):
+    """Interpolates f, rounds to so many bits and demands |error * weight| < 2^bound on [low, high]. The nodes are those of an
+    interval `stretch` times as long."""
+    middle, reach = (low + high) / 2, (high - low) / 2 * stretch
+    coefficients = [round_to(c, bits) for c in interpolate(f, middle - reach, middle + reach, degree)]
     points = 800
     worst = mpf(0)
     for k in range(points + 1):
@@ -103,27 +113,31 @@ def exp_tables():
     ]
 
 
-def exp_by_table():
-    """e^x = 2^(n/16) 2^(f/16), n the integer nearest to x 16 / ln(2): sixteen powers, and 2^(f/16) - 1 = f p(f)."""
-    half = mpf(1) / 2 * mpf("1.0001")
-    steps = mpf(16)
-
-    def tail(f):  # a node lies at zero, but for rounding
-        return mp.expm1(f * mp.log(2) / steps) / f if abs(f) > mpf(2) ** -100 else mp.log(2) / steps
-
-    p = fit(tail, -half, half, 5, lambda f: f, -55.9)
-    # 29 bits, so that their product with a binary32 is exact.
-    high = round_to(steps / mp.log(2), 29)
-    powers = []
-    for j in range(16):
-        bits = struct.unpack("<Q", struct.pack("<d", float(round_to(mpf(2) ** (j / steps), 53))))[0]
-        powers.append(bits - (j << 48))
-    return [
-        ("kExpScaleHigh", "the first 29 bits of 16 / ln 2", high),
-        ("kExpScaleLow", "16 / ln 2 - kExpScaleHigh", steps / mp.log(2) - high),
-        ("kExpSixteenth", "2^(f/16) = 1 + f p(f) for |f| <= 1/2; error below 2^-55.9", p),
-        ("kExpPowers", "binary64's bits of 2^(j/16), less j 2^48: adding n 2^48, j = n mod 16, makes them 2^(n/16)", powers),
+def exp_in_pairs():
+    """e^x = 2^(n/s) e^r, n the integer nearest to x s / ln(2), for s = 8 and 16: powers that are binary32 and what these leave,
+    and e^r = 1 + r + r^2/2 (1 + r p(r))."""
+    high = round_to(mp.log(2), 24)
+    result = [
+        ("kPairsLog2E", "1 / ln 2", Floats([1 / mp.log(2)])),
+        ("kPairsLn2High", "ln 2 as binary32", Floats([high])),
+        ("kPairsLn2Low", "ln 2 - kPairsLn2High", Floats([mp.log(2) - high])),
     ]
+
+    def tail(r):  # a node may lie at zero, but for rounding
+        return (mp.exp(r) - 1 - r - r**2 / 2) / r**3 * 2 if abs(r) > mpf(2) ** -60 else mpf(1) / 3
+
+    # The error is weighted by r^3, so the nodes of the shorter polynomial lie further out than Chebyshev's.
+    for steps, degree, stretch, bound in ((8, 2, mpf(1), -38), (16, 1, mpf("1.3"), -37)):
+        half = mp.log(2) / steps / 2 * mpf("1.001")
+        powers = [round_to(mpf(2) ** (mpf(j) / steps), 24) for j in range(steps)]
+        rests = [mpf(j) / steps * mp.log(2) - mp.log(power) for j, power in enumerate(powers)]
+        p = fit(tail, -half, half, degree, lambda r: abs(r) ** 3 / 2, bound, bits=24, stretch=stretch)
+        result += [
+            (f"kPairs{steps}Powers", f"2^(j/{steps}) as binary32", Floats(powers)),
+            (f"kPairs{steps}Rests", f"the logarithm of 2^(j/{steps}) / kPairs{steps}Powers[j]", Floats(rests)),
+            (f"kPairs{steps}", f"e^r = 1 + r + r^2/2 (1 + r p(r)) for |r| <= ln(2) / {2 * steps}; error below 2^{bound}", Floats(p)),
+        ]
+    return result
 
 
 def log_tables():
@@ -202,22 +216,22 @@ def render():
         "namespace invar {",
         "namespace function_tables {",
     ]
-    for derive in (exp_tables, exp_by_table, log_tables, erfc_tables, sine_tables):
+    for derive in (exp_tables, exp_in_pairs, log_tables, erfc_tables, sine_tables):
         for name, comment, value in derive():
             lines += ["", f"// {comment}"]
-            if isinstance(value, list):
-                integers = isinstance(value[0], int)
-                lines.append(f"constexpr {'uint64_t' if integers else 'double'} {name}[{len(value)}] = {{")
+            kind, spell = ("float", hex_float) if isinstance(value, Floats) else ("double", hex_double)
+            if isinstance(value, list) and len(value) > 1:
+                lines.append(f"constexpr {kind} {name}[{len(value)}] = {{")
                 row = "   "
                 for v in value:
-                    item = f" 0x{v:016X}," if integers else f" {hex_double(v)},"
+                    item = f" {spell(v)},"
                     if len(row) + len(item) > 120:
                         lines.append(row)
                         row = "   "
                     row += item
                 lines += [row, "};"]
             else:
-                lines.append(f"constexpr double {name} = {hex_double(value)};")
+                lines.append(f"constexpr {kind} {name} = {spell(value[0] if isinstance(value, list) else value)};")
     lines += ["", "}  // namespace function_tables", "}  // namespace invar", ""]
     return "\n".join(lines)
 

@@ -10,22 +10,18 @@ namespace invar {
 namespace HWY_NAMESPACE {
 namespace functions_harness {
 
-using D64 = hn::ScalableTag<double>;
-using D32 = hn::Rebind<float, D64>;
-
-// A multiple of the lanes at a time; the last vector overlaps by way of a padded copy.
+// A vector at a time; what remains one by one, by way of a vector of its own.
 #define INVAR_MAP(NAME)                                                   \
   HWY_NOINLINE void NAME##Map(const float* x, float* y, size_t n) {       \
-    const D64 d64;                                                        \
-    const D32 d32;                                                        \
-    const size_t lanes = hn::Lanes(d64);                                  \
+    const DH d;                                                           \
+    const size_t lanes = hn::Lanes(d);                                    \
     size_t i = 0;                                                         \
     for (; i + lanes <= n; i += lanes) {                                  \
-      hn::StoreU(NAME(d64, hn::LoadU(d32, x + i)), d32, y + i);           \
+      hn::StoreU(NAME(hn::LoadU(d, x + i)), d, y + i);                    \
     }                                                                     \
     for (; i < n; ++i) {                                                  \
       HWY_ALIGN float one[HWY_MAX_BYTES / sizeof(float)];                 \
-      hn::StoreU(NAME(d64, hn::Set(d32, x[i])), d32, one);                \
+      hn::StoreU(NAME(hn::Set(d, x[i])), d, one);                         \
       y[i] = one[0];                                                      \
     }                                                                     \
   }
@@ -35,15 +31,19 @@ INVAR_MAP(Tanh)
 INVAR_MAP(Erfc)
 INVAR_MAP(Sin)
 INVAR_MAP(Cos)
+#if INVAR_EXP_IN_PAIRS
+INVAR_MAP(ExpInDoubles)
+constexpr functions_test::Map kInDoubles = ExpInDoublesMap;
+#else
+constexpr functions_test::Map kInDoubles = nullptr;
+#endif
 #undef INVAR_MAP
-
-size_t Lanes() { return hn::Lanes(D64()); }
 
 const char* Method() { return kFused64 ? "fused" : "unfused"; }
 
 const char* ExpMethod() {
-#if INVAR_EXP_BY_TABLE
-  return "table";
+#if INVAR_EXP_IN_PAIRS
+  return HWY_MAX_BYTES >= 64 ? "pairs, 16" : "pairs, 8";
 #else
   return Method();
 #endif
@@ -76,15 +76,26 @@ const std::vector<Target>& Targets() {
   {                                                                                                   \
     namespace f = SPACE::functions_harness;                                                           \
     const bool runs = (supported & (CONSTANT)) != 0 || (CONSTANT) == HWY_STATIC_TARGET;               \
-    all.push_back({hwy::TargetName(CONSTANT), runs, runs ? f::Lanes() : 0, f::ExpMethod(),            \
-                   f::Method(),                                                                     \
+    all.push_back({hwy::TargetName(CONSTANT), runs, f::ExpMethod(), f::Method(),                      \
                    {f::ExpMap, f::LogMap, f::TanhMap, f::ErfcMap, f::SinMap, f::CosMap}});            \
+    if (f::kInDoubles != nullptr) {                                                                   \
+      static const std::string name = std::string(hwy::TargetName(CONSTANT)) + "-in-doubles";         \
+      all.push_back({name.c_str(), runs, f::Method(), f::Method(), {f::kInDoubles}});                 \
+    }                                                                                                 \
   }
     INVAR_FOR_EACH_TARGET(INVAR_ADD)
 #undef INVAR_ADD
     return all;
   }();
   return targets;
+}
+
+std::vector<const Target*> Supported(Function function) {
+  std::vector<const Target*> result;
+  for (const Target& target : Targets()) {
+    if (target.supported && target.functions[static_cast<int>(function)] != nullptr) result.push_back(&target);
+  }
+  return result;
 }
 
 const char* MethodOf(const Target& target, Function function) {

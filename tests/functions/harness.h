@@ -18,16 +18,17 @@ using Map = void (*)(const float* x, float* y, size_t n);
 struct Target {
   const char* name;
   bool supported;  // by this processor
-  size_t lanes;    // doubles in a vector; 0 where not supported
-  // How it evaluates (docs/functions.md), exp and the others: "unfused", "fused" or "table". One proof serves all targets
+  // How it evaluates (docs/functions.md), exp and the others: "unfused", "fused" or in pairs. One proof serves all targets
   // of the same method, for every step of one is an IEEE 754 operation.
   const char* exp_method;
   const char* method;
-  Map functions[kFunctions];
+  Map functions[kFunctions];  // null: not among them
 };
 
-// Every compiled target, best first, called directly.
+// Every compiled target, best first, called directly; after one whose exp is evaluated in pairs, what decides where these do not, alone.
 const std::vector<Target>& Targets();
+// Those of them that this processor supports and that have the function.
+std::vector<const Target*> Supported(Function function);
 const char* MethodOf(const Target& target, Function function);
 
 struct Outcome {

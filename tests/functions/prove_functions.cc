@@ -21,7 +21,7 @@ constexpr char kHelp[] =
     "prove_functions --list-hard > tests/functions/hardest_arguments.h\n"
     "\n"
     "Without a range, or with --all: all 2^32 arguments. A target is an instruction set; 'methods', the default, are the\n"
-    "best one of each method of evaluation (table, fused, unfused), and the others try what is hard to round. The exit\n"
+    "best one of each method of evaluation (pairs of floats by table of 16 or 8, fused, unfused), and the others try what is hard to round. The exit\n"
     "status is 1 where any result was wrong.\n";
 
 constexpr uint64_t kAll = uint64_t{1} << 32;
@@ -93,16 +93,15 @@ struct Split {
 
 Split Choose(const std::string& wanted, Function function) {
   Split split;
-  for (const Target& target : Targets()) {
-    if (!target.supported) continue;
+  for (const Target* target : Supported(function)) {
     if (wanted == "methods") {
       bool known = false;
       for (const Target* better : split.all) {
-        known = known || strcmp(MethodOf(*better, function), MethodOf(target, function)) == 0;
+        known = known || strcmp(MethodOf(*better, function), MethodOf(*target, function)) == 0;
       }
-      (known ? split.hard : split.all).push_back(&target);
-    } else if (wanted == "all" || wanted == target.name) {
-      split.all.push_back(&target);
+      (known ? split.hard : split.all).push_back(target);
+    } else if (wanted == "all" || wanted == target->name) {
+      split.all.push_back(target);
     }
   }
   return split;

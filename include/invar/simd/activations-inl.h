@@ -1,7 +1,6 @@
 // Elementwise operations (contract, section 3), each the exact order of binary32 roundings written there.
 //
-// Operands are vectors of as many floats as one vector of doubles holds (DH): the functions inside are evaluated in
-// binary64. Constants are the binary32 nearest to the contract's decimals.
+// Operands are the vectors that functions take (DH). Constants are the binary32 nearest to the contract's decimals.
 #if defined(INVAR_SIMD_ACTIVATIONS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef INVAR_SIMD_ACTIVATIONS_INL_H_
 #undef INVAR_SIMD_ACTIVATIONS_INL_H_
@@ -17,34 +16,32 @@ HWY_BEFORE_NAMESPACE();
 namespace invar {
 namespace HWY_NAMESPACE {
 
-using VH = hn::Vec<DH>;
-
 // gelu tanh: x / (1 + exp(-1.5957691216 * fma(0.044715 * (x * x), x, x)))
 HWY_INLINE VH GeluTanh(VH x) {
   const DH d;
   const VH cubic = hn::Mul(hn::Set(d, 0.044715f), hn::Mul(x, x));
-  const VH e = Exp(DD(), hn::Mul(hn::Set(d, -1.5957691216f), Fma(d, cubic, x, x)));
+  const VH e = Exp(hn::Mul(hn::Set(d, -1.5957691216f), Fma(d, cubic, x, x)));
   return Divide(d, x, hn::Add(hn::Set(d, 1.0f), e));
 }
 
 // gelu erf: (0.5 * x) * erfc(-(x * 0.70710678118))
 HWY_INLINE VH GeluErf(VH x) {
   const DH d;
-  const VH c = Erfc(DD(), hn::Neg(hn::Mul(x, hn::Set(d, 0.70710678118f))));
+  const VH c = Erfc(hn::Neg(hn::Mul(x, hn::Set(d, 0.70710678118f))));
   return hn::Mul(hn::Mul(hn::Set(d, 0.5f), x), c);
 }
 
 // quick gelu: x / (1 + exp(-(1.702 * x)))
 HWY_INLINE VH QuickGelu(VH x) {
   const DH d;
-  const VH e = Exp(DD(), hn::Neg(hn::Mul(hn::Set(d, 1.702f), x)));
+  const VH e = Exp(hn::Neg(hn::Mul(hn::Set(d, 1.702f), x)));
   return Divide(d, x, hn::Add(hn::Set(d, 1.0f), e));
 }
 
 // silu: x / (1 + exp(-x))
 HWY_INLINE VH Silu(VH x) {
   const DH d;
-  return Divide(d, x, hn::Add(hn::Set(d, 1.0f), Exp(DD(), hn::Neg(x))));
+  return Divide(d, x, hn::Add(hn::Set(d, 1.0f), Exp(hn::Neg(x))));
 }
 
 // swiglu: silu(gate) * up
@@ -55,13 +52,6 @@ HWY_INLINE VH Relu(VH x) {
   const DH d;
   return hn::IfThenElse(hn::IsNaN(x), x, hn::IfThenElseZero(hn::Gt(x, hn::Zero(d)), x));
 }
-
-HWY_INLINE VH Tanh(VH x) { return Tanh(DD(), x); }
-HWY_INLINE VH Exp(VH x) { return Exp(DD(), x); }
-HWY_INLINE VH Log(VH x) { return Log(DD(), x); }
-HWY_INLINE VH Erfc(VH x) { return Erfc(DD(), x); }
-HWY_INLINE VH Sin(VH x) { return Sin(DD(), x); }
-HWY_INLINE VH Cos(VH x) { return Cos(DD(), x); }
 
 // y[i] = f(x[i]), or f(x[i], z[i]), for n elements, in place allowed. Whole vectors in a loop without a branch: the
 // functions take so few cycles that one would be seen.

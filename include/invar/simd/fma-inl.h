@@ -85,9 +85,9 @@ HWY_INLINE V Fma(D d, V a, V b, V c) {
 
 #endif
 
-// For the functions alone, in binary64: a b + c and c - a b, with one rounding where the processor has an instruction for it
-// (kFused64) and with two elsewhere, since an emulated one would cost more than it saves. Their result is correctly rounded
-// to binary32 either way, which has a proof of its own for either (docs/functions.md).
+// For the functions alone: a b + c and c - a b, with one rounding where the processor has an instruction for it (kFused64) and with
+// two elsewhere, since an emulated one would cost more than it saves. The functions' results are correctly rounded to binary32 either
+// way, which has a proof of its own for either (docs/functions.md).
 constexpr bool kFused64 = HWY_NATIVE_FMA != 0 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128;
 
 template <class V64>

@@ -23,24 +23,49 @@ constexpr double kExp[11] = {
     0x1.1f730349868cep-29,
 };
 
-// the first 29 bits of 16 / ln 2
-constexpr double kExpScaleHigh = 0x1.7154765p+4;
+// 1 / ln 2
+constexpr float kPairsLog2E = 0x1.715476p+0f;
 
-// 16 / ln 2 - kExpScaleHigh
-constexpr double kExpScaleLow = 0x1.5c17f0bbbe88p-27;
+// ln 2 as binary32
+constexpr float kPairsLn2High = 0x1.62e43p-1f;
 
-// 2^(f/16) = 1 + f p(f) for |f| <= 1/2; error below 2^-55.9
-constexpr double kExpSixteenth[6] = {
-    0x1.62e42fefa39f3p-5, 0x1.ebfbdff82c59p-11, 0x1.c6b08d6f2a0b1p-17, 0x1.3b2ab6fb4117p-23, 0x1.5d897e66039f9p-30,
-    0x1.430a1d168bf62p-37,
+// ln 2 - kPairsLn2High
+constexpr float kPairsLn2Low = -0x1.05c61p-29f;
+
+// 2^(j/8) as binary32
+constexpr float kPairs8Powers[8] = {
+    0x1p+0f, 0x1.172b84p+0f, 0x1.306fep+0f, 0x1.4bfdaep+0f, 0x1.6a09e6p+0f, 0x1.8ace54p+0f, 0x1.ae89fap+0f,
+    0x1.d5818ep+0f,
 };
 
-// binary64's bits of 2^(j/16), less j 2^48: adding n 2^48, j = n mod 16, makes them 2^(n/16)
-constexpr uint64_t kExpPowers[16] = {
-    0x3FF0000000000000, 0x3FEFB5586CF9890F, 0x3FEF72B83C7D517B, 0x3FEF387A6E756238, 0x3FEF06FE0A31B715,
-    0x3FEEDEA64C123422, 0x3FEEBFDAD5362A27, 0x3FEEAB07DD485429, 0x3FEEA09E667F3BCD, 0x3FEEA11473EB0187,
-    0x3FEEACE5422AA0DB, 0x3FEEC49182A3F090, 0x3FEEE89F995AD3AD, 0x3FEF199BDD85529C, 0x3FEF5818DCFBA487,
-    0x3FEFA4AFA2A490DA,
+// the logarithm of 2^(j/8) / kPairs8Powers[j]
+constexpr float kPairs8Rests[8] = {
+    0x0p+0f, -0x1.9c0c22p-27f, 0x1.125002p-25f, -0x1.0a3552p-25f, 0x1.26055cp-26f, 0x1.67a1cap-28f, -0x1.f9c306p-27f,
+    -0x1.a5217cp-28f,
+};
+
+// e^r = 1 + r + r^2/2 (1 + r p(r)) for |r| <= ln(2) / 16; error below 2^-38
+constexpr float kPairs8[3] = {
+    0x1.555556p-2f, 0x1.555972p-4f, 0x1.11136ap-6f,
+};
+
+// 2^(j/16) as binary32
+constexpr float kPairs16Powers[16] = {
+    0x1p+0f, 0x1.0b5586p+0f, 0x1.172b84p+0f, 0x1.2387a6p+0f, 0x1.306fep+0f, 0x1.3dea64p+0f, 0x1.4bfdaep+0f,
+    0x1.5ab07ep+0f, 0x1.6a09e6p+0f, 0x1.7a1148p+0f, 0x1.8ace54p+0f, 0x1.9c4918p+0f, 0x1.ae89fap+0f, 0x1.c199bep+0f,
+    0x1.d5818ep+0f, 0x1.ea4afap+0f,
+};
+
+// the logarithm of 2^(j/16) / kPairs16Powers[j]
+constexpr float kPairs16Rests[16] = {
+    0x0p+0f, 0x1.8d96d4p-25f, -0x1.9c0c22p-27f, 0x1.964902p-25f, 0x1.125002p-25f, 0x1.370be4p-25f, -0x1.0a3552p-25f,
+    -0x1.00d8acp-27f, 0x1.26055cp-26f, -0x1.05cb44p-25f, 0x1.67a1cap-28f, 0x1.a3b5e4p-28f, -0x1.f9c306p-27f,
+    -0x1.6961b4p-28f, -0x1.a5217cp-28f, 0x1.61428ep-28f,
+};
+
+// e^r = 1 + r + r^2/2 (1 + r p(r)) for |r| <= ln(2) / 32; error below 2^-37
+constexpr float kPairs16[2] = {
+    0x1.555712p-2f, 0x1.55567ep-4f,
 };
 
 // ln((1 + s) / (1 - s)) = 2 s + s z R(z), z = s^2; relative error below 2^-60

@@ -2,7 +2,7 @@
 //
 // Each function is evaluated in binary64 and then rounded once more to binary32. Every step is one IEEE 754 operation, so
 // the bits do not depend on the vector's width, the processor or the compiler. There are three methods: with + - * / alone,
-// and, on processors that have it, with the fused multiply-add, which is shorter, and for exp a third (exp_table-inl.h). A
+// and, on processors that have it, with the fused multiply-add, which is shorter, and for exp a third (exp_pairs-inl.h). A
 // correctly rounded function is its own specification, so all of them give the same bits, each by its own proof
 // (docs/functions.md). The binary64 value errs by about one unit of its last place (by a few tens for erfc where x > 2), and
 // 2^29 of these make one unit of binary32: only an argument whose exact result lies about that near to the middle
@@ -24,7 +24,7 @@
 #include <cstdint>
 
 #include "hwy/highway.h"
-#include "invar/simd/exp_table-inl.h"
+#include "invar/simd/exp_pairs-inl.h"
 #include "invar/simd/fma-inl.h"
 #include "invar/simd/function_tables.h"
 #include "invar/simd/highway-inl.h"
@@ -135,9 +135,6 @@ HWY_INLINE FloatVec<D64> Exp(D64 d64, FloatVec<D64> x) {
   using namespace function_detail;
   using V = hn::Vec<D64>;
   const FloatTag<D64> d32;
-#if INVAR_EXP_BY_TABLE
-  if constexpr (hn::MaxLanes(D64()) == 8) return ExpByTable(d64, x);
-#endif
   // Beyond these bounds binary32 overflows or rounds to zero, whatever the argument.
   const auto clamped = hn::Max(hn::Min(x, hn::Set(d32, 89.0f)), hn::Set(d32, -104.0f));
   V rounded, r;
@@ -348,6 +345,59 @@ HWY_INLINE FloatVec<D64> Cos(D64 d64, FloatVec<D64> x) {
   y = Patch(d32, a, 0x5F18B878u, 0x3F7F14BBu, y);
   y = Patch(d32, a, 0x6115CB11u, 0x3F78142Fu, y);
   return WhereFinite(d64, x, y);
+}
+
+// The same of the vectors that activations take.
+
+// f of as many floats at once as a vector of doubles has.
+template <class F>
+HWY_INLINE VH InDoubles(VH x, const F& f) {
+#if INVAR_EXP_IN_PAIRS
+  const DH d;
+  const hn::Half<DH> half;
+  return hn::Combine(d, f(hn::UpperHalf(half, x)), f(hn::LowerHalf(half, x)));
+#else
+  return f(x);
+#endif
+}
+
+#if INVAR_EXP_IN_PAIRS
+HWY_INLINE VH ExpInDoubles(VH x) {
+  return InDoubles(x, [](auto v) { return Exp(DD(), v); });
+}
+
+// exp(x) where `certain` lanes of it are y. Lane by lane, so that no lane's way to its result depends on the others'.
+[[maybe_unused]] static HWY_NOINLINE VH ExpOfOthers(VH x, VH y, hn::Mask<DH> certain) {
+  const DH d;
+  // What a mask excludes, -infinity mostly: zero, below half of the smallest subnormal number.
+  const auto vanishes = hn::Lt(x, hn::Set(d, -104.0f));
+  y = hn::IfThenZeroElse(vanishes, y);
+  certain = hn::Or(certain, vanishes);
+  return hn::AllTrue(d, certain) ? y : hn::IfThenElse(certain, y, ExpInDoubles(x));
+}
+
+HWY_INLINE VH Exp(VH x) {
+  VH y;
+  const auto certain = ExpInPairs(x, y);
+  return HWY_LIKELY(hn::AllTrue(DH(), certain)) ? y : ExpOfOthers(x, y, certain);
+}
+#else
+HWY_INLINE VH Exp(VH x) { return Exp(DD(), x); }
+#endif
+HWY_INLINE VH Log(VH x) {
+  return InDoubles(x, [](auto v) { return Log(DD(), v); });
+}
+HWY_INLINE VH Tanh(VH x) {
+  return InDoubles(x, [](auto v) { return Tanh(DD(), v); });
+}
+HWY_INLINE VH Erfc(VH x) {
+  return InDoubles(x, [](auto v) { return Erfc(DD(), v); });
+}
+HWY_INLINE VH Sin(VH x) {
+  return InDoubles(x, [](auto v) { return Sin(DD(), v); });
+}
+HWY_INLINE VH Cos(VH x) {
+  return InDoubles(x, [](auto v) { return Cos(DD(), v); });
 }
 
 }  // namespace HWY_NAMESPACE

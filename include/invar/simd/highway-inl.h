@@ -35,8 +35,9 @@
 #define INVAR_NATIVE_F16 (HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2)
 #endif
 
-// Whether exp looks powers up in registers: AVX-512's, which hold eight doubles.
-#define INVAR_EXP_BY_TABLE (HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3 && HWY_MAX_BYTES >= 64)
+// Whether exp is evaluated in pairs of binary32: where an instruction looks up as many floats as a register holds.
+#define INVAR_EXP_IN_PAIRS \
+  (HWY_ARCH_X86 && ((HWY_TARGET <= HWY_AVX3 && HWY_MAX_BYTES >= 64) || (HWY_TARGET == HWY_AVX2 && HWY_NATIVE_FMA != 0)))
 
 #endif  // INVAR_SIMD_HIGHWAY_H_
 
@@ -60,13 +61,19 @@ using DF = hn::CappedTag<float, 16>;
 #endif
 using VF = hn::Vec<DF>;
 
-// Vectors of binary64 with the floats that convert to and from them, lane for lane: functions are evaluated so.
+// Vectors of binary64, in which functions are evaluated, of at most eight.
 #if HWY_TARGET == HWY_SCALAR
 using DD = hn::ScalableTag<double>;
 #else
 using DD = hn::CappedTag<double, 8>;
 #endif
+// The floats that functions and activations take at once: so many; or a whole vector of floats where exp needs no binary64.
+#if INVAR_EXP_IN_PAIRS
+using DH = DF;
+#else
 using DH = hn::Rebind<float, DD>;
+#endif
+using VH = hn::Vec<DH>;
 
 // Asks for the cache line so many elements on from p: what is to be read soon, but not next. It may lie beyond p's array, where
 // nothing is read; a pointer there would be undefined, a number is not.
