@@ -111,17 +111,13 @@ HWY_INLINE float RowMax(const float* x, size_t n) {
   const VF lowest = hn::BitCast(d, hn::Set(hn::RebindToUnsigned<DF>(), 0xFF800000u));
   VF best = lowest;
   VF poison = hn::Zero(d);  // becomes NaN, and stays so, once a NaN is met
-  size_t i = 0;
-  for (; i < n; i += step) {
-    VF v;
-    if (i + step <= n) {
-      v = hn::LoadU(d, x + i);
-    } else {
-      v = hn::IfThenElse(hn::FirstN(d, n - i), LoadFirst(d, x + i, n - i), lowest);
-    }
-    best = hn::IfThenElse(hn::Gt(v, best), v, best);
+  const auto take = [&](VF v) {
+    best = hn::Max(v, best);  // what a NaN or a zero of the other sign does here is mended below
     poison = hn::IfThenElse(hn::IsNaN(v), v, poison);
-  }
+  };
+  size_t i = 0;
+  for (; i + step <= n; i += step) take(hn::LoadU(d, x + i));
+  if (i < n) take(hn::IfThenElse(hn::FirstN(d, n - i), LoadFirst(d, x + i, n - i), lowest));
   if (!hn::AllFalse(d, hn::IsNaN(poison))) {
     HWY_ALIGN float p[INVAR_PANEL];
     hn::StoreU(poison, d, p);

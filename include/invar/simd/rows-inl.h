@@ -14,13 +14,14 @@ HWY_BEFORE_NAMESPACE();
 namespace invar {
 namespace HWY_NAMESPACE {
 
-// y[i] = f(i, x[i]) in vectors of floats; f loads what else it needs with Operand.
+// y[i] = f(i, x[i]) in vectors of floats, f told how many are left, or a vector's worth; it loads what else it needs with LoadFirst.
 template <class F>
 HWY_INLINE void ForRow(size_t n, const float* x, float* y, const F& f) {
   const DF d;
-  for (size_t i = 0; i < n; i += hn::Lanes(d)) {
-    StoreFirst(d, f(d, i, n - i, LoadFirst(d, x + i, n - i)), y + i, n - i);
-  }
+  const size_t lanes = hn::Lanes(d);
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes) hn::StoreU(f(d, i, lanes, hn::LoadU(d, x + i)), d, y + i);
+  if (i < n) StoreFirst(d, f(d, i, n - i, LoadFirst(d, x + i, n - i)), y + i, n - i);
 }
 
 // mean = sum(x)/n; c = x - mean; var = dot(c,c)/n; r = 1 / sqrt(var + eps); y = fma(c * r, g, b), without bias
