@@ -35,50 +35,43 @@ static HWY_NOINLINE void Activate(invar_activation activation, float* y, size_t 
   }
 }
 
-// One row of a finished tile, on its way out: bias, activation, residual, the one NaN. `y` is the tile's own buffer.
-HWY_INLINE void FinishRow(const invar_matmul_args& a, size_t row, size_t first, size_t count, float* HWY_RESTRICT y) {
-  const DF d;
-  const size_t step = hn::Lanes(d);
-  float* dst = a.dst + static_cast<ptrdiff_t>(row) * a.dst_stride + first;
-  const float* residual =
-      a.residual == nullptr ? nullptr : a.residual + static_cast<ptrdiff_t>(row) * a.residual_stride + first;
-  if (a.bias != nullptr) {
-    for (size_t j = 0; j < count; j += step) {
-      hn::StoreU(hn::Add(hn::LoadU(d, y + j), LoadFirst(d, a.bias + first + j, count - j)), d, y + j);
-    }
-  }
-  if (a.activation != INVAR_ACTIVATION_NONE) Activate(a.activation, y, count);
-  for (size_t j = 0; j < count; j += step) {
-    VF v = hn::LoadU(d, y + j);
-    if (residual != nullptr) v = hn::Add(LoadFirst(d, residual + j, count - j), v);
-    StoreFirst(d, Canonical(d, v), dst + j, count - j);
-  }
-}
-
-// The rows [row, row + rows) of a finished tile and `count` outputs, at most a panel, from `first` on. `y` is the tile's own buffer, rows
-// `stride` apart.
+// The rows [row, row + rows) of a finished tile and `count` outputs, at most a panel, from `first` on, on their way out: bias,
+// activation, residual, the one NaN. `y` is the tile's own buffer, rows `stride` apart, of a whole panel each.
 static HWY_NOINLINE void FinishTile(const invar_matmul_args& a, size_t row, size_t rows, size_t first, size_t count, float* HWY_RESTRICT y,
                                     size_t stride) {
   const DF d;
   const size_t step = hn::Lanes(d);
-  if (a.activation != INVAR_ACTIVATION_NONE || count % step != 0) {
-    for (size_t i = 0; i < rows; ++i) FinishRow(a, row + i, first, count, y + i * stride);
-    return;
+  const float* bias = a.bias == nullptr ? nullptr : a.bias + first;
+  if (a.activation != INVAR_ACTIVATION_NONE) {
+    if (bias != nullptr) {
+      for (size_t j = 0; j < count; j += step) {
+        const VF b = LoadFirst(d, bias + j, count - j);
+        for (size_t i = 0; i < rows; ++i) hn::StoreU(hn::Add(hn::LoadU(d, y + i * stride + j), b), d, y + i * stride + j);
+      }
+      bias = nullptr;
+    }
+    if (stride == INVAR_PANEL) {  // all rows at once, what lies beyond `count` with them
+      Activate(a.activation, y, rows * INVAR_PANEL);
+    } else {
+      for (size_t i = 0; i < rows; ++i) Activate(a.activation, y + i * stride, count);
+    }
   }
-  for (size_t j = 0; j < count; j += step) {  // whole vectors
+  // The outputs from j on, `left` of them or a vector's worth.
+  const auto store = [&](size_t j, size_t left) {
+    const float* const residual = a.residual == nullptr ? nullptr : a.residual + static_cast<ptrdiff_t>(row) * a.residual_stride + first + j;
     float* const dst = a.dst + static_cast<ptrdiff_t>(row) * a.dst_stride + first + j;
-    const float* const residual =
-        a.residual == nullptr ? nullptr : a.residual + static_cast<ptrdiff_t>(row) * a.residual_stride + first + j;
-    const bool biased = a.bias != nullptr;
-    const VF bias = biased ? hn::LoadU(d, a.bias + first + j) : hn::Zero(d);
+    const VF b = bias == nullptr ? hn::Zero(d) : LoadFirst(d, bias + j, left);
     for (size_t i = 0; i < rows; ++i) {
       const ptrdiff_t at = static_cast<ptrdiff_t>(i);
       VF v = hn::LoadU(d, y + i * stride + j);
-      if (biased) v = hn::Add(v, bias);
-      if (residual != nullptr) v = hn::Add(hn::LoadU(d, residual + at * a.residual_stride), v);
-      hn::StoreU(Canonical(d, v), d, dst + at * a.dst_stride);
+      if (bias != nullptr) v = hn::Add(v, b);
+      if (residual != nullptr) v = hn::Add(LoadFirst(d, residual + at * a.residual_stride, left), v);
+      StoreFirst(d, Canonical(d, v), dst + at * a.dst_stride, left);
     }
-  }
+  };
+  size_t j = 0;
+  for (; j + step <= count; j += step) store(j, step);
+  if (j < count) store(j, count - j);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -369,10 +369,10 @@ HWY_INLINE VH ExpInDoubles(VH x) {
 // exp(x) where `certain` lanes of it are y. Lane by lane, so that no lane's way to its result depends on the others'.
 [[maybe_unused]] static HWY_NOINLINE VH ExpOfOthers(VH x, VH y, hn::Mask<DH> certain) {
   const DH d;
-  // What a mask excludes, -infinity mostly: zero, below half of the smallest subnormal number.
-  const auto vanishes = hn::Lt(x, hn::Set(d, -104.0f));
-  y = hn::IfThenZeroElse(vanishes, y);
-  certain = hn::Or(certain, vanishes);
+  // Beyond these bounds, whatever the argument, it is zero (of -infinity, what a mask excludes) or infinite.
+  const auto vanishes = hn::Lt(x, hn::Set(d, -104.0f)), overflows = hn::Gt(x, hn::Set(d, 89.0f));
+  y = hn::IfThenZeroElse(vanishes, hn::IfThenElse(overflows, function_detail::Infinity(d), y));
+  certain = hn::Or(certain, hn::Or(vanishes, overflows));
   return hn::AllTrue(d, certain) ? y : hn::IfThenElse(certain, y, ExpInDoubles(x));
 }
 
