@@ -4,13 +4,13 @@
     derive.py            writes include/invar/simd/function_tables.h
     derive.py --check    compares it with what is there, byte for byte; exit status 1 where they differ
 
-Needs mpmath, nothing else. Everything is computed with 400 bits and rounded to binary64 once, so the output does not
-depend on the machine.
+Needs mpmath, nothing else. Everything is computed with 400 bits and rounded to binary64, or binary32, once, so the output does
+not depend on the machine.
 
 The polynomials interpolate at Chebyshev nodes: within a factor of about two of the best polynomial of their degree, by
-a formula that a reader can check. Each fit, its coefficients rounded to binary64, is tried on 800 points and must meet
-the error bound stated beside it, so a changed degree or interval cannot pass unnoticed. The bounds are below half a
-unit of binary64 (2^-53), but for erfc's far right, where few arguments lie. The proof by trying all 2^32 arguments
+a formula that a reader can check (one says why its nodes lie further out). Each fit, its coefficients rounded, is tried on 800
+points and must meet the error bound stated beside it, so a changed degree or interval cannot pass unnoticed. The bounds are below
+half a unit of binary64 (2^-53), but for erfc's far right, where few arguments lie, and for exp in pairs, which need 2^-33. The proof by trying all 2^32 arguments
 covers what remains.
 """
 

@@ -24,6 +24,9 @@ refused "beyond the last" "$programs/prove_functions" --function exp --first 0xF
 refused "exclude each other" "$programs/prove_functions" --first 3 --random 5
 refused "no such function: sine" "$programs/prove_functions" --function sine --count 1
 refused "no such target here: MMX" "$programs/prove_functions" --target MMX --count 1
+if [[ "$("$programs/prove_functions" --function exp --count 16)" == *" AVX2-in-doubles "* ]]; then
+  refused "AVX2-in-doubles has no log" "$programs/prove_functions" --target AVX2-in-doubles --function log --count 1
+fi
 refused "'2x' is not a whole number" "$programs/prove_rope" --threads 2x
 refused "only arguments" "$programs/prove_rope" --count 3
 

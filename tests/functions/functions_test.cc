@@ -155,7 +155,7 @@ TEST(Functions, SpecialValues) {
   }
 }
 
-// A lane's result must not depend on its neighbours: sin and cos take another path where any lane is large.
+// A lane's result must not depend on its neighbours: sin, cos and exp take another path where any lane is large.
 TEST(Functions, LanesAreIndependent) {
   const float infinity = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
   const std::vector<float> mixed = {1.0f, 0x1p+100f, 0.25f, 3e9f, -2.0f, 1e-30f, 0x1p+22f, 4194305.0f, 7.0f, -infinity, infinity, nan, -nan};

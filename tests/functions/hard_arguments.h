@@ -68,6 +68,15 @@ inline std::vector<uint32_t> NamedArguments(uint32_t centre_width, uint32_t powe
 // The named ones with wide neighbourhoods, and every function's hardest with either sign: what every test of a function tries.
 inline std::vector<uint32_t> EveryHardArgument() {
   std::vector<uint32_t> arguments = NamedArguments(2048, 64);
+  const auto around = [&](float centre, uint32_t width) {
+    for (uint32_t i = 0; i <= 2 * width; ++i) {
+      const uint32_t argument = BitCast<uint32_t>(centre) - width + i;
+      arguments.insert(arguments.end(), {argument, argument ^ 0x80000000u});
+    }
+  };
+  // exp in pairs: where it ends, and the middles of its reduction and the places between, multiples of ln(2) / 32.
+  around(87.0f, 2048);
+  for (int i = 1; i <= 4016; ++i) around(static_cast<float>(i * 0x1.62e42fefa39efp-6), 2);
   for (const std::span<const uint32_t> list : HardestArguments()) {
     for (const uint32_t argument : list) arguments.insert(arguments.end(), {argument, argument ^ 0x80000000u});
   }

@@ -154,6 +154,12 @@ int Main(int argc, char** argv) {
     fprintf(stderr, "prove_functions: no such %s: %s\n", known ? "target here" : "function", (known ? o.target : o.function).c_str());
     return 2;
   }
+  for (int f = 0; f < kFunctions; ++f) {  // a part of a target's functions, and nothing else was asked for
+    if (o.function == Name(static_cast<Function>(f)) && Choose(o.target, static_cast<Function>(f)).all.empty()) {
+      fprintf(stderr, "prove_functions: the target %s has no %s of its own\n", o.target.c_str(), o.function.c_str());
+      return 2;
+    }
+  }
   for (const Target& target : Targets()) {
     if (!target.supported) printf("%s: compiled, not run (this processor lacks it)\n", target.name);
   }

@@ -53,8 +53,8 @@ HWY_INLINE VH Relu(VH x) {
   return hn::IfThenElse(hn::IsNaN(x), x, hn::IfThenElseZero(hn::Gt(x, hn::Zero(d)), x));
 }
 
-// y[i] = f(x[i]), or f(x[i], z[i]), for n elements, in place allowed. Whole vectors in a loop without a branch: the
-// functions take so few cycles that one would be seen.
+// y[i] = f(x[i]), or f(x[i], z[i]), for n elements, in place allowed. Whole vectors in a loop that does not
+// ask how many are left: the functions take so few cycles that it would be seen.
 template <class F>
 HWY_INLINE void MapRow(const F& f, size_t n, const float* x, float* y) {
   const DH d;

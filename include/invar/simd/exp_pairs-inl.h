@@ -2,10 +2,10 @@
 // carried out, of which a register holds twice as many as of binary64.
 //
 // e^x = 2^(n/s) e^r, n the integer nearest to x s / ln(2), s the floats of a vector (Tang, "Table-driven implementation of the
-// exponential function in IEEE floating-point arithmetic", 1989). The pair errs by at most 2^-33 of 2^(n/s) (s = 8) or 2^-34.5 (s = 16),
-// so it nearly always says which binary32 is nearest: it does where the pair less a margin and the pair plus it round to the same number
-// (Ziv, "Fast evaluation of elementary mathematical functions with correctly rounded last bit", 1991). Elsewhere, in one of 300 lanes or
-// of 1,000, and outside [-87, 87], where results may be subnormal, binary64 decides.
+// exponential function in IEEE floating-point arithmetic", 1989). With n = k s + j the pair is 2^(j/s) e^r, and errs by at most 2^-32.9
+// (s = 8) or 2^-34.5 (s = 16), so it nearly always says which binary32 is nearest: it does where the pair less a margin and the pair plus
+// it round to the same number (Ziv, "Fast evaluation of elementary mathematical functions with correctly rounded last bit", 1991).
+// Elsewhere, in one of 300 lanes or of 1,000, and outside [-87, 87], where results may be subnormal or overflow, it does not decide.
 #if defined(INVAR_SIMD_EXP_PAIRS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef INVAR_SIMD_EXP_PAIRS_INL_H_
 #undef INVAR_SIMD_EXP_PAIRS_INL_H_
@@ -38,7 +38,7 @@ constexpr const float* kPowers = table::kPairs16Powers;
 constexpr const float* kRests = table::kPairs16Rests;
 #else
 constexpr int kStepsLog2 = 3;
-constexpr float kMargin = 0x1.8p-33f;
+constexpr float kMargin = 0x1.9p-33f;
 constexpr const float* kPowers = table::kPairs8Powers;
 constexpr const float* kRests = table::kPairs8Rests;
 #endif
@@ -60,7 +60,7 @@ HWY_INLINE VF LookUp(DF d, const float* elements, VU n) {
 #if HWY_MAX_BYTES >= 64
   return VF{_mm512_permutexvar_ps(n.raw, hn::LoadU(d, elements).raw)};
 #else
-  return VF{_mm256_permutevar8x32_ps(hn::LoadU(d, elements).raw, _mm256_castps_si256(hn::BitCast(d, n).raw))};
+  return VF{_mm256_permutevar8x32_ps(hn::LoadU(d, elements).raw, n.raw)};
 #endif
 }
 

@@ -1,6 +1,6 @@
 // exp, log, tanh, erfc, sin, cos, correctly rounded to binary32 for every input (docs/numerics.md, section 5).
 //
-// Each function is evaluated in binary64 and then rounded once more to binary32. Every step is one IEEE 754 operation, so
+// Each function is evaluated in binary64 (exp nearly never where it can be in pairs of floats) and then rounded once more to binary32. Every step is one IEEE 754 operation, so
 // the bits do not depend on the vector's width, the processor or the compiler. There are three methods: with + - * / alone,
 // and, on processors that have it, with the fused multiply-add, which is shorter, and for exp a third (exp_pairs-inl.h). A
 // correctly rounded function is its own specification, so all of them give the same bits, each by its own proof
@@ -367,7 +367,8 @@ HWY_INLINE VH ExpInDoubles(VH x) {
 }
 
 // exp(x) where `certain` lanes of it are y. Lane by lane, so that no lane's way to its result depends on the others'.
-[[maybe_unused]] static HWY_NOINLINE VH ExpOfOthers(VH x, VH y, hn::Mask<DH> certain) {
+template <class V>
+HWY_NOINLINE V ExpOfOthers(V x, V y, hn::Mask<DH> certain) {
   const DH d;
   // Beyond these bounds, whatever the argument, it is zero (of -infinity, what a mask excludes) or infinite.
   const auto vanishes = hn::Lt(x, hn::Set(d, -104.0f)), overflows = hn::Gt(x, hn::Set(d, 89.0f));
