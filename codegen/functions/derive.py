@@ -10,8 +10,8 @@ not depend on the machine.
 The polynomials interpolate at Chebyshev nodes: within a factor of about two of the best polynomial of their degree, by
 a formula that a reader can check (one says why its nodes lie further out). Each fit, its coefficients rounded, is tried on 800
 points and must meet the error bound stated beside it, so a changed degree or interval cannot pass unnoticed. The bounds are below
-half a unit of binary64 (2^-53), but for erfc's far right, where few arguments lie, and for exp in pairs, which need 2^-33. The proof by trying all 2^32 arguments
-covers what remains.
+half a unit of binary64 (2^-53), but for erfc's far right, where few arguments lie, and for exp in pairs, which need 2^-33. The
+proof by trying all 2^32 arguments covers what remains.
 """
 
 import argparse

@@ -49,16 +49,19 @@ inline std::vector<std::span<const uint32_t>> HardestArguments() {
   return {kHardestOf_exp, kHardestOf_log, kHardestOf_tanh, kHardestOf_erfc, kHardestOf_sin, kHardestOf_cos};
 }
 
+// `width` neighbours on each side of a centre, and it, with either sign.
+inline void AddAround(uint32_t centre, uint32_t width, std::vector<uint32_t>& arguments) {
+  for (uint32_t i = 0; i <= 2 * width; ++i) {
+    arguments.push_back(centre - width + i);
+    arguments.push_back((centre - width + i) ^ 0x80000000u);
+  }
+}
+
 // As bits: the centres with `centre_width` neighbours on each side, every power of two with `power_width`, what is hard to
 // round, and what has its own meaning. The fingerprints' corpus is made of these: they stay as they are.
 inline std::vector<uint32_t> NamedArguments(uint32_t centre_width, uint32_t power_width) {
   std::vector<uint32_t> arguments = {0x7F800000u, 0xFF800000u, 0x7FC00000u, 0xFFC00000u, 0x7F800001u, 0xFFFFFFFFu};
-  const auto around = [&](uint32_t centre, uint32_t width) {
-    for (uint32_t i = 0; i <= 2 * width; ++i) {
-      arguments.push_back(centre - width + i);
-      arguments.push_back((centre - width + i) ^ 0x80000000u);
-    }
-  };
+  const auto around = [&](uint32_t centre, uint32_t width) { AddAround(centre, width, arguments); };
   for (const float centre : Centres()) around(BitCast<uint32_t>(centre), centre_width);
   for (const uint32_t argument : kHardToRound) around(argument, 16);
   for (uint32_t exponent = 0; exponent < 256; ++exponent) around(exponent << 23, power_width);
@@ -68,15 +71,9 @@ inline std::vector<uint32_t> NamedArguments(uint32_t centre_width, uint32_t powe
 // The named ones with wide neighbourhoods, and every function's hardest with either sign: what every test of a function tries.
 inline std::vector<uint32_t> EveryHardArgument() {
   std::vector<uint32_t> arguments = NamedArguments(2048, 64);
-  const auto around = [&](float centre, uint32_t width) {
-    for (uint32_t i = 0; i <= 2 * width; ++i) {
-      const uint32_t argument = BitCast<uint32_t>(centre) - width + i;
-      arguments.insert(arguments.end(), {argument, argument ^ 0x80000000u});
-    }
-  };
   // exp in pairs: where it ends, and the middles of its reduction and the places between, multiples of ln(2) / 32.
-  around(87.0f, 2048);
-  for (int i = 1; i <= 4016; ++i) around(static_cast<float>(i * 0x1.62e42fefa39efp-6), 2);
+  AddAround(BitCast<uint32_t>(87.0f), 2048, arguments);
+  for (int i = 1; i <= 4016; ++i) AddAround(BitCast<uint32_t>(static_cast<float>(i * 0x1.62e42fefa39efp-6)), 2, arguments);
   for (const std::span<const uint32_t> list : HardestArguments()) {
     for (const uint32_t argument : list) arguments.insert(arguments.end(), {argument, argument ^ 0x80000000u});
   }

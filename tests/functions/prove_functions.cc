@@ -21,8 +21,8 @@ constexpr char kHelp[] =
     "prove_functions --list-hard > tests/functions/hardest_arguments.h\n"
     "\n"
     "Without a range, or with --all: all 2^32 arguments. A target is an instruction set; 'methods', the default, are the\n"
-    "best one of each method of evaluation (pairs of floats by table of 16 or 8, fused, unfused), and the others try what is hard to round. The exit\n"
-    "status is 1 where any result was wrong.\n";
+    "best one of each method of evaluation (pairs of floats by a table of 16 or 8, fused, unfused), and the others try\n"
+    "what is hard to round. The exit status is 1 where any result was wrong.\n";
 
 constexpr uint64_t kAll = uint64_t{1} << 32;
 

@@ -1,14 +1,15 @@
 // exp, log, tanh, erfc, sin, cos, correctly rounded to binary32 for every input (docs/numerics.md, section 5).
 //
-// Each function is evaluated in binary64 (exp nearly never where it can be in pairs of floats) and then rounded once more to binary32. Every step is one IEEE 754 operation, so
-// the bits do not depend on the vector's width, the processor or the compiler. There are three methods: with + - * / alone,
-// and, on processors that have it, with the fused multiply-add, which is shorter, and for exp a third (exp_pairs-inl.h). A
-// correctly rounded function is its own specification, so all of them give the same bits, each by its own proof
-// (docs/functions.md). The binary64 value errs by about one unit of its last place (by a few tens for erfc where x > 2), and
-// 2^29 of these make one unit of binary32: only an argument whose exact result lies about that near to the middle
-// between two binary32 values can round wrongly. Those few are found by trying all 2^32 arguments
-// (tests/functions/prove_functions.cc), and the ones that do go wrong are named here with their results (Patch): nine
-// in all six functions, the same ones with either method. Changing any step, constant or order below means running that proof again.
+// Each function is evaluated in binary64 (exp nearly never where it can be in pairs of floats) and then rounded once more to
+// binary32. Every step is one IEEE 754 operation, so the bits do not depend on the vector's width, the processor or the
+// compiler. There are three methods: with + - * / alone, and, on processors that have it, with the fused multiply-add, which
+// is shorter, and for exp a third (exp_pairs-inl.h). A correctly rounded function is its own specification, so all of them
+// give the same bits, each by its own proof (docs/functions.md). The binary64 value errs by about one unit of its last place
+// (by a few tens for erfc where x > 2), and 2^29 of these make one unit of binary32: only an argument whose exact result
+// lies about that near to the middle between two binary32 values can round wrongly. Those few are found by trying all 2^32
+// arguments (tests/functions/prove_functions.cc), and the ones that do go wrong are named here with their results (Patch):
+// nine in all six functions, the same ones with either method. Changing any step, constant or order below means running that
+// proof again.
 //
 // The methods: argument reductions and the forms of the polynomials as in Muller and others, Handbook of Floating-Point
 // Arithmetic (2nd edition, chapters 10 and 11), and in fdlibm; polynomials rather than Tang's tables, because a gather
