@@ -572,8 +572,10 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
             const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 4) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 4) * a.dst_stride + panel * INVAR_PANEL : x;
+            if (writes) {
 #pragma GCC unroll 4
               for (ptrdiff_t i = 0; i < 4; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -796,8 +798,10 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
             const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 5) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 5) * a.dst_stride + panel * INVAR_PANEL : x;
+            if (writes) {
 #pragma GCC unroll 5
               for (ptrdiff_t i = 0; i < 5; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -1043,8 +1047,10 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
             const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 6) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 6) * a.dst_stride + panel * INVAR_PANEL : x;
+            if (writes) {
 #pragma GCC unroll 6
               for (ptrdiff_t i = 0; i < 6; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -1309,8 +1315,14 @@ HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 7) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 7) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 6;
+            if (writes && once) {
 #pragma GCC unroll 7
               for (ptrdiff_t i = 0; i < 7; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -1386,6 +1398,11 @@ HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
               Prefetch(next_1, ahead);
               Prefetch(next_2, ahead);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              PrefetchToWrite(y, 1 * y_apart);
+              PrefetchToWrite(y, 2 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -1563,8 +1580,14 @@ HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 8) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 8) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 7;
+            if (writes && once) {
 #pragma GCC unroll 8
               for (ptrdiff_t i = 0; i < 8; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -1647,6 +1670,11 @@ HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
               Prefetch(next_1, ahead);
               Prefetch(next_2, ahead);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              PrefetchToWrite(y, 1 * y_apart);
+              PrefetchToWrite(y, 2 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -1836,8 +1864,14 @@ HWY_NOINLINE void Tile_9x48_1(const invar_matmul_args& a) {
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 9) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 9) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 8;
+            if (writes && once) {
 #pragma GCC unroll 9
               for (ptrdiff_t i = 0; i < 9; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -1927,6 +1961,11 @@ HWY_NOINLINE void Tile_9x48_1(const invar_matmul_args& a) {
               Prefetch(next_1, ahead);
               Prefetch(next_2, ahead);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              PrefetchToWrite(y, 1 * y_apart);
+              PrefetchToWrite(y, 2 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -2124,8 +2163,14 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 10) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 10) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 9;
+            if (writes && once) {
 #pragma GCC unroll 10
               for (ptrdiff_t i = 0; i < 10; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -2208,6 +2253,10 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              PrefetchToWrite(y, 1 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -2384,8 +2433,14 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 11) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 11) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 10;
+            if (writes && once) {
 #pragma GCC unroll 11
               for (ptrdiff_t i = 0; i < 11; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -2474,6 +2529,10 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              PrefetchToWrite(y, 1 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -2659,8 +2718,14 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 12) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 12) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 11;
+            if (writes && once) {
 #pragma GCC unroll 12
               for (ptrdiff_t i = 0; i < 12; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -2755,6 +2820,10 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              PrefetchToWrite(y, 1 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -2949,8 +3018,14 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 13) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 13) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 12;
+            if (writes && once) {
 #pragma GCC unroll 13
               for (ptrdiff_t i = 0; i < 13; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -3051,6 +3126,10 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              PrefetchToWrite(y, 1 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -3254,8 +3333,14 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 14) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 14) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 13;
+            if (writes && once) {
 #pragma GCC unroll 14
               for (ptrdiff_t i = 0; i < 14; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -3362,6 +3447,10 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
               Prefetch(next_0, ahead);
               Prefetch(next_1, ahead);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              PrefetchToWrite(y, 1 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -3570,8 +3659,14 @@ HWY_NOINLINE void Tile_15x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 15) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 15) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 14;
+            if (writes && once) {
 #pragma GCC unroll 15
               for (ptrdiff_t i = 0; i < 15; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -3665,6 +3760,9 @@ HWY_NOINLINE void Tile_15x16_1(const invar_matmul_args& a) {
               }
               Prefetch(next_0, ahead);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -3834,8 +3932,14 @@ HWY_NOINLINE void Tile_16x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 16) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 16) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 15;
+            if (writes && once) {
 #pragma GCC unroll 16
               for (ptrdiff_t i = 0; i < 16; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -3934,6 +4038,9 @@ HWY_NOINLINE void Tile_16x16_1(const invar_matmul_args& a) {
               }
               Prefetch(next_0, ahead);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -4109,8 +4216,14 @@ HWY_NOINLINE void Tile_17x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 17) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 17) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 16;
+            if (writes && once) {
 #pragma GCC unroll 17
               for (ptrdiff_t i = 0; i < 17; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -4214,6 +4327,9 @@ HWY_NOINLINE void Tile_17x16_1(const invar_matmul_args& a) {
               }
               Prefetch(next_0, ahead);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -4395,8 +4511,14 @@ HWY_NOINLINE void Tile_18x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 18) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 18) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 17;
+            if (writes && once) {
 #pragma GCC unroll 18
               for (ptrdiff_t i = 0; i < 18; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -4505,6 +4627,9 @@ HWY_NOINLINE void Tile_18x16_1(const invar_matmul_args& a) {
               }
               Prefetch(next_0, ahead);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -4692,8 +4817,14 @@ HWY_NOINLINE void Tile_19x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 19) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 19) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 18;
+            if (writes && once) {
 #pragma GCC unroll 19
               for (ptrdiff_t i = 0; i < 19; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -4807,6 +4938,9 @@ HWY_NOINLINE void Tile_19x16_1(const invar_matmul_args& a) {
               }
               Prefetch(next_0, ahead);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -5000,8 +5134,14 @@ HWY_NOINLINE void Tile_20x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 20) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 20) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 19;
+            if (writes && once) {
 #pragma GCC unroll 20
               for (ptrdiff_t i = 0; i < 20; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -5120,6 +5260,9 @@ HWY_NOINLINE void Tile_20x16_1(const invar_matmul_args& a) {
               }
               Prefetch(next_0, ahead);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -5319,8 +5462,14 @@ HWY_NOINLINE void Tile_21x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 21) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 21) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 20;
+            if (writes && once) {
 #pragma GCC unroll 21
               for (ptrdiff_t i = 0; i < 21; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -5444,6 +5593,9 @@ HWY_NOINLINE void Tile_21x16_1(const invar_matmul_args& a) {
               }
               Prefetch(next_0, ahead);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -5649,8 +5801,14 @@ HWY_NOINLINE void Tile_22x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 22) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 22) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 21;
+            if (writes && once) {
 #pragma GCC unroll 22
               for (ptrdiff_t i = 0; i < 22; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -5779,6 +5937,9 @@ HWY_NOINLINE void Tile_22x16_1(const invar_matmul_args& a) {
               }
               Prefetch(next_0, ahead);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -5990,8 +6151,14 @@ HWY_NOINLINE void Tile_23x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 23) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 23) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 22;
+            if (writes && once) {
 #pragma GCC unroll 23
               for (ptrdiff_t i = 0; i < 23; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -6125,6 +6292,9 @@ HWY_NOINLINE void Tile_23x16_1(const invar_matmul_args& a) {
               }
               Prefetch(next_0, ahead);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -6342,8 +6512,14 @@ HWY_NOINLINE void Tile_24x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 24) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 24) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 23;
+            if (writes && once) {
 #pragma GCC unroll 24
               for (ptrdiff_t i = 0; i < 24; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -6482,6 +6658,9 @@ HWY_NOINLINE void Tile_24x16_1(const invar_matmul_args& a) {
               }
               Prefetch(next_0, ahead);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -6705,8 +6884,14 @@ HWY_NOINLINE void Tile_25x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 25) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 25) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 24;
+            if (writes && once) {
 #pragma GCC unroll 25
               for (ptrdiff_t i = 0; i < 25; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -6850,6 +7035,9 @@ HWY_NOINLINE void Tile_25x16_1(const invar_matmul_args& a) {
               }
               Prefetch(next_0, ahead);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -7079,8 +7267,14 @@ HWY_NOINLINE void Tile_26x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 26) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 26) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 25;
+            if (writes && once) {
 #pragma GCC unroll 26
               for (ptrdiff_t i = 0; i < 26; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -7229,6 +7423,9 @@ HWY_NOINLINE void Tile_26x16_1(const invar_matmul_args& a) {
               }
               Prefetch(next_0, ahead);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -7464,8 +7661,14 @@ HWY_NOINLINE void Tile_27x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 27) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 27) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 26;
+            if (writes && once) {
 #pragma GCC unroll 27
               for (ptrdiff_t i = 0; i < 27; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -7619,6 +7822,9 @@ HWY_NOINLINE void Tile_27x16_1(const invar_matmul_args& a) {
               }
               Prefetch(next_0, ahead);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -7860,8 +8066,14 @@ HWY_NOINLINE void Tile_28x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 28) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 28) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 27;
+            if (writes && once) {
 #pragma GCC unroll 28
               for (ptrdiff_t i = 0; i < 28; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -8020,6 +8232,9 @@ HWY_NOINLINE void Tile_28x16_1(const invar_matmul_args& a) {
               }
               Prefetch(next_0, ahead);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -8728,8 +8943,10 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 4) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 4) * a.dst_stride + panel * INVAR_PANEL : x;
+            if (writes) {
 #pragma GCC unroll 4
               for (ptrdiff_t i = 0; i < 4; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -8886,8 +9103,10 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 5) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 5) * a.dst_stride + panel * INVAR_PANEL : x;
+            if (writes) {
 #pragma GCC unroll 5
               for (ptrdiff_t i = 0; i < 5; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -9059,8 +9278,10 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 6) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 6) * a.dst_stride + panel * INVAR_PANEL : x;
+            if (writes) {
 #pragma GCC unroll 6
               for (ptrdiff_t i = 0; i < 6; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);

@@ -576,8 +576,10 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
             const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 4) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 4) * a.dst_stride + panel * INVAR_PANEL : x;
+            if (writes) {
 #pragma GCC unroll 4
               for (ptrdiff_t i = 0; i < 4; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -804,8 +806,10 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
             const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 5) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 5) * a.dst_stride + panel * INVAR_PANEL : x;
+            if (writes) {
 #pragma GCC unroll 5
               for (ptrdiff_t i = 0; i < 5; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -1055,8 +1059,10 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
             const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 6) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 6) * a.dst_stride + panel * INVAR_PANEL : x;
+            if (writes) {
 #pragma GCC unroll 6
               for (ptrdiff_t i = 0; i < 6; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -1321,8 +1327,14 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 7) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 7) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 6;
+            if (writes && once) {
 #pragma GCC unroll 7
               for (ptrdiff_t i = 0; i < 7; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -1389,6 +1401,10 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
               Prefetch(next_1, ahead);
               Prefetch(next_1, ahead + 2 * ahead_step);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              PrefetchToWrite(y, 1 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -1538,8 +1554,14 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 8) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 8) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 7;
+            if (writes && once) {
 #pragma GCC unroll 8
               for (ptrdiff_t i = 0; i < 8; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -1612,6 +1634,10 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
               Prefetch(next_1, ahead);
               Prefetch(next_1, ahead + 2 * ahead_step);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              PrefetchToWrite(y, 1 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -1770,8 +1796,14 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 9) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 9) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 8;
+            if (writes && once) {
 #pragma GCC unroll 9
               for (ptrdiff_t i = 0; i < 9; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -1850,6 +1882,10 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
               Prefetch(next_1, ahead);
               Prefetch(next_1, ahead + 2 * ahead_step);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              PrefetchToWrite(y, 1 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -2017,8 +2053,14 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 10) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 10) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 9;
+            if (writes && once) {
 #pragma GCC unroll 10
               for (ptrdiff_t i = 0; i < 10; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -2103,6 +2145,10 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
               Prefetch(next_1, ahead);
               Prefetch(next_1, ahead + 2 * ahead_step);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              PrefetchToWrite(y, 1 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -2279,8 +2325,14 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 11) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 11) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 10;
+            if (writes && once) {
 #pragma GCC unroll 11
               for (ptrdiff_t i = 0; i < 11; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -2371,6 +2423,10 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
               Prefetch(next_1, ahead);
               Prefetch(next_1, ahead + 2 * ahead_step);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              PrefetchToWrite(y, 1 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -2556,8 +2612,14 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 12) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 12) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 11;
+            if (writes && once) {
 #pragma GCC unroll 12
               for (ptrdiff_t i = 0; i < 12; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -2654,6 +2716,10 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
               Prefetch(next_1, ahead);
               Prefetch(next_1, ahead + 2 * ahead_step);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              PrefetchToWrite(y, 1 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -2848,8 +2914,14 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 13) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 13) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 12;
+            if (writes && once) {
 #pragma GCC unroll 13
               for (ptrdiff_t i = 0; i < 13; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -2952,6 +3024,10 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
               Prefetch(next_1, ahead);
               Prefetch(next_1, ahead + 2 * ahead_step);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              PrefetchToWrite(y, 1 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -3155,8 +3231,14 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 14) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 14) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 13;
+            if (writes && once) {
 #pragma GCC unroll 14
               for (ptrdiff_t i = 0; i < 14; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -3265,6 +3347,10 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
               Prefetch(next_1, ahead);
               Prefetch(next_1, ahead + 2 * ahead_step);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              PrefetchToWrite(y, 1 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -3473,8 +3559,14 @@ HWY_NOINLINE void Tile_15x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 15) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 15) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 14;
+            if (writes && once) {
 #pragma GCC unroll 15
               for (ptrdiff_t i = 0; i < 15; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -3569,6 +3661,9 @@ HWY_NOINLINE void Tile_15x16_1(const invar_matmul_args& a) {
               Prefetch(next_0, ahead);
               Prefetch(next_0, ahead + 2 * ahead_step);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -3738,8 +3833,14 @@ HWY_NOINLINE void Tile_16x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 16) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 16) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 15;
+            if (writes && once) {
 #pragma GCC unroll 16
               for (ptrdiff_t i = 0; i < 16; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -3839,6 +3940,9 @@ HWY_NOINLINE void Tile_16x16_1(const invar_matmul_args& a) {
               Prefetch(next_0, ahead);
               Prefetch(next_0, ahead + 2 * ahead_step);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -4014,8 +4118,14 @@ HWY_NOINLINE void Tile_17x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 17) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 17) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 16;
+            if (writes && once) {
 #pragma GCC unroll 17
               for (ptrdiff_t i = 0; i < 17; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -4120,6 +4230,9 @@ HWY_NOINLINE void Tile_17x16_1(const invar_matmul_args& a) {
               Prefetch(next_0, ahead);
               Prefetch(next_0, ahead + 2 * ahead_step);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -4301,8 +4414,14 @@ HWY_NOINLINE void Tile_18x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 18) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 18) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 17;
+            if (writes && once) {
 #pragma GCC unroll 18
               for (ptrdiff_t i = 0; i < 18; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -4412,6 +4531,9 @@ HWY_NOINLINE void Tile_18x16_1(const invar_matmul_args& a) {
               Prefetch(next_0, ahead);
               Prefetch(next_0, ahead + 2 * ahead_step);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -4599,8 +4721,14 @@ HWY_NOINLINE void Tile_19x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 19) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 19) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 18;
+            if (writes && once) {
 #pragma GCC unroll 19
               for (ptrdiff_t i = 0; i < 19; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -4715,6 +4843,9 @@ HWY_NOINLINE void Tile_19x16_1(const invar_matmul_args& a) {
               Prefetch(next_0, ahead);
               Prefetch(next_0, ahead + 2 * ahead_step);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -4908,8 +5039,14 @@ HWY_NOINLINE void Tile_20x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 20) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 20) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 19;
+            if (writes && once) {
 #pragma GCC unroll 20
               for (ptrdiff_t i = 0; i < 20; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -5029,6 +5166,9 @@ HWY_NOINLINE void Tile_20x16_1(const invar_matmul_args& a) {
               Prefetch(next_0, ahead);
               Prefetch(next_0, ahead + 2 * ahead_step);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -5228,8 +5368,14 @@ HWY_NOINLINE void Tile_21x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 21) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 21) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 20;
+            if (writes && once) {
 #pragma GCC unroll 21
               for (ptrdiff_t i = 0; i < 21; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -5354,6 +5500,9 @@ HWY_NOINLINE void Tile_21x16_1(const invar_matmul_args& a) {
               Prefetch(next_0, ahead);
               Prefetch(next_0, ahead + 2 * ahead_step);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -5559,8 +5708,14 @@ HWY_NOINLINE void Tile_22x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 22) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 22) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 21;
+            if (writes && once) {
 #pragma GCC unroll 22
               for (ptrdiff_t i = 0; i < 22; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -5690,6 +5845,9 @@ HWY_NOINLINE void Tile_22x16_1(const invar_matmul_args& a) {
               Prefetch(next_0, ahead);
               Prefetch(next_0, ahead + 2 * ahead_step);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -5901,8 +6059,14 @@ HWY_NOINLINE void Tile_23x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 23) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 23) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 22;
+            if (writes && once) {
 #pragma GCC unroll 23
               for (ptrdiff_t i = 0; i < 23; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -6037,6 +6201,9 @@ HWY_NOINLINE void Tile_23x16_1(const invar_matmul_args& a) {
               Prefetch(next_0, ahead);
               Prefetch(next_0, ahead + 2 * ahead_step);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -6254,8 +6421,14 @@ HWY_NOINLINE void Tile_24x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 24) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 24) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 23;
+            if (writes && once) {
 #pragma GCC unroll 24
               for (ptrdiff_t i = 0; i < 24; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -6395,6 +6568,9 @@ HWY_NOINLINE void Tile_24x16_1(const invar_matmul_args& a) {
               Prefetch(next_0, ahead);
               Prefetch(next_0, ahead + 2 * ahead_step);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -6618,8 +6794,14 @@ HWY_NOINLINE void Tile_25x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 25) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 25) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 24;
+            if (writes && once) {
 #pragma GCC unroll 25
               for (ptrdiff_t i = 0; i < 25; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -6764,6 +6946,9 @@ HWY_NOINLINE void Tile_25x16_1(const invar_matmul_args& a) {
               Prefetch(next_0, ahead);
               Prefetch(next_0, ahead + 2 * ahead_step);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -6993,8 +7178,14 @@ HWY_NOINLINE void Tile_26x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 26) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 26) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 25;
+            if (writes && once) {
 #pragma GCC unroll 26
               for (ptrdiff_t i = 0; i < 26; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -7144,6 +7335,9 @@ HWY_NOINLINE void Tile_26x16_1(const invar_matmul_args& a) {
               Prefetch(next_0, ahead);
               Prefetch(next_0, ahead + 2 * ahead_step);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -7379,8 +7573,14 @@ HWY_NOINLINE void Tile_27x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 27) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 27) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 26;
+            if (writes && once) {
 #pragma GCC unroll 27
               for (ptrdiff_t i = 0; i < 27; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -7535,6 +7735,9 @@ HWY_NOINLINE void Tile_27x16_1(const invar_matmul_args& a) {
               Prefetch(next_0, ahead);
               Prefetch(next_0, ahead + 2 * ahead_step);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -7776,8 +7979,14 @@ HWY_NOINLINE void Tile_28x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 28) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
+            // all at once would keep waiting what is read.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 28) * a.dst_stride + panel * INVAR_PANEL : x;
+            const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
+            const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
+            size_t y_left = 27;
+            if (writes && once) {
 #pragma GCC unroll 28
               for (ptrdiff_t i = 0; i < 28; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -7937,6 +8146,9 @@ HWY_NOINLINE void Tile_28x16_1(const invar_matmul_args& a) {
               Prefetch(next_0, ahead);
               Prefetch(next_0, ahead + 2 * ahead_step);
               ahead += 4 * ahead_step;
+              PrefetchToWrite(y, 0 * y_apart);
+              y += y_left == 0 ? 0 : y_stride;
+              y_left -= y_left != 0;
             }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
@@ -8682,8 +8894,10 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 4) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 4) * a.dst_stride + panel * INVAR_PANEL : x;
+            if (writes) {
 #pragma GCC unroll 4
               for (ptrdiff_t i = 0; i < 4; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -8841,8 +9055,10 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 5) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 5) * a.dst_stride + panel * INVAR_PANEL : x;
+            if (writes) {
 #pragma GCC unroll 5
               for (ptrdiff_t i = 0; i < 5; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
@@ -9015,8 +9231,10 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            if (leaf + 1 == tree.leaves) {  // lines to be written come from memory too
-              const float* const y = a.dst + static_cast<ptrdiff_t>(tile * 6) * a.dst_stride + panel * INVAR_PANEL;
+            // Lines to be written come from memory too: the last leaf asks for them.
+            const bool writes = leaf + 1 == tree.leaves;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 6) * a.dst_stride + panel * INVAR_PANEL : x;
+            if (writes) {
 #pragma GCC unroll 6
               for (ptrdiff_t i = 0; i < 6; ++i) {
                 PrefetchToWrite(y + i * a.dst_stride, 0 * sets * INVAR_PANEL);
