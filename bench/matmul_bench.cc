@@ -1,5 +1,6 @@
 // The whole Matmul() of the runtime at the shapes of GPT-2 124M and Qwen3-0.6B, packing of the rows counted, weights
 // from memory: what a model's projections cost.
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -12,8 +13,10 @@ namespace {
 void RunMatmul(benchmark::State& state, const Projection& projection, invar_type type, const std::string& isa,
                int threads, size_t m) {
   const Kernels& kernels = Kernels::Of(isa);
-  std::vector<float> x = Values(m * projection.k, -1, 1), y(m * projection.n);
-  Scratch packed_rows;
+  Scratch rows_in, rows_out, packed_rows;  // as a model's lie
+  const Rows x = RowsOf(rows_in, m, projection.k), y = RowsOf(rows_out, m, projection.n);
+  const std::vector<float> values = Values(m * projection.k, -1, 1);
+  for (size_t i = 0; i < m; ++i) std::copy_n(&values[i * projection.k], projection.k, x.row(i));
   const size_t weight_bytes = invar_packed_size(projection.n, projection.k) * TypeSize(type);
   Work work;
   work.isa = isa;
@@ -23,8 +26,7 @@ void RunMatmul(benchmark::State& state, const Projection& projection, invar_type
   work.from_memory = true;
   work.call = [&](Team& team) {
     const Linear linear = {type, projection.n, projection.k, TheWeights().Next(weight_bytes), nullptr};
-    Matmul({kernels, team, packed_rows}, linear, m, {x.data(), static_cast<int64_t>(projection.k)},
-           {y.data(), static_cast<int64_t>(projection.n)});
+    Matmul({kernels, team, packed_rows}, linear, m, x, y);
   };
   const Measured measured = Run(state, work);
   const bool vector = m == 1;

@@ -19,6 +19,12 @@ float* Scratch::Get(size_t size) {
   return static_cast<float*>(data_.get());
 }
 
+Rows RowsOf(Scratch& scratch, size_t rows, size_t columns) {
+  constexpr size_t kLine = 64 / sizeof(float);
+  const size_t stride = (CeilDiv(columns, kLine) | 1) * kLine;
+  return {scratch.Get(rows * stride), static_cast<int64_t>(stride)};
+}
+
 void ForEachRow(const Context& context, RowsKernel kernel, size_t rows, size_t n, const Rows& x, const float* gain,
                 const float* bias, float epsilon, const Rows& y) {
   RequireSameOrApart("a row operation", x, y, n, rows);

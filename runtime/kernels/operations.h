@@ -42,6 +42,10 @@ struct Rows {
   float* row(size_t i) const { return data + static_cast<int64_t>(i) * stride; }
 };
 
+// So many rows in a buffer, each from the beginning of a line of cache and an odd number of lines apart: a column of them, which is
+// how a tile is written, falls into as many sets of the cache as there are. Rows a power of two apart share a few.
+Rows RowsOf(Scratch& scratch, size_t rows, size_t columns);
+
 // What every operation needs to run.
 struct Context {
   const Kernels& kernels;

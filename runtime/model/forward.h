@@ -11,10 +11,6 @@
 
 namespace invar {
 
-inline Rows RowsOf(Scratch& scratch, size_t rows, size_t columns) {
-  return {scratch.Get(rows * columns), static_cast<int64_t>(columns)};
-}
-
 // The rows whose logits are wanted, side by side.
 inline Rows PickRows(Scratch& scratch, const std::vector<size_t>& wanted, size_t columns, const Rows& from) {
   const Rows picked = RowsOf(scratch, wanted.size(), columns);
