@@ -37,6 +37,12 @@ size_t CacheBytes() {
   return bytes;
 }
 
+// Rows from `first` on, by tiles.
+struct PackedRows {
+  const float* data;
+  size_t first;
+};
+
 class Projection {
  public:
   Projection(const Kernels& kernels, const Linear& w, size_t rows, size_t team)
@@ -76,8 +82,11 @@ class Projection {
   // Pieces of work. The blocks of a part follow one another, so that a thread that takes some of them keeps its rows.
   size_t pieces() const { return blocks_ * parts_; }
 
-  // The pieces [begin, end). packed: rows by tiles.
-  void Compute(size_t begin, size_t end, const float* packed, const Product& product) const {
+  // Parts of rows, each of so many tiles more or less; a part's pieces follow one another.
+  size_t parts() const { return parts_; }
+
+  // The pieces [begin, end), whose rows `packed` holds.
+  void Compute(size_t begin, size_t end, const PackedRows& packed, const Product& product) const {
     invar_matmul_args args = {};
     args.k = w_.k;
     args.n = w_.n;
@@ -102,7 +111,7 @@ class Projection {
   size_t Nodes(size_t rows) const { return node_levels_ * rows * set_ * INVAR_PANEL; }
 
   // The panels [panel_begin, panel_end) of the rows of tiles [tile_begin, tile_end).
-  void Compute(size_t panel_begin, size_t panel_end, size_t tile_begin, size_t tile_end, const float* packed, const Product& product,
+  void Compute(size_t panel_begin, size_t panel_end, size_t tile_begin, size_t tile_end, const PackedRows& packed, const Product& product,
                invar_matmul_args& args) const {
     args.all_tiles = tile_end - tile_begin;
     const size_t step = args.all_tiles == 1 ? panel_end - panel_begin : set_;
@@ -121,7 +130,7 @@ class Projection {
           const size_t row = tiles_.Begin(tile), height = tiles_.Height(tile);
           args.tiles = tiles_.EqualFrom(tile, tile_end);
           args.first_tile = tile - tile_begin;
-          args.lhs = packed + row * w_.k;
+          args.lhs = packed.data + (row - packed.first) * w_.k;
           args.dst = product.y.row(row);
           if (product.residual != nullptr) {
             args.residual = product.residual->row(row);
@@ -177,33 +186,37 @@ void Matmuls(const Context& context, size_t rows, const Rows& x, const std::vect
   }
   const size_t team = static_cast<size_t>(context.team.threads());
   std::vector<Projection> projections;
-  std::vector<size_t> begins = {0};  // of each one's pieces
-  for (const Product& p : products) {
-    projections.emplace_back(context.kernels, *p.w, rows, team);
-    begins.push_back(begins.back() + projections.back().pieces());
-  }
+  for (const Product& p : products) projections.emplace_back(context.kernels, *p.w, rows, team);
 
-  // A single row is its own packed form; more are packed once for all panels, some columns of a tile at a time.
-  const float* packed = x.data;
-  if (rows > 1) {
-    constexpr size_t kColumns = 512;
-    float* dst = context.packed_rows.Get(rows * k);
-    const RowTiles& tiles = projections[0].tiles();
-    const size_t pieces = CeilDiv(k, kColumns);
-    context.team.For(tiles.tiles * pieces, [&](size_t task) {
-      const size_t tile = task / pieces, begin = tiles.Begin(tile), height = tiles.Height(tile), column = task % pieces * kColumns;
-      invar_pack_rows(height, std::min(kColumns, k - column), x.row(begin) + column, x.stride, dst + begin * k + column * height);
-    });
-    packed = dst;
-  }
-
-  const Shares shares(begins.back(), team);
-  context.team.For(shares.size(), [&](size_t share) {
-    for (size_t i = 0; i < products.size(); ++i) {
-      const size_t begin = std::max(shares.Begin(share), begins[i]), end = std::min(shares.Begin(share + 1), begins[i + 1]);
-      if (begin < end) projections[i].Compute(begin - begins[i], end - begins[i], packed, products[i]);
+  // Rows are packed once for all panels, some columns of a tile at a time. One thread packs a part, passes all panels over it while it
+  // is in the second-level cache, and packs the next in its place. Several share the packing of all rows, each of which any may want.
+  const RowTiles& tiles = projections[0].tiles();
+  const size_t parts = projections[0].parts(), rounds = team == 1 ? parts : 1;  // of one thread all products have the same parts
+  for (size_t round = 0; round < rounds; ++round) {
+    const size_t tile_begin = round * tiles.tiles / rounds, tile_end = (round + 1) * tiles.tiles / rounds;
+    PackedRows packed = {x.data, 0};  // a single row is its own packed form
+    if (rows > 1) {
+      constexpr size_t kColumns = 512;
+      const size_t first = tiles.Begin(tile_begin), pieces = CeilDiv(k, kColumns);
+      float* const dst = context.packed_rows.Get((tiles.Begin(tile_end) - first) * k);
+      context.team.For((tile_end - tile_begin) * pieces, [&](size_t task) {
+        const size_t tile = tile_begin + task / pieces, begin = tiles.Begin(tile), height = tiles.Height(tile), column = task % pieces * kColumns;
+        invar_pack_rows(height, std::min(kColumns, k - column), x.row(begin) + column, x.stride, dst + (begin - first) * k + column * height);
+      });
+      packed = {dst, first};
     }
-  });
+    // The pieces of this round, of one product after the other.
+    std::vector<size_t> begins = {0};
+    for (const Projection& p : projections) begins.push_back(begins.back() + p.pieces() / rounds);
+    const Shares shares(begins.back(), team);
+    context.team.For(shares.size(), [&](size_t share) {
+      for (size_t i = 0; i < products.size(); ++i) {
+        const size_t begin = std::max(shares.Begin(share), begins[i]), end = std::min(shares.Begin(share + 1), begins[i + 1]);
+        const size_t before = round * (begins[i + 1] - begins[i]);  // in rounds before
+        if (begin < end) projections[i].Compute(before + begin - begins[i], before + end - begins[i], packed, products[i]);
+      }
+    });
+  }
 }
 
 }  // namespace invar
