@@ -284,12 +284,16 @@ HWY_NOINLINE void Chains_2_1(const Chains& c) {
             s_1_3_0 = Fma(d, x_1, w, s_1_3_0);
           }
           ++x;
+          Prefetch(w_0, 32 * INVAR_PANEL);
           PrefetchNear(w_0, 6 * INVAR_PANEL);
           w_0 += INVAR_PANEL;
+          Prefetch(w_1, 32 * INVAR_PANEL);
           PrefetchNear(w_1, 6 * INVAR_PANEL);
           w_1 += INVAR_PANEL;
+          Prefetch(w_2, 32 * INVAR_PANEL);
           PrefetchNear(w_2, 6 * INVAR_PANEL);
           w_2 += INVAR_PANEL;
+          Prefetch(w_3, 32 * INVAR_PANEL);
           PrefetchNear(w_3, 6 * INVAR_PANEL);
           w_3 += INVAR_PANEL;
         }
@@ -437,12 +441,16 @@ HWY_NOINLINE void Chains_3_1(const Chains& c) {
             s_2_3_0 = Fma(d, x_2, w, s_2_3_0);
           }
           ++x;
+          Prefetch(w_0, 32 * INVAR_PANEL);
           PrefetchNear(w_0, 6 * INVAR_PANEL);
           w_0 += INVAR_PANEL;
+          Prefetch(w_1, 32 * INVAR_PANEL);
           PrefetchNear(w_1, 6 * INVAR_PANEL);
           w_1 += INVAR_PANEL;
+          Prefetch(w_2, 32 * INVAR_PANEL);
           PrefetchNear(w_2, 6 * INVAR_PANEL);
           w_2 += INVAR_PANEL;
+          Prefetch(w_3, 32 * INVAR_PANEL);
           PrefetchNear(w_3, 6 * INVAR_PANEL);
           w_3 += INVAR_PANEL;
         }
@@ -609,12 +617,16 @@ HWY_NOINLINE void Chains_4_1(const Chains& c) {
             Accumulate(d, x_3, w_3_0, s_3_3_0);
           }
           ++x;
+          Prefetch(w_0, 32 * INVAR_PANEL);
           PrefetchNear(w_0, 6 * INVAR_PANEL);
           w_0 += INVAR_PANEL;
+          Prefetch(w_1, 32 * INVAR_PANEL);
           PrefetchNear(w_1, 6 * INVAR_PANEL);
           w_1 += INVAR_PANEL;
+          Prefetch(w_2, 32 * INVAR_PANEL);
           PrefetchNear(w_2, 6 * INVAR_PANEL);
           w_2 += INVAR_PANEL;
+          Prefetch(w_3, 32 * INVAR_PANEL);
           PrefetchNear(w_3, 6 * INVAR_PANEL);
           w_3 += INVAR_PANEL;
         }
@@ -1604,10 +1616,13 @@ HWY_NOINLINE void Chains_2_2(const Chains& c) {
             s_1_2_1 = Fma(d, x_1, w, s_1_2_1);
           }
           ++x;
+          Prefetch(w_0, 32 * INVAR_PANEL);
           PrefetchNear(w_0, 8 * INVAR_PANEL);
           w_0 += INVAR_PANEL;
+          Prefetch(w_1, 32 * INVAR_PANEL);
           PrefetchNear(w_1, 8 * INVAR_PANEL);
           w_1 += INVAR_PANEL;
+          Prefetch(w_2, 32 * INVAR_PANEL);
           PrefetchNear(w_2, 8 * INVAR_PANEL);
           w_2 += INVAR_PANEL;
         }
@@ -1737,8 +1752,10 @@ HWY_NOINLINE void Chains_3_2(const Chains& c) {
             s_2_1_1 = Fma(d, x_2, w, s_2_1_1);
           }
           ++x;
+          Prefetch(w_0, 32 * INVAR_PANEL);
           PrefetchNear(w_0, 12 * INVAR_PANEL);
           w_0 += INVAR_PANEL;
+          Prefetch(w_1, 32 * INVAR_PANEL);
           PrefetchNear(w_1, 12 * INVAR_PANEL);
           w_1 += INVAR_PANEL;
         }
@@ -1843,6 +1860,7 @@ HWY_NOINLINE void Chains_4_2(const Chains& c) {
             Accumulate(d, x_3, w_0_1, s_3_0_1);
           }
           ++x;
+          Prefetch(w_0, 32 * INVAR_PANEL);
           PrefetchNear(w_0, 16 * INVAR_PANEL);
           w_0 += INVAR_PANEL;
         }
@@ -2185,6 +2203,7 @@ HWY_NOINLINE void Chains_2_4(const Chains& c) {
             s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
           }
           ++x;
+          Prefetch(w_0, 32 * INVAR_PANEL);
           PrefetchNear(w_0, 16 * INVAR_PANEL);
           w_0 += INVAR_PANEL;
         }

@@ -27,11 +27,14 @@ constexpr size_t kLevels = 18;
 // the weights while it is in the first-level cache.
 constexpr size_t kKept = 4096;
 
-// Elements that a single tile asks for in advance, which reads each weight once from memory. Of the fewest rows, which wait for it,
-// 32 lines over all panels, a few beyond what the processor has in flight: further ahead its own prefetching does better. Of more, of
-// each panel into the second-level cache, and as far ahead as memory answers late.
-[[maybe_unused]] constexpr size_t kNear = 32 * 64 / sizeof(W);
+// Elements of each panel that a single tile asks for in advance, which reads each weight once from memory. Of the fewest rows, which
+// wait for it, into the second-level cache soon; of more as far ahead as memory answers late. From there into the first-level cache.
+[[maybe_unused]] constexpr size_t kNear = 16 * 64 / sizeof(W);
+[[maybe_unused]] constexpr size_t kSoon = 32 * 64 / sizeof(W);
 [[maybe_unused]] constexpr size_t kFar = 192 * INVAR_PANEL;
+
+// Bytes of weights that a cache may hold from one call to the next: a single row, which has little to do for each, asks for more only.
+constexpr size_t kCached = 1024 * 1024;
 
 #if INVAR_GROUP_VECTORS == 1
 // 1 rows x 64 outputs in 4 accumulators.
@@ -40,6 +43,7 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool asks = a.n * a.k * sizeof(W) > kCached;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 64)];
@@ -83,6 +87,39 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
             size_t i = 0;
 #pragma GCC unroll 2
+            for (; asks && i < terms; ++i) {
+              const VF x_0 = hn::Set(d, x[0]);
+              {
+                const VF w = Storage::Load(d, w_0);
+                s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_1);
+                s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_2);
+                s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_3);
+                s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
+              }
+              if (i % 2 == 0) Prefetch(w_0, kSoon);
+              if (i % 2 != 0) PrefetchNear(w_0, kNear);
+              if (i % 2 == 0) Prefetch(w_1, kSoon);
+              if (i % 2 != 0) PrefetchNear(w_1, kNear);
+              if (i % 2 == 0) Prefetch(w_2, kSoon);
+              if (i % 2 != 0) PrefetchNear(w_2, kNear);
+              if (i % 2 == 0) Prefetch(w_3, kSoon);
+              if (i % 2 != 0) PrefetchNear(w_3, kNear);
+              x += 1;
+              w_0 += INVAR_PANEL;
+              w_1 += INVAR_PANEL;
+              w_2 += INVAR_PANEL;
+              w_3 += INVAR_PANEL;
+            }
+#pragma GCC unroll 2
             for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               {
@@ -101,10 +138,6 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
                 const VF w = Storage::Load(d, w_3);
                 s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
               }
-              PrefetchNear(w_0, kNear / 4);
-              PrefetchNear(w_1, kNear / 4);
-              PrefetchNear(w_2, kNear / 4);
-              PrefetchNear(w_3, kNear / 4);
               x += 1;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -268,10 +301,14 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
                 s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
                 s_1_3_0 = Fma(d, x_1, w, s_1_3_0);
               }
-              Prefetch(next_0, ahead);
-              Prefetch(next_1, ahead);
-              Prefetch(next_2, ahead);
-              Prefetch(next_3, ahead);
+              if (i % 2 == 0) Prefetch(next_0, ahead);
+              if (i % 2 != 0) PrefetchNear(w_0, kNear);
+              if (i % 2 == 0) Prefetch(next_1, ahead);
+              if (i % 2 != 0) PrefetchNear(w_1, kNear);
+              if (i % 2 == 0) Prefetch(next_2, ahead);
+              if (i % 2 != 0) PrefetchNear(w_2, kNear);
+              if (i % 2 == 0) Prefetch(next_3, ahead);
+              if (i % 2 != 0) PrefetchNear(w_3, kNear);
               ahead += ahead_step;
               x += 2;
               w_0 += INVAR_PANEL;
@@ -455,10 +492,14 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
                 s_1_3_0 = Fma(d, x_1, w, s_1_3_0);
                 s_2_3_0 = Fma(d, x_2, w, s_2_3_0);
               }
-              Prefetch(next_0, ahead);
-              Prefetch(next_1, ahead);
-              Prefetch(next_2, ahead);
-              Prefetch(next_3, ahead);
+              if (i % 2 == 0) Prefetch(next_0, ahead);
+              if (i % 2 != 0) PrefetchNear(w_0, kNear);
+              if (i % 2 == 0) Prefetch(next_1, ahead);
+              if (i % 2 != 0) PrefetchNear(w_1, kNear);
+              if (i % 2 == 0) Prefetch(next_2, ahead);
+              if (i % 2 != 0) PrefetchNear(w_2, kNear);
+              if (i % 2 == 0) Prefetch(next_3, ahead);
+              if (i % 2 != 0) PrefetchNear(w_3, kNear);
               ahead += ahead_step;
               x += 3;
               w_0 += INVAR_PANEL;
@@ -673,10 +714,14 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
                 Accumulate(d, x_3, w_2_0, s_3_2_0);
                 Accumulate(d, x_3, w_3_0, s_3_3_0);
               }
-              Prefetch(next_0, ahead);
-              Prefetch(next_1, ahead);
-              Prefetch(next_2, ahead);
-              Prefetch(next_3, ahead);
+              if (i % 2 == 0) Prefetch(next_0, ahead);
+              if (i % 2 != 0) PrefetchNear(w_0, kNear);
+              if (i % 2 == 0) Prefetch(next_1, ahead);
+              if (i % 2 != 0) PrefetchNear(w_1, kNear);
+              if (i % 2 == 0) Prefetch(next_2, ahead);
+              if (i % 2 != 0) PrefetchNear(w_2, kNear);
+              if (i % 2 == 0) Prefetch(next_3, ahead);
+              if (i % 2 != 0) PrefetchNear(w_3, kNear);
               ahead += ahead_step;
               x += 4;
               w_0 += INVAR_PANEL;
@@ -914,10 +959,14 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
                 Accumulate(d, x_4, w_2_0, s_4_2_0);
                 Accumulate(d, x_4, w_3_0, s_4_3_0);
               }
-              Prefetch(next_0, ahead);
-              Prefetch(next_1, ahead);
-              Prefetch(next_2, ahead);
-              Prefetch(next_3, ahead);
+              if (i % 2 == 0) Prefetch(next_0, ahead);
+              if (i % 2 != 0) PrefetchNear(w_0, kNear);
+              if (i % 2 == 0) Prefetch(next_1, ahead);
+              if (i % 2 != 0) PrefetchNear(w_1, kNear);
+              if (i % 2 == 0) Prefetch(next_2, ahead);
+              if (i % 2 != 0) PrefetchNear(w_2, kNear);
+              if (i % 2 == 0) Prefetch(next_3, ahead);
+              if (i % 2 != 0) PrefetchNear(w_3, kNear);
               ahead += ahead_step;
               x += 5;
               w_0 += INVAR_PANEL;
@@ -1178,10 +1227,14 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
                 Accumulate(d, x_5, w_2_0, s_5_2_0);
                 Accumulate(d, x_5, w_3_0, s_5_3_0);
               }
-              Prefetch(next_0, ahead);
-              Prefetch(next_1, ahead);
-              Prefetch(next_2, ahead);
-              Prefetch(next_3, ahead);
+              if (i % 2 == 0) Prefetch(next_0, ahead);
+              if (i % 2 != 0) PrefetchNear(w_0, kNear);
+              if (i % 2 == 0) Prefetch(next_1, ahead);
+              if (i % 2 != 0) PrefetchNear(w_1, kNear);
+              if (i % 2 == 0) Prefetch(next_2, ahead);
+              if (i % 2 != 0) PrefetchNear(w_2, kNear);
+              if (i % 2 == 0) Prefetch(next_3, ahead);
+              if (i % 2 != 0) PrefetchNear(w_3, kNear);
               ahead += ahead_step;
               x += 6;
               w_0 += INVAR_PANEL;
@@ -1451,9 +1504,12 @@ HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
                 Accumulate(d, x_6, w_1_0, s_6_1_0);
                 Accumulate(d, x_6, w_2_0, s_6_2_0);
               }
-              Prefetch(next_0, ahead);
-              Prefetch(next_1, ahead);
-              Prefetch(next_2, ahead);
+              if (i % 2 == 0) Prefetch(next_0, ahead);
+              if (i % 2 != 0) PrefetchNear(w_0, kNear);
+              if (i % 2 == 0) Prefetch(next_1, ahead);
+              if (i % 2 != 0) PrefetchNear(w_1, kNear);
+              if (i % 2 == 0) Prefetch(next_2, ahead);
+              if (i % 2 != 0) PrefetchNear(w_2, kNear);
               ahead += ahead_step;
               x += 7;
               w_0 += INVAR_PANEL;
@@ -1729,9 +1785,12 @@ HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
                 Accumulate(d, x_7, w_1_0, s_7_1_0);
                 Accumulate(d, x_7, w_2_0, s_7_2_0);
               }
-              Prefetch(next_0, ahead);
-              Prefetch(next_1, ahead);
-              Prefetch(next_2, ahead);
+              if (i % 2 == 0) Prefetch(next_0, ahead);
+              if (i % 2 != 0) PrefetchNear(w_0, kNear);
+              if (i % 2 == 0) Prefetch(next_1, ahead);
+              if (i % 2 != 0) PrefetchNear(w_1, kNear);
+              if (i % 2 == 0) Prefetch(next_2, ahead);
+              if (i % 2 != 0) PrefetchNear(w_2, kNear);
               ahead += ahead_step;
               x += 8;
               w_0 += INVAR_PANEL;
@@ -8443,6 +8502,7 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool asks = a.n * a.k * sizeof(W) > kCached;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 64)];
@@ -8483,6 +8543,55 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_3_1 = hn::Zero(d);
             size_t i = 0;
 #pragma GCC unroll 2
+            for (; asks && i < terms; ++i) {
+              const VF x_0 = hn::Set(d, x[0]);
+              {
+                const VF w = Storage::Load(d, w_0);
+                s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 1 * lanes);
+                s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+              }
+              {
+                const VF w = Storage::Load(d, w_1);
+                s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_1 + 1 * lanes);
+                s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
+              }
+              {
+                const VF w = Storage::Load(d, w_2);
+                s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_2 + 1 * lanes);
+                s_0_2_1 = Fma(d, x_0, w, s_0_2_1);
+              }
+              {
+                const VF w = Storage::Load(d, w_3);
+                s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_3 + 1 * lanes);
+                s_0_3_1 = Fma(d, x_0, w, s_0_3_1);
+              }
+              if (i % 2 == 0) Prefetch(w_0, kSoon);
+              if (i % 2 != 0) PrefetchNear(w_0, kNear);
+              if (i % 2 == 0) Prefetch(w_1, kSoon);
+              if (i % 2 != 0) PrefetchNear(w_1, kNear);
+              if (i % 2 == 0) Prefetch(w_2, kSoon);
+              if (i % 2 != 0) PrefetchNear(w_2, kNear);
+              if (i % 2 == 0) Prefetch(w_3, kSoon);
+              if (i % 2 != 0) PrefetchNear(w_3, kNear);
+              x += 1;
+              w_0 += INVAR_PANEL;
+              w_1 += INVAR_PANEL;
+              w_2 += INVAR_PANEL;
+              w_3 += INVAR_PANEL;
+            }
+#pragma GCC unroll 2
             for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
               {
@@ -8517,10 +8626,6 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
                 const VF w = Storage::Load(d, w_3 + 1 * lanes);
                 s_0_3_1 = Fma(d, x_0, w, s_0_3_1);
               }
-              PrefetchNear(w_0, kNear / 4);
-              PrefetchNear(w_1, kNear / 4);
-              PrefetchNear(w_2, kNear / 4);
-              PrefetchNear(w_3, kNear / 4);
               x += 1;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -8677,8 +8782,10 @@ HWY_NOINLINE void Tile_2x32_2(const invar_matmul_args& a) {
                 s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
                 s_1_1_1 = Fma(d, x_1, w, s_1_1_1);
               }
-              Prefetch(next_0, ahead);
-              Prefetch(next_1, ahead);
+              if (i % 2 == 0) Prefetch(next_0, ahead);
+              if (i % 2 != 0) PrefetchNear(w_0, kNear);
+              if (i % 2 == 0) Prefetch(next_1, ahead);
+              if (i % 2 != 0) PrefetchNear(w_1, kNear);
               ahead += ahead_step;
               x += 2;
               w_0 += INVAR_PANEL;
@@ -8845,8 +8952,10 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
                 s_1_1_1 = Fma(d, x_1, w, s_1_1_1);
                 s_2_1_1 = Fma(d, x_2, w, s_2_1_1);
               }
-              Prefetch(next_0, ahead);
-              Prefetch(next_1, ahead);
+              if (i % 2 == 0) Prefetch(next_0, ahead);
+              if (i % 2 != 0) PrefetchNear(w_0, kNear);
+              if (i % 2 == 0) Prefetch(next_1, ahead);
+              if (i % 2 != 0) PrefetchNear(w_1, kNear);
               ahead += ahead_step;
               x += 3;
               w_0 += INVAR_PANEL;
@@ -9015,7 +9124,8 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
                 Accumulate(d, x_3, w_0_0, s_3_0_0);
                 Accumulate(d, x_3, w_0_1, s_3_0_1);
               }
-              Prefetch(next_0, ahead);
+              if (i % 2 == 0) Prefetch(next_0, ahead);
+              if (i % 2 != 0) PrefetchNear(w_0, kNear);
               ahead += ahead_step;
               x += 4;
               w_0 += INVAR_PANEL;
@@ -9186,7 +9296,8 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
                 Accumulate(d, x_4, w_0_0, s_4_0_0);
                 Accumulate(d, x_4, w_0_1, s_4_0_1);
               }
-              Prefetch(next_0, ahead);
+              if (i % 2 == 0) Prefetch(next_0, ahead);
+              if (i % 2 != 0) PrefetchNear(w_0, kNear);
               ahead += ahead_step;
               x += 5;
               w_0 += INVAR_PANEL;
@@ -9372,7 +9483,8 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
                 Accumulate(d, x_5, w_0_0, s_5_0_0);
                 Accumulate(d, x_5, w_0_1, s_5_0_1);
               }
-              Prefetch(next_0, ahead);
+              if (i % 2 == 0) Prefetch(next_0, ahead);
+              if (i % 2 != 0) PrefetchNear(w_0, kNear);
               ahead += ahead_step;
               x += 6;
               w_0 += INVAR_PANEL;
@@ -9432,6 +9544,7 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool asks = a.n * a.k * sizeof(W) > kCached;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 48)];
@@ -9468,6 +9581,68 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_1_2 = hn::Zero(d), s_0_1_3 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_2_2 = hn::Zero(d), s_0_2_3 = hn::Zero(d);
             size_t i = 0;
+#pragma GCC unroll 2
+            for (; asks && i < terms; ++i) {
+              const VF x_0 = hn::Set(d, x[0]);
+              {
+                const VF w = Storage::Load(d, w_0);
+                s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 1 * lanes);
+                s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 2 * lanes);
+                s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 3 * lanes);
+                s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
+              }
+              {
+                const VF w = Storage::Load(d, w_1);
+                s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_1 + 1 * lanes);
+                s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
+              }
+              {
+                const VF w = Storage::Load(d, w_1 + 2 * lanes);
+                s_0_1_2 = Fma(d, x_0, w, s_0_1_2);
+              }
+              {
+                const VF w = Storage::Load(d, w_1 + 3 * lanes);
+                s_0_1_3 = Fma(d, x_0, w, s_0_1_3);
+              }
+              {
+                const VF w = Storage::Load(d, w_2);
+                s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_2 + 1 * lanes);
+                s_0_2_1 = Fma(d, x_0, w, s_0_2_1);
+              }
+              {
+                const VF w = Storage::Load(d, w_2 + 2 * lanes);
+                s_0_2_2 = Fma(d, x_0, w, s_0_2_2);
+              }
+              {
+                const VF w = Storage::Load(d, w_2 + 3 * lanes);
+                s_0_2_3 = Fma(d, x_0, w, s_0_2_3);
+              }
+              if (i % 2 == 0) Prefetch(w_0, kSoon);
+              if (i % 2 != 0) PrefetchNear(w_0, kNear);
+              if (i % 2 == 0) Prefetch(w_1, kSoon);
+              if (i % 2 != 0) PrefetchNear(w_1, kNear);
+              if (i % 2 == 0) Prefetch(w_2, kSoon);
+              if (i % 2 != 0) PrefetchNear(w_2, kNear);
+              x += 1;
+              w_0 += INVAR_PANEL;
+              w_1 += INVAR_PANEL;
+              w_2 += INVAR_PANEL;
+            }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
@@ -9519,9 +9694,6 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
                 const VF w = Storage::Load(d, w_2 + 3 * lanes);
                 s_0_2_3 = Fma(d, x_0, w, s_0_2_3);
               }
-              PrefetchNear(w_0, kNear / 3);
-              PrefetchNear(w_1, kNear / 3);
-              PrefetchNear(w_2, kNear / 3);
               x += 1;
               w_0 += INVAR_PANEL;
               w_1 += INVAR_PANEL;
@@ -9679,7 +9851,8 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
                 s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
                 s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
               }
-              Prefetch(next_0, ahead);
+              if (i % 2 == 0) Prefetch(next_0, ahead);
+              if (i % 2 != 0) PrefetchNear(w_0, kNear);
               ahead += ahead_step;
               x += 2;
               w_0 += INVAR_PANEL;
@@ -9839,7 +10012,8 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
                 s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
                 s_2_0_3 = Fma(d, x_2, w, s_2_0_3);
               }
-              Prefetch(next_0, ahead);
+              if (i % 2 == 0) Prefetch(next_0, ahead);
+              if (i % 2 != 0) PrefetchNear(w_0, kNear);
               ahead += ahead_step;
               x += 3;
               w_0 += INVAR_PANEL;
@@ -9899,6 +10073,7 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool asks = a.n * a.k * sizeof(W) > kCached;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 16)];
@@ -9929,6 +10104,78 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
             size_t i = 0;
+#pragma GCC unroll 2
+            for (; asks && i < terms; ++i) {
+              const VF x_0 = hn::Set(d, x[0]);
+              {
+                const VF w = Storage::Load(d, w_0);
+                s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 1 * lanes);
+                s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 2 * lanes);
+                s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 3 * lanes);
+                s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 4 * lanes);
+                s_0_0_4 = Fma(d, x_0, w, s_0_0_4);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 5 * lanes);
+                s_0_0_5 = Fma(d, x_0, w, s_0_0_5);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 6 * lanes);
+                s_0_0_6 = Fma(d, x_0, w, s_0_0_6);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 7 * lanes);
+                s_0_0_7 = Fma(d, x_0, w, s_0_0_7);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 8 * lanes);
+                s_0_0_8 = Fma(d, x_0, w, s_0_0_8);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 9 * lanes);
+                s_0_0_9 = Fma(d, x_0, w, s_0_0_9);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 10 * lanes);
+                s_0_0_10 = Fma(d, x_0, w, s_0_0_10);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 11 * lanes);
+                s_0_0_11 = Fma(d, x_0, w, s_0_0_11);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 12 * lanes);
+                s_0_0_12 = Fma(d, x_0, w, s_0_0_12);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 13 * lanes);
+                s_0_0_13 = Fma(d, x_0, w, s_0_0_13);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 14 * lanes);
+                s_0_0_14 = Fma(d, x_0, w, s_0_0_14);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 15 * lanes);
+                s_0_0_15 = Fma(d, x_0, w, s_0_0_15);
+              }
+              if (i % 2 == 0) Prefetch(w_0, kSoon);
+              if (i % 2 != 0) PrefetchNear(w_0, kNear);
+              x += 1;
+              w_0 += INVAR_PANEL;
+            }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
@@ -9996,7 +10243,6 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
                 const VF w = Storage::Load(d, w_0 + 15 * lanes);
                 s_0_0_15 = Fma(d, x_0, w, s_0_0_15);
               }
-              PrefetchNear(w_0, kNear / 1);
               x += 1;
               w_0 += INVAR_PANEL;
             }
@@ -10280,7 +10526,8 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
                 s_0_0_15 = Fma(d, x_0, w, s_0_0_15);
                 s_1_0_15 = Fma(d, x_1, w, s_1_0_15);
               }
-              Prefetch(next_0, ahead);
+              if (i % 2 == 0) Prefetch(next_0, ahead);
+              if (i % 2 != 0) PrefetchNear(w_0, kNear);
               ahead += ahead_step;
               x += 2;
               w_0 += INVAR_PANEL;

@@ -27,11 +27,14 @@ constexpr size_t kLevels = 18;
 // the weights while it is in the first-level cache.
 constexpr size_t kKept = 4096;
 
-// Elements that a single tile asks for in advance, which reads each weight once from memory. Of the fewest rows, which wait for it,
-// 32 lines over all panels, a few beyond what the processor has in flight: further ahead its own prefetching does better. Of more, of
-// each panel into the second-level cache, and as far ahead as memory answers late.
-[[maybe_unused]] constexpr size_t kNear = 32 * 64 / sizeof(W);
+// Elements of each panel that a single tile asks for in advance, which reads each weight once from memory. Of the fewest rows, which
+// wait for it, into the second-level cache soon; of more as far ahead as memory answers late. From there into the first-level cache.
+[[maybe_unused]] constexpr size_t kNear = 16 * 64 / sizeof(W);
+[[maybe_unused]] constexpr size_t kSoon = 32 * 64 / sizeof(W);
 [[maybe_unused]] constexpr size_t kFar = 192 * INVAR_PANEL;
+
+// Bytes of weights that a cache may hold from one call to the next: a single row, which has little to do for each, asks for more only.
+constexpr size_t kCached = 1024 * 1024;
 
 #if INVAR_GROUP_VECTORS == 1
 // 1 rows x 64 outputs in 4 accumulators.
@@ -40,6 +43,7 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool asks = a.n * a.k * sizeof(W) > kCached;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 64)];
@@ -82,6 +86,39 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
 
             VF s_0_0_0 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_3_0 = hn::Zero(d);
             size_t i = 0;
+#pragma GCC unroll 2
+            for (; asks && i < terms; ++i) {
+              const VF x_0 = hn::Set(d, x[0]);
+              {
+                const VF w = Storage::Load(d, w_0);
+                s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_1);
+                s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_2);
+                s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_3);
+                s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
+              }
+              Prefetch(w_0, kSoon);
+              PrefetchNear(w_0, kNear);
+              Prefetch(w_1, kSoon);
+              PrefetchNear(w_1, kNear);
+              Prefetch(w_2, kSoon);
+              PrefetchNear(w_2, kNear);
+              Prefetch(w_3, kSoon);
+              PrefetchNear(w_3, kNear);
+              x += 1;
+              w_0 += INVAR_PANEL;
+              w_1 += INVAR_PANEL;
+              w_2 += INVAR_PANEL;
+              w_3 += INVAR_PANEL;
+            }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
@@ -181,7 +218,7 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
           const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
           // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
           // panel after the last one's.
-          const size_t ahead_w = once ? kNear / 4 : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
+          const size_t ahead_w = once ? kSoon : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
@@ -269,9 +306,13 @@ HWY_NOINLINE void Tile_2x64_1(const invar_matmul_args& a) {
                 s_1_3_0 = Fma(d, x_1, w, s_1_3_0);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               Prefetch(next_1, ahead);
+              PrefetchNear(w_1, kNear);
               Prefetch(next_2, ahead);
+              PrefetchNear(w_2, kNear);
               Prefetch(next_3, ahead);
+              PrefetchNear(w_3, kNear);
               ahead += ahead_step;
               x += 2;
               w_0 += INVAR_PANEL;
@@ -361,7 +402,7 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
           const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
           // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
           // panel after the last one's.
-          const size_t ahead_w = once ? kNear / 4 : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
+          const size_t ahead_w = once ? kSoon : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
@@ -460,9 +501,13 @@ HWY_NOINLINE void Tile_3x64_1(const invar_matmul_args& a) {
                 s_2_3_0 = Fma(d, x_2, w, s_2_3_0);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               Prefetch(next_1, ahead);
+              PrefetchNear(w_1, kNear);
               Prefetch(next_2, ahead);
+              PrefetchNear(w_2, kNear);
               Prefetch(next_3, ahead);
+              PrefetchNear(w_3, kNear);
               ahead += ahead_step;
               x += 3;
               w_0 += INVAR_PANEL;
@@ -560,7 +605,7 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
           const W* const leaf_3 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 3 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL + lane;
           // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
           // panel after the last one's.
-          const size_t ahead_w = once ? kNear / 4 : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
+          const size_t ahead_w = once ? kSoon : (set + 1 < sets ? 1 : sets * 3 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
@@ -682,9 +727,13 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
                 Accumulate(d, x_3, w_3_0, s_3_3_0);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               Prefetch(next_1, ahead);
+              PrefetchNear(w_1, kNear);
               Prefetch(next_2, ahead);
+              PrefetchNear(w_2, kNear);
               Prefetch(next_3, ahead);
+              PrefetchNear(w_3, kNear);
               ahead += ahead_step;
               x += 4;
               w_0 += INVAR_PANEL;
@@ -927,9 +976,13 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
                 Accumulate(d, x_4, w_3_0, s_4_3_0);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               Prefetch(next_1, ahead);
+              PrefetchNear(w_1, kNear);
               Prefetch(next_2, ahead);
+              PrefetchNear(w_2, kNear);
               Prefetch(next_3, ahead);
+              PrefetchNear(w_3, kNear);
               ahead += ahead_step;
               x += 5;
               w_0 += INVAR_PANEL;
@@ -1195,9 +1248,13 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
                 Accumulate(d, x_5, w_3_0, s_5_3_0);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               Prefetch(next_1, ahead);
+              PrefetchNear(w_1, kNear);
               Prefetch(next_2, ahead);
+              PrefetchNear(w_2, kNear);
               Prefetch(next_3, ahead);
+              PrefetchNear(w_3, kNear);
               ahead += ahead_step;
               x += 6;
               w_0 += INVAR_PANEL;
@@ -1446,7 +1503,9 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
                 Accumulate(d, x_6, w_1_0, s_6_1_0);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               Prefetch(next_1, ahead);
+              PrefetchNear(w_1, kNear);
               ahead += ahead_step;
               x += 7;
               w_0 += INVAR_PANEL;
@@ -1684,7 +1743,9 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
                 Accumulate(d, x_7, w_1_0, s_7_1_0);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               Prefetch(next_1, ahead);
+              PrefetchNear(w_1, kNear);
               ahead += ahead_step;
               x += 8;
               w_0 += INVAR_PANEL;
@@ -1937,7 +1998,9 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
                 Accumulate(d, x_8, w_1_0, s_8_1_0);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               Prefetch(next_1, ahead);
+              PrefetchNear(w_1, kNear);
               ahead += ahead_step;
               x += 9;
               w_0 += INVAR_PANEL;
@@ -2205,7 +2268,9 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
                 Accumulate(d, x_9, w_1_0, s_9_1_0);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               Prefetch(next_1, ahead);
+              PrefetchNear(w_1, kNear);
               ahead += ahead_step;
               x += 10;
               w_0 += INVAR_PANEL;
@@ -2488,7 +2553,9 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
                 Accumulate(d, x_10, w_1_0, s_10_1_0);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               Prefetch(next_1, ahead);
+              PrefetchNear(w_1, kNear);
               ahead += ahead_step;
               x += 11;
               w_0 += INVAR_PANEL;
@@ -2786,7 +2853,9 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
                 Accumulate(d, x_11, w_1_0, s_11_1_0);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               Prefetch(next_1, ahead);
+              PrefetchNear(w_1, kNear);
               ahead += ahead_step;
               x += 12;
               w_0 += INVAR_PANEL;
@@ -3099,7 +3168,9 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
                 Accumulate(d, x_12, w_1_0, s_12_1_0);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               Prefetch(next_1, ahead);
+              PrefetchNear(w_1, kNear);
               ahead += ahead_step;
               x += 13;
               w_0 += INVAR_PANEL;
@@ -3427,7 +3498,9 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
                 Accumulate(d, x_13, w_1_0, s_13_1_0);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               Prefetch(next_1, ahead);
+              PrefetchNear(w_1, kNear);
               ahead += ahead_step;
               x += 14;
               w_0 += INVAR_PANEL;
@@ -3729,6 +3802,7 @@ HWY_NOINLINE void Tile_15x16_1(const invar_matmul_args& a) {
                 Accumulate(d, x_14, w_0_0, s_14_0_0);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               ahead += ahead_step;
               x += 15;
               w_0 += INVAR_PANEL;
@@ -4012,6 +4086,7 @@ HWY_NOINLINE void Tile_16x16_1(const invar_matmul_args& a) {
                 Accumulate(d, x_15, w_0_0, s_15_0_0);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               ahead += ahead_step;
               x += 16;
               w_0 += INVAR_PANEL;
@@ -4306,6 +4381,7 @@ HWY_NOINLINE void Tile_17x16_1(const invar_matmul_args& a) {
                 Accumulate(d, x_16, w_0_0, s_16_0_0);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               ahead += ahead_step;
               x += 17;
               w_0 += INVAR_PANEL;
@@ -4611,6 +4687,7 @@ HWY_NOINLINE void Tile_18x16_1(const invar_matmul_args& a) {
                 Accumulate(d, x_17, w_0_0, s_17_0_0);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               ahead += ahead_step;
               x += 18;
               w_0 += INVAR_PANEL;
@@ -4927,6 +5004,7 @@ HWY_NOINLINE void Tile_19x16_1(const invar_matmul_args& a) {
                 Accumulate(d, x_18, w_0_0, s_18_0_0);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               ahead += ahead_step;
               x += 19;
               w_0 += INVAR_PANEL;
@@ -5254,6 +5332,7 @@ HWY_NOINLINE void Tile_20x16_1(const invar_matmul_args& a) {
                 Accumulate(d, x_19, w_0_0, s_19_0_0);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               ahead += ahead_step;
               x += 20;
               w_0 += INVAR_PANEL;
@@ -5592,6 +5671,7 @@ HWY_NOINLINE void Tile_21x16_1(const invar_matmul_args& a) {
                 Accumulate(d, x_20, w_0_0, s_20_0_0);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               ahead += ahead_step;
               x += 21;
               w_0 += INVAR_PANEL;
@@ -5941,6 +6021,7 @@ HWY_NOINLINE void Tile_22x16_1(const invar_matmul_args& a) {
                 Accumulate(d, x_21, w_0_0, s_21_0_0);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               ahead += ahead_step;
               x += 22;
               w_0 += INVAR_PANEL;
@@ -6301,6 +6382,7 @@ HWY_NOINLINE void Tile_23x16_1(const invar_matmul_args& a) {
                 Accumulate(d, x_22, w_0_0, s_22_0_0);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               ahead += ahead_step;
               x += 23;
               w_0 += INVAR_PANEL;
@@ -6672,6 +6754,7 @@ HWY_NOINLINE void Tile_24x16_1(const invar_matmul_args& a) {
                 Accumulate(d, x_23, w_0_0, s_23_0_0);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               ahead += ahead_step;
               x += 24;
               w_0 += INVAR_PANEL;
@@ -7054,6 +7137,7 @@ HWY_NOINLINE void Tile_25x16_1(const invar_matmul_args& a) {
                 Accumulate(d, x_24, w_0_0, s_24_0_0);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               ahead += ahead_step;
               x += 25;
               w_0 += INVAR_PANEL;
@@ -7447,6 +7531,7 @@ HWY_NOINLINE void Tile_26x16_1(const invar_matmul_args& a) {
                 Accumulate(d, x_25, w_0_0, s_25_0_0);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               ahead += ahead_step;
               x += 26;
               w_0 += INVAR_PANEL;
@@ -7851,6 +7936,7 @@ HWY_NOINLINE void Tile_27x16_1(const invar_matmul_args& a) {
                 Accumulate(d, x_26, w_0_0, s_26_0_0);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               ahead += ahead_step;
               x += 27;
               w_0 += INVAR_PANEL;
@@ -8266,6 +8352,7 @@ HWY_NOINLINE void Tile_28x16_1(const invar_matmul_args& a) {
                 Accumulate(d, x_27, w_0_0, s_27_0_0);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               ahead += ahead_step;
               x += 28;
               w_0 += INVAR_PANEL;
@@ -8357,6 +8444,7 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool asks = a.n * a.k * sizeof(W) > kCached;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 64)];
@@ -8396,6 +8484,55 @@ HWY_NOINLINE void Tile_1x64_2(const invar_matmul_args& a) {
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_3_0 = hn::Zero(d), s_0_3_1 = hn::Zero(d);
             size_t i = 0;
+#pragma GCC unroll 2
+            for (; asks && i < terms; ++i) {
+              const VF x_0 = hn::Set(d, x[0]);
+              {
+                const VF w = Storage::Load(d, w_0);
+                s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 1 * lanes);
+                s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+              }
+              {
+                const VF w = Storage::Load(d, w_1);
+                s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_1 + 1 * lanes);
+                s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
+              }
+              {
+                const VF w = Storage::Load(d, w_2);
+                s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_2 + 1 * lanes);
+                s_0_2_1 = Fma(d, x_0, w, s_0_2_1);
+              }
+              {
+                const VF w = Storage::Load(d, w_3);
+                s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_3 + 1 * lanes);
+                s_0_3_1 = Fma(d, x_0, w, s_0_3_1);
+              }
+              Prefetch(w_0, kSoon);
+              PrefetchNear(w_0, kNear);
+              Prefetch(w_1, kSoon);
+              PrefetchNear(w_1, kNear);
+              Prefetch(w_2, kSoon);
+              PrefetchNear(w_2, kNear);
+              Prefetch(w_3, kSoon);
+              PrefetchNear(w_3, kNear);
+              x += 1;
+              w_0 += INVAR_PANEL;
+              w_1 += INVAR_PANEL;
+              w_2 += INVAR_PANEL;
+              w_3 += INVAR_PANEL;
+            }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
@@ -8514,7 +8651,7 @@ HWY_NOINLINE void Tile_2x48_2(const invar_matmul_args& a) {
           const W* const leaf_2 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 2 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
           // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
           // panel after the last one's.
-          const size_t ahead_w = once ? kNear / 3 : (set + 1 < sets ? 1 : sets * 2 + 1) * panel_size;
+          const size_t ahead_w = once ? kSoon : (set + 1 < sets ? 1 : sets * 2 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
@@ -8617,8 +8754,11 @@ HWY_NOINLINE void Tile_2x48_2(const invar_matmul_args& a) {
                 s_1_2_1 = Fma(d, x_1, w, s_1_2_1);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               Prefetch(next_1, ahead);
+              PrefetchNear(w_1, kNear);
               Prefetch(next_2, ahead);
+              PrefetchNear(w_2, kNear);
               ahead += ahead_step;
               x += 2;
               w_0 += INVAR_PANEL;
@@ -8708,7 +8848,7 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
           const W* const leaf_1 = static_cast<const W*>(a.rhs) + HWY_MIN(panel + 1 * sets, panel_end - 1) * panel_size + k * INVAR_PANEL;
           // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
           // panel after the last one's.
-          const size_t ahead_w = once ? kNear / 2 : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
+          const size_t ahead_w = once ? kSoon : (set + 1 < sets ? 1 : sets * 1 + 1) * panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
@@ -8797,7 +8937,9 @@ HWY_NOINLINE void Tile_3x32_2(const invar_matmul_args& a) {
                 s_2_1_1 = Fma(d, x_2, w, s_2_1_1);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               Prefetch(next_1, ahead);
+              PrefetchNear(w_1, kNear);
               ahead += ahead_step;
               x += 3;
               w_0 += INVAR_PANEL;
@@ -8884,7 +9026,7 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
           // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
           // panel after the last one's.
-          const size_t ahead_w = once ? kNear / 1 : panel_size;
+          const size_t ahead_w = once ? kSoon : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
@@ -8968,6 +9110,7 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
                 Accumulate(d, x_3, w_0_1, s_3_0_1);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               ahead += ahead_step;
               x += 4;
               w_0 += INVAR_PANEL;
@@ -9140,6 +9283,7 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
                 Accumulate(d, x_4, w_0_1, s_4_0_1);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               ahead += ahead_step;
               x += 5;
               w_0 += INVAR_PANEL;
@@ -9327,6 +9471,7 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
                 Accumulate(d, x_5, w_0_1, s_5_0_1);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               ahead += ahead_step;
               x += 6;
               w_0 += INVAR_PANEL;
@@ -9386,6 +9531,7 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool asks = a.n * a.k * sizeof(W) > kCached;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 48)];
@@ -9422,6 +9568,68 @@ HWY_NOINLINE void Tile_1x48_4(const invar_matmul_args& a) {
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_1_0 = hn::Zero(d), s_0_1_1 = hn::Zero(d), s_0_1_2 = hn::Zero(d), s_0_1_3 = hn::Zero(d), s_0_2_0 = hn::Zero(d), s_0_2_1 = hn::Zero(d), s_0_2_2 = hn::Zero(d), s_0_2_3 = hn::Zero(d);
             size_t i = 0;
+#pragma GCC unroll 2
+            for (; asks && i < terms; ++i) {
+              const VF x_0 = hn::Set(d, x[0]);
+              {
+                const VF w = Storage::Load(d, w_0);
+                s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 1 * lanes);
+                s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 2 * lanes);
+                s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 3 * lanes);
+                s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
+              }
+              {
+                const VF w = Storage::Load(d, w_1);
+                s_0_1_0 = Fma(d, x_0, w, s_0_1_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_1 + 1 * lanes);
+                s_0_1_1 = Fma(d, x_0, w, s_0_1_1);
+              }
+              {
+                const VF w = Storage::Load(d, w_1 + 2 * lanes);
+                s_0_1_2 = Fma(d, x_0, w, s_0_1_2);
+              }
+              {
+                const VF w = Storage::Load(d, w_1 + 3 * lanes);
+                s_0_1_3 = Fma(d, x_0, w, s_0_1_3);
+              }
+              {
+                const VF w = Storage::Load(d, w_2);
+                s_0_2_0 = Fma(d, x_0, w, s_0_2_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_2 + 1 * lanes);
+                s_0_2_1 = Fma(d, x_0, w, s_0_2_1);
+              }
+              {
+                const VF w = Storage::Load(d, w_2 + 2 * lanes);
+                s_0_2_2 = Fma(d, x_0, w, s_0_2_2);
+              }
+              {
+                const VF w = Storage::Load(d, w_2 + 3 * lanes);
+                s_0_2_3 = Fma(d, x_0, w, s_0_2_3);
+              }
+              Prefetch(w_0, kSoon);
+              PrefetchNear(w_0, kNear);
+              Prefetch(w_1, kSoon);
+              PrefetchNear(w_1, kNear);
+              Prefetch(w_2, kSoon);
+              PrefetchNear(w_2, kNear);
+              x += 1;
+              w_0 += INVAR_PANEL;
+              w_1 += INVAR_PANEL;
+              w_2 += INVAR_PANEL;
+            }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
@@ -9559,7 +9767,7 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
           // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
           // panel after the last one's.
-          const size_t ahead_w = once ? kNear / 1 : panel_size;
+          const size_t ahead_w = once ? kSoon : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
@@ -9632,6 +9840,7 @@ HWY_NOINLINE void Tile_2x16_4(const invar_matmul_args& a) {
                 s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               ahead += ahead_step;
               x += 2;
               w_0 += INVAR_PANEL;
@@ -9709,7 +9918,7 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
           // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
           // panel after the last one's.
-          const size_t ahead_w = once ? kNear / 1 : panel_size;
+          const size_t ahead_w = once ? kSoon : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
@@ -9793,6 +10002,7 @@ HWY_NOINLINE void Tile_3x16_4(const invar_matmul_args& a) {
                 s_2_0_3 = Fma(d, x_2, w, s_2_0_3);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               ahead += ahead_step;
               x += 3;
               w_0 += INVAR_PANEL;
@@ -9852,6 +10062,7 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
   const size_t lanes = hn::Lanes(d);
   const MatmulTree tree = MatmulTreeOf(a.k);
   const size_t tiles = HWY_MAX(a.tiles, uint64_t{1});
+  const bool asks = a.n * a.k * sizeof(W) > kCached;
   const size_t levels = static_cast<size_t>(LevelsOf(tree.leaves));
   const size_t panel_size = a.k * INVAR_PANEL;
   HWY_ALIGN float kept[HWY_MAX(kKept, kLevels * 16)];
@@ -9882,6 +10093,78 @@ HWY_NOINLINE void Tile_1x16_16(const invar_matmul_args& a) {
 
             VF s_0_0_0 = hn::Zero(d), s_0_0_1 = hn::Zero(d), s_0_0_2 = hn::Zero(d), s_0_0_3 = hn::Zero(d), s_0_0_4 = hn::Zero(d), s_0_0_5 = hn::Zero(d), s_0_0_6 = hn::Zero(d), s_0_0_7 = hn::Zero(d), s_0_0_8 = hn::Zero(d), s_0_0_9 = hn::Zero(d), s_0_0_10 = hn::Zero(d), s_0_0_11 = hn::Zero(d), s_0_0_12 = hn::Zero(d), s_0_0_13 = hn::Zero(d), s_0_0_14 = hn::Zero(d), s_0_0_15 = hn::Zero(d);
             size_t i = 0;
+#pragma GCC unroll 2
+            for (; asks && i < terms; ++i) {
+              const VF x_0 = hn::Set(d, x[0]);
+              {
+                const VF w = Storage::Load(d, w_0);
+                s_0_0_0 = Fma(d, x_0, w, s_0_0_0);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 1 * lanes);
+                s_0_0_1 = Fma(d, x_0, w, s_0_0_1);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 2 * lanes);
+                s_0_0_2 = Fma(d, x_0, w, s_0_0_2);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 3 * lanes);
+                s_0_0_3 = Fma(d, x_0, w, s_0_0_3);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 4 * lanes);
+                s_0_0_4 = Fma(d, x_0, w, s_0_0_4);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 5 * lanes);
+                s_0_0_5 = Fma(d, x_0, w, s_0_0_5);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 6 * lanes);
+                s_0_0_6 = Fma(d, x_0, w, s_0_0_6);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 7 * lanes);
+                s_0_0_7 = Fma(d, x_0, w, s_0_0_7);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 8 * lanes);
+                s_0_0_8 = Fma(d, x_0, w, s_0_0_8);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 9 * lanes);
+                s_0_0_9 = Fma(d, x_0, w, s_0_0_9);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 10 * lanes);
+                s_0_0_10 = Fma(d, x_0, w, s_0_0_10);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 11 * lanes);
+                s_0_0_11 = Fma(d, x_0, w, s_0_0_11);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 12 * lanes);
+                s_0_0_12 = Fma(d, x_0, w, s_0_0_12);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 13 * lanes);
+                s_0_0_13 = Fma(d, x_0, w, s_0_0_13);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 14 * lanes);
+                s_0_0_14 = Fma(d, x_0, w, s_0_0_14);
+              }
+              {
+                const VF w = Storage::Load(d, w_0 + 15 * lanes);
+                s_0_0_15 = Fma(d, x_0, w, s_0_0_15);
+              }
+              Prefetch(w_0, kSoon);
+              PrefetchNear(w_0, kNear);
+              x += 1;
+              w_0 += INVAR_PANEL;
+            }
 #pragma GCC unroll 2
             for (; i < terms; ++i) {
               const VF x_0 = hn::Set(d, x[0]);
@@ -10041,7 +10324,7 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
           const W* const leaf_0 = static_cast<const W*>(a.rhs) + panel * panel_size + k * INVAR_PANEL;
           // What these panels hold a little later, or the next set's of this leaf, is asked for on the way. After the last set comes the
           // panel after the last one's.
-          const size_t ahead_w = once ? kNear / 1 : panel_size;
+          const size_t ahead_w = once ? kSoon : panel_size;
           size_t ahead_begin = ahead_w * sizeof(W) + (a.first_tile + begin) * terms * ahead_step;
           float* low = kept;
           float* high = a.nodes + (set * tiles + begin) * nodes_size;
@@ -10234,6 +10517,7 @@ HWY_NOINLINE void Tile_2x16_16(const invar_matmul_args& a) {
                 s_1_0_15 = Fma(d, x_1, w, s_1_0_15);
               }
               Prefetch(next_0, ahead);
+              PrefetchNear(w_0, kNear);
               ahead += ahead_step;
               x += 2;
               w_0 += INVAR_PANEL;
