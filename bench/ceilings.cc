@@ -2,7 +2,6 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "bench/ceilings.cc"
 #include "hwy/foreach_target.h"
-#include "hwy/cache_control.h"
 #include "invar/simd/fma-inl.h"
 #include "invar/simd/highway-inl.h"
 #include "invar/simd/targets.h"
@@ -40,7 +39,7 @@ HWY_NOINLINE void FmaLoop(size_t steps, int chains) {
 }
 
 // Eight vectors of each stream in turn, joined by integer or: what is in memory cannot slow it down.
-HWY_NOINLINE void ReadLoop(const uint8_t* from, size_t bytes, size_t streams, size_t ahead) {
+HWY_NOINLINE void ReadLoop(const uint8_t* from, size_t bytes, size_t streams, size_t far, size_t near) {
 #if HWY_TARGET == HWY_SCALAR
   const hn::ScalableTag<uint64_t> d;
 #else
@@ -54,9 +53,8 @@ HWY_NOINLINE void ReadLoop(const uint8_t* from, size_t bytes, size_t streams, si
   for (size_t offset = 0; offset < part; offset += block) {
     for (size_t stream = 0; stream < streams; ++stream) {
       const uint8_t* at = from + stream * part + offset;
-      if (ahead != 0) {
-        for (size_t line = 0; line < block; line += 64) hwy::Prefetch(at + ahead + line);
-      }
+      for (size_t line = 0; far != 0 && line < block; line += 64) Prefetch(at, far + line);
+      for (size_t line = 0; near != 0 && line < block; line += 64) PrefetchNear(at, near + line);
       const T* p = reinterpret_cast<const T*>(at);
       a = hn::Or(a, hn::LoadU(d, p));
       b = hn::Or(b, hn::LoadU(d, p + lanes));
@@ -91,6 +89,8 @@ HWY_AFTER_NAMESPACE();
 #include <cstring>
 #include <ctime>
 #include <new>
+#include <utility>
+#include <vector>
 
 #include <benchmark/benchmark.h>
 
@@ -207,18 +207,19 @@ void Ceilings::PrepareMemory() {
 
   double best = 0;
   for (const size_t streams : {1, 2, 4, 8}) {
-    for (const size_t ahead : {0, 512, 1024, 2048}) {
+    for (const auto& [far, near] : std::vector<std::pair<size_t, size_t>>{{0, 0}, {0, 512}, {0, 1024}, {0, 2048}, {2048, 1024}, {4096, 1024}}) {
       for (int pass = 0; pass < 2; ++pass) {
         const Stopwatch watch(1);
         for (int i = 0; i < 16; ++i) {
-          memory_loops_->read(memory_.get() + memory_at_, kChunk, streams, ahead);
+          memory_loops_->read(memory_.get() + memory_at_, kChunk, streams, far, near);
           memory_at_ = (memory_at_ + kChunk) % memory_bytes_;
         }
         const double rate = 1 / watch.Seconds();
         if (rate <= best) continue;
         best = rate;
         streams_ = streams;
-        ahead_ = ahead;
+        far_ = far;
+        near_ = near;
       }
     }
   }
@@ -234,7 +235,7 @@ double Ceilings::Read(Team& team) {
   const size_t first = memory_at_ / kChunk;
   const Stopwatch watch(team.threads());
   team.For(tasks, [&](size_t task) {
-    memory_loops_->read(memory_.get() + (first + task * step) % chunks * kChunk, kChunk, streams_, ahead_);
+    memory_loops_->read(memory_.get() + (first + task * step) % chunks * kChunk, kChunk, streams_, far_, near_);
   });
   const double rate = static_cast<double>(tasks * kChunk) / watch.Seconds();
   memory_at_ = (memory_at_ + kChunk) % memory_bytes_;
@@ -252,7 +253,7 @@ double Ceilings::ReadCached(const std::string& isa, size_t bytes) {
   double best = 0;
   for (int attempt = 0; attempt < 5; ++attempt) {
     const Stopwatch watch(1);
-    for (size_t i = 0; i < passes; ++i) loops->read(at, bytes, 1, 0);
+    for (size_t i = 0; i < passes; ++i) loops->read(at, bytes, 1, 0, 0);
     best = std::max(best, static_cast<double>(passes * bytes) / watch.Seconds());
   }
   return best;

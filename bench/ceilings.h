@@ -41,9 +41,9 @@ struct CeilingLoops {
   size_t lanes = 0;         // floats of a vector
   // `steps` multiply-adds in each of `chains` (4, 8 or 12) independent chains held in registers.
   void (*fma)(size_t steps, int chains) = nullptr;
-  // Reads `bytes` in `streams` streams of equal length, which run side by side; where `ahead` is not 0, prefetches so
-  // many bytes ahead.
-  void (*read)(const uint8_t* from, size_t bytes, size_t streams, size_t ahead) = nullptr;
+  // Reads `bytes` in `streams` streams of equal length, which run side by side. Where they are not 0, asks for what is so many bytes
+  // further: `far` into the second-level cache, `near` into the first.
+  void (*read)(const uint8_t* from, size_t bytes, size_t streams, size_t far, size_t near) = nullptr;
 };
 
 // Null where that instruction set was not compiled in.
@@ -82,7 +82,7 @@ class Ceilings {
   std::unique_ptr<uint8_t, Free> memory_;
   size_t memory_bytes_ = 0;
   size_t memory_at_ = 0;
-  size_t streams_ = 1, ahead_ = 0;
+  size_t streams_ = 1, far_ = 0, near_ = 0;
 };
 
 Ceilings& TheCeilings();
