@@ -114,7 +114,6 @@ class Decoder final : public Model {
     const Rows h = RowsOf(buffers.hidden, rows, width), x = RowsOf(buffers.normed, rows, width);
     const Rows q = RowsOf(buffers.query, rows, q_width), k = RowsOf(buffers.key, rows, kv_width);
     const Rows v = RowsOf(buffers.value, rows, kv_width), attended = RowsOf(buffers.attended, rows, q_width);
-    const Rows gate = RowsOf(buffers.gate, rows, inner), up = RowsOf(buffers.up, rows, inner);
     const Rows cosine = RowsOf(buffers.cosine, rows, d / 2), sine = RowsOf(buffers.sine, rows, d / 2);
     const RowsKernel rms_norm = context.kernels.rms_norm;
 
@@ -156,6 +155,8 @@ class Decoder final : public Model {
         trace("mlp.experts", index, width, h);
         continue;
       }
+      // Experts have these buffers too, and may have let them grow.
+      const Rows gate = RowsOf(buffers.gate, rows, inner), up = RowsOf(buffers.up, rows, inner);
       ProjectAll(context, rows, x, {{"gate_proj", layer.gate_proj, gate}, {"up_proj", layer.up_proj, up}});
       {
         const ProfileSpan span(context.profile, ProfiledKind::kActivation, "swiglu");

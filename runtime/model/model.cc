@@ -77,11 +77,11 @@ void Model::RequireBatchMemory(const std::vector<SequenceInput>& inputs, const F
     rows += input.count;
   }
   if (rows > buffers.most_rows) {
-    // The buffers of a row, and matmul's copy of the widest.
+    // The buffers of a row, matmul's copy of the widest, and what rows lie apart (RowsOf).
     const uint64_t q = config_.heads * config_.head_dim, kv = config_.kv_heads * config_.head_dim;
     const uint64_t inner = std::max(config_.intermediate_size, config_.experts.intermediate_size);
     const uint64_t floats = 4 * config_.hidden_size + 4 * q + 2 * kv + 3 * inner + 2 * config_.head_dim +
-                            config_.experts.experts + 3 * config_.experts.per_token * config_.hidden_size;
+                            config_.experts.experts + 3 * config_.experts.per_token * config_.hidden_size + 16 * 32;
     bytes = SaturatingAdd(bytes, SaturatingMultiply(rows, sizeof(float) * floats));
   }
   RequireMemory(bytes, "the keys, values and buffers of " + std::to_string(rows) + " tokens in " +

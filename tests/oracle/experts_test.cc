@@ -14,23 +14,26 @@ namespace {
 
 constexpr size_t kWidth = 128, kInner = 24, kExperts = 6, kLayers = 4;
 
-// The bundled Qwen3 with experts in place of each MLP. `router`: one row for each expert.
-Checkpoint WithExperts(const std::vector<float>& router, size_t per_token, bool normalize) {
+// The bundled Qwen3 with experts of `inner` in place of each MLP, but for those of the layers `dense`. `router`: one row for each expert.
+Checkpoint WithExperts(const std::vector<float>& router, size_t per_token, bool normalize, size_t inner = kInner,
+                       const std::vector<size_t>& dense = {}) {
   Checkpoint c = Checkpoint::Of("qwen3");
   c.config["model_type"] = "qwen3_moe";
   c.config["num_experts"] = kExperts;
   c.config["num_experts_per_tok"] = per_token;
-  c.config["moe_intermediate_size"] = kInner;
+  c.config["moe_intermediate_size"] = inner;
+  c.config["mlp_only_layers"] = dense;
   c.config["norm_topk_prob"] = normalize;
   for (size_t layer = 0; layer < kLayers; ++layer) {
+    if (std::find(dense.begin(), dense.end(), layer) != dense.end()) continue;
     const std::string at = "model.layers." + std::to_string(layer) + ".mlp.";
     for (const char* name : {"gate_proj", "up_proj", "down_proj"}) c.tensors.erase(at + name + ".weight");
     c.Set(at + "gate.weight", {kExperts, kWidth}, router);
     for (size_t e = 0; e < kExperts; ++e) {
       const std::string expert = at + "experts." + std::to_string(e) + ".";
-      c.Set(expert + "gate_proj.weight", {kInner, kWidth}, SomeValues(kInner * kWidth, 10 + e, 0.2f));
-      c.Set(expert + "up_proj.weight", {kInner, kWidth}, SomeValues(kInner * kWidth, 30 + e, 0.2f));
-      c.Set(expert + "down_proj.weight", {kWidth, kInner}, SomeValues(kInner * kWidth, 50 + e, 0.3f));
+      c.Set(expert + "gate_proj.weight", {inner, kWidth}, SomeValues(inner * kWidth, 10 + e, 0.2f));
+      c.Set(expert + "up_proj.weight", {inner, kWidth}, SomeValues(inner * kWidth, 30 + e, 0.2f));
+      c.Set(expert + "down_proj.weight", {kWidth, inner}, SomeValues(inner * kWidth, 50 + e, 0.3f));
     }
   }
   return c;
@@ -131,6 +134,20 @@ TEST(Experts, TiesGoToTheSmallerIndex) {
     ASSERT_EQ(after.size(), before.size());
     EXPECT_EQ(std::memcmp(before.data(), after.data(), before.size() * sizeof(float)) != 0, e < 2) << e;
   }
+}
+
+// Experts wider than a layer's own MLP let the buffers grow that the next layer's MLP has too.
+TEST(Experts, ALayerWithoutThemFollowsOneWithWiderOnes) {
+  const size_t wide = 3 * Checkpoint::Of("qwen3").config["intermediate_size"].get<size_t>();
+  const Checkpoint c = WithExperts(SomeValues(kExperts * kWidth, 6, 0.3f), 2, true, wide, {1, 3});
+  const TemporaryDirectory folder;
+  c.Write(folder.path());
+  const std::vector<int32_t> ids = SomeIds(9);
+  const Engine engine(folder.path(), EngineOptions{"", 2});
+  const std::vector<float> first = Logits(engine, ids, {}), again = Logits(engine, ids, {});  // the second time nothing grows
+  Comparisons::Expect(first, again, "buffers that grow and that do not");
+  Comparisons::Expect(first, c.LogitsOf(ids), "another engine");
+  Comparisons::Report("layers with experts and without");
 }
 
 TEST(Experts, ARowIsTheSameWhicheverRowsShareItsExperts) {
