@@ -1,5 +1,7 @@
 #include "runtime/kernels/overlap.h"
 
+#include <algorithm>
+
 #include "runtime/base/error.h"
 
 namespace invar {
@@ -9,8 +11,11 @@ namespace {
 bool Overlap(const Rows& a, size_t a_width, const Rows& b, size_t b_width, size_t rows) {
   if (rows == 0 || a_width == 0 || b_width == 0 || a.data == nullptr || b.data == nullptr) return false;
   const auto address = [](const float* p) { return reinterpret_cast<uintptr_t>(p); };
-  const uintptr_t a_begin = address(a.data), a_end = address(a.row(rows - 1) + a_width);
-  const uintptr_t b_begin = address(b.data), b_end = address(b.row(rows - 1) + b_width);
+  // The last row lies before the first where the stride is negative.
+  const uintptr_t a_begin = std::min(address(a.data), address(a.row(rows - 1)));
+  const uintptr_t a_end = std::max(address(a.data), address(a.row(rows - 1))) + a_width * sizeof(float);
+  const uintptr_t b_begin = std::min(address(b.data), address(b.row(rows - 1)));
+  const uintptr_t b_end = std::max(address(b.data), address(b.row(rows - 1))) + b_width * sizeof(float);
   if (a_end <= b_begin || b_end <= a_begin) return false;
   if (rows == 1 || a.stride != b.stride || a.stride <= 0) return true;
   const uintptr_t stride = static_cast<uintptr_t>(a.stride) * sizeof(float);

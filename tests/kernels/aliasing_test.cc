@@ -75,6 +75,9 @@ TEST_F(Aliasing, MatmulOverItsOperandIsRefused) {
     ExpectRefused(matmul(At(offset), At(0), nullptr));
   }
   ExpectRefused(matmul(At(0), At(50, kStride - 1), nullptr));  // rows that drift into one another
+  const Rows backwards = At(kStride * (kRows - 1), -static_cast<int64_t>(kStride));
+  ExpectRefused(matmul(backwards, At(1), nullptr));
+  ExpectRefused(matmul(At(1), backwards, nullptr));
   const Rows y = At(kStride * kRows), shifted = At(kStride * kRows + 1);
   ExpectRefused(matmul(At(0), y, &shifted));
 }
