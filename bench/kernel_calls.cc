@@ -11,10 +11,11 @@ invar_type TypeOf(const invar_kernel& kernel) {
   return type == "bf16" ? INVAR_BF16 : type == "f16" ? INVAR_F16 : INVAR_F32;
 }
 
-// Panels that the kernel passes over in one call: a block of weights that stays in the second-level cache.
+// Panels that the kernel passes over in one call: a block of weights that stays in the second-level cache, or shape.n outputs.
 KernelCall Matmul(const invar_kernel& kernel, const KernelShape& shape, const WeightSource& weight_source) {
   const size_t panel_bytes = shape.k * INVAR_PANEL * TypeSize(TypeOf(kernel));
-  const size_t panels = std::max<size_t>(1, 192 * 1024 / panel_bytes / kernel.panels) * kernel.panels;
+  const size_t bytes = shape.n == 0 ? 192 * 1024 : shape.n / INVAR_PANEL * panel_bytes;
+  const size_t panels = std::max<size_t>(1, bytes / panel_bytes / kernel.panels) * kernel.panels;
   const size_t n = panels * INVAR_PANEL;
   const void* weights = weight_source(panels * panel_bytes);
   KernelCall made;
@@ -184,6 +185,8 @@ std::vector<KernelShape> ShapesOf(const invar_kernel& kernel) {
   };
   switch (kernel.family) {
     case INVAR_FAMILY_MATMUL:
+      // A single row asks in advance for more weights than a block of them.
+      if (kernel.rows == 1) return {{"k:1024", 1, 0, 1024}, {"n:512/k:1024", 1, 512, 1024}};
       return {{"k:1024", 1, 0, 1024}, {"k:768", 1, 0, 768, 1, false}, {"k:3072", 1, 0, 3072, 1, false}};
     case INVAR_FAMILY_MAP:
       return {{"n:4096", 1, 4096}};

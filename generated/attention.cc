@@ -28,6 +28,9 @@ constexpr size_t kMaxRows = 16;
 // apart would share few places in it.
 constexpr size_t kRow = INVAR_LEAF + INVAR_PANEL;
 
+// Elements of each panel that a tile of few rows asks for in advance into the second-level cache; from there, sooner, into the first.
+[[maybe_unused]] constexpr size_t kSoon = 32 * INVAR_PANEL;
+
 // chains[r][j] continues over k in [0, terms): fma(x[r][k], w[panel of j][k][j % 16], chains[r][j]).
 // x: rows kRow apart. w: panels of sixteen outputs, panel_stride apart. chains: rows of `stride`, read unless fresh.
 //
@@ -284,16 +287,16 @@ HWY_NOINLINE void Chains_2_1(const Chains& c) {
             s_1_3_0 = Fma(d, x_1, w, s_1_3_0);
           }
           ++x;
-          Prefetch(w_0, 32 * INVAR_PANEL);
+          Prefetch(w_0, kSoon);
           PrefetchNear(w_0, 6 * INVAR_PANEL);
           w_0 += INVAR_PANEL;
-          Prefetch(w_1, 32 * INVAR_PANEL);
+          Prefetch(w_1, kSoon);
           PrefetchNear(w_1, 6 * INVAR_PANEL);
           w_1 += INVAR_PANEL;
-          Prefetch(w_2, 32 * INVAR_PANEL);
+          Prefetch(w_2, kSoon);
           PrefetchNear(w_2, 6 * INVAR_PANEL);
           w_2 += INVAR_PANEL;
-          Prefetch(w_3, 32 * INVAR_PANEL);
+          Prefetch(w_3, kSoon);
           PrefetchNear(w_3, 6 * INVAR_PANEL);
           w_3 += INVAR_PANEL;
         }
@@ -441,16 +444,16 @@ HWY_NOINLINE void Chains_3_1(const Chains& c) {
             s_2_3_0 = Fma(d, x_2, w, s_2_3_0);
           }
           ++x;
-          Prefetch(w_0, 32 * INVAR_PANEL);
+          Prefetch(w_0, kSoon);
           PrefetchNear(w_0, 6 * INVAR_PANEL);
           w_0 += INVAR_PANEL;
-          Prefetch(w_1, 32 * INVAR_PANEL);
+          Prefetch(w_1, kSoon);
           PrefetchNear(w_1, 6 * INVAR_PANEL);
           w_1 += INVAR_PANEL;
-          Prefetch(w_2, 32 * INVAR_PANEL);
+          Prefetch(w_2, kSoon);
           PrefetchNear(w_2, 6 * INVAR_PANEL);
           w_2 += INVAR_PANEL;
-          Prefetch(w_3, 32 * INVAR_PANEL);
+          Prefetch(w_3, kSoon);
           PrefetchNear(w_3, 6 * INVAR_PANEL);
           w_3 += INVAR_PANEL;
         }
@@ -617,16 +620,16 @@ HWY_NOINLINE void Chains_4_1(const Chains& c) {
             Accumulate(d, x_3, w_3_0, s_3_3_0);
           }
           ++x;
-          Prefetch(w_0, 32 * INVAR_PANEL);
+          Prefetch(w_0, kSoon);
           PrefetchNear(w_0, 6 * INVAR_PANEL);
           w_0 += INVAR_PANEL;
-          Prefetch(w_1, 32 * INVAR_PANEL);
+          Prefetch(w_1, kSoon);
           PrefetchNear(w_1, 6 * INVAR_PANEL);
           w_1 += INVAR_PANEL;
-          Prefetch(w_2, 32 * INVAR_PANEL);
+          Prefetch(w_2, kSoon);
           PrefetchNear(w_2, 6 * INVAR_PANEL);
           w_2 += INVAR_PANEL;
-          Prefetch(w_3, 32 * INVAR_PANEL);
+          Prefetch(w_3, kSoon);
           PrefetchNear(w_3, 6 * INVAR_PANEL);
           w_3 += INVAR_PANEL;
         }
@@ -1616,13 +1619,13 @@ HWY_NOINLINE void Chains_2_2(const Chains& c) {
             s_1_2_1 = Fma(d, x_1, w, s_1_2_1);
           }
           ++x;
-          Prefetch(w_0, 32 * INVAR_PANEL);
+          Prefetch(w_0, kSoon);
           PrefetchNear(w_0, 8 * INVAR_PANEL);
           w_0 += INVAR_PANEL;
-          Prefetch(w_1, 32 * INVAR_PANEL);
+          Prefetch(w_1, kSoon);
           PrefetchNear(w_1, 8 * INVAR_PANEL);
           w_1 += INVAR_PANEL;
-          Prefetch(w_2, 32 * INVAR_PANEL);
+          Prefetch(w_2, kSoon);
           PrefetchNear(w_2, 8 * INVAR_PANEL);
           w_2 += INVAR_PANEL;
         }
@@ -1752,10 +1755,10 @@ HWY_NOINLINE void Chains_3_2(const Chains& c) {
             s_2_1_1 = Fma(d, x_2, w, s_2_1_1);
           }
           ++x;
-          Prefetch(w_0, 32 * INVAR_PANEL);
+          Prefetch(w_0, kSoon);
           PrefetchNear(w_0, 12 * INVAR_PANEL);
           w_0 += INVAR_PANEL;
-          Prefetch(w_1, 32 * INVAR_PANEL);
+          Prefetch(w_1, kSoon);
           PrefetchNear(w_1, 12 * INVAR_PANEL);
           w_1 += INVAR_PANEL;
         }
@@ -1860,7 +1863,7 @@ HWY_NOINLINE void Chains_4_2(const Chains& c) {
             Accumulate(d, x_3, w_0_1, s_3_0_1);
           }
           ++x;
-          Prefetch(w_0, 32 * INVAR_PANEL);
+          Prefetch(w_0, kSoon);
           PrefetchNear(w_0, 16 * INVAR_PANEL);
           w_0 += INVAR_PANEL;
         }
@@ -2203,7 +2206,7 @@ HWY_NOINLINE void Chains_2_4(const Chains& c) {
             s_1_0_3 = Fma(d, x_1, w, s_1_0_3);
           }
           ++x;
-          Prefetch(w_0, 32 * INVAR_PANEL);
+          Prefetch(w_0, kSoon);
           PrefetchNear(w_0, 16 * INVAR_PANEL);
           w_0 += INVAR_PANEL;
         }

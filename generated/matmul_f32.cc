@@ -28,13 +28,15 @@ constexpr size_t kLevels = 18;
 constexpr size_t kKept = 4096;
 
 // Elements of each panel that a single tile asks for in advance, which reads each weight once from memory. Of the fewest rows, which
-// wait for it, into the second-level cache soon; of more as far ahead as memory answers late. From there into the first-level cache.
+// wait for it, into the second-level cache soon; of more as far ahead as memory answers late. From there into the first-level cache, but
+// for tall tiles of sixteen bits, which have more to multiply than to wait for.
 [[maybe_unused]] constexpr size_t kNear = 16 * 64 / sizeof(W);
 [[maybe_unused]] constexpr size_t kSoon = 32 * 64 / sizeof(W);
 [[maybe_unused]] constexpr size_t kFar = 192 * INVAR_PANEL;
 
-// Bytes of weights that a cache may hold from one call to the next: a single row, which has little to do for each, asks for more only.
-constexpr size_t kCached = 1024 * 1024;
+// Bytes of weights that a cache may hold from one call to the next. A single row has so little to do for each that asking for what is
+// there already would take as long: it asks where there are more.
+constexpr size_t kCached = 256 * 1024;
 
 #if INVAR_GROUP_VECTORS == 1
 // 1 rows x 64 outputs in 4 accumulators.
@@ -623,7 +625,7 @@ HWY_NOINLINE void Tile_4x64_1(const invar_matmul_args& a) {
             const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
             // Lines to be written come from memory too: the last leaf asks for them.
             const bool writes = leaf + 1 == tree.leaves;
-            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 4) * a.dst_stride + panel * INVAR_PANEL : x;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 4) * a.dst_stride + panel * INVAR_PANEL : kept;
             if (writes) {
 #pragma GCC unroll 4
               for (ptrdiff_t i = 0; i < 4; ++i) {
@@ -857,7 +859,7 @@ HWY_NOINLINE void Tile_5x64_1(const invar_matmul_args& a) {
             const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
             // Lines to be written come from memory too: the last leaf asks for them.
             const bool writes = leaf + 1 == tree.leaves;
-            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 5) * a.dst_stride + panel * INVAR_PANEL : x;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 5) * a.dst_stride + panel * INVAR_PANEL : kept;
             if (writes) {
 #pragma GCC unroll 5
               for (ptrdiff_t i = 0; i < 5; ++i) {
@@ -1114,7 +1116,7 @@ HWY_NOINLINE void Tile_6x64_1(const invar_matmul_args& a) {
             const uint8_t* const next_3 = reinterpret_cast<const uint8_t*>(w_3);
             // Lines to be written come from memory too: the last leaf asks for them.
             const bool writes = leaf + 1 == tree.leaves;
-            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 6) * a.dst_stride + panel * INVAR_PANEL : x;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 6) * a.dst_stride + panel * INVAR_PANEL : kept;
             if (writes) {
 #pragma GCC unroll 6
               for (ptrdiff_t i = 0; i < 6; ++i) {
@@ -1385,9 +1387,9 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read.
+            // all at once would keep waiting what is read; other leaves ask for what is theirs.
             const bool writes = leaf + 1 == tree.leaves;
-            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 7) * a.dst_stride + panel * INVAR_PANEL : x;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 7) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
             const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
             size_t y_left = 6;
@@ -1614,9 +1616,9 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read.
+            // all at once would keep waiting what is read; other leaves ask for what is theirs.
             const bool writes = leaf + 1 == tree.leaves;
-            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 8) * a.dst_stride + panel * INVAR_PANEL : x;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 8) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
             const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
             size_t y_left = 7;
@@ -1858,9 +1860,9 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read.
+            // all at once would keep waiting what is read; other leaves ask for what is theirs.
             const bool writes = leaf + 1 == tree.leaves;
-            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 9) * a.dst_stride + panel * INVAR_PANEL : x;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 9) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
             const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
             size_t y_left = 8;
@@ -2117,9 +2119,9 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read.
+            // all at once would keep waiting what is read; other leaves ask for what is theirs.
             const bool writes = leaf + 1 == tree.leaves;
-            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 10) * a.dst_stride + panel * INVAR_PANEL : x;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 10) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
             const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
             size_t y_left = 9;
@@ -2391,9 +2393,9 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read.
+            // all at once would keep waiting what is read; other leaves ask for what is theirs.
             const bool writes = leaf + 1 == tree.leaves;
-            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 11) * a.dst_stride + panel * INVAR_PANEL : x;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 11) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
             const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
             size_t y_left = 10;
@@ -2680,9 +2682,9 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read.
+            // all at once would keep waiting what is read; other leaves ask for what is theirs.
             const bool writes = leaf + 1 == tree.leaves;
-            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 12) * a.dst_stride + panel * INVAR_PANEL : x;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 12) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
             const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
             size_t y_left = 11;
@@ -2984,9 +2986,9 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read.
+            // all at once would keep waiting what is read; other leaves ask for what is theirs.
             const bool writes = leaf + 1 == tree.leaves;
-            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 13) * a.dst_stride + panel * INVAR_PANEL : x;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 13) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
             const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
             size_t y_left = 12;
@@ -3303,9 +3305,9 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read.
+            // all at once would keep waiting what is read; other leaves ask for what is theirs.
             const bool writes = leaf + 1 == tree.leaves;
-            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 14) * a.dst_stride + panel * INVAR_PANEL : x;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 14) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
             const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
             size_t y_left = 13;
@@ -3633,9 +3635,9 @@ HWY_NOINLINE void Tile_15x16_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read.
+            // all at once would keep waiting what is read; other leaves ask for what is theirs.
             const bool writes = leaf + 1 == tree.leaves;
-            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 15) * a.dst_stride + panel * INVAR_PANEL : x;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 15) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
             const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
             size_t y_left = 14;
@@ -3908,9 +3910,9 @@ HWY_NOINLINE void Tile_16x16_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read.
+            // all at once would keep waiting what is read; other leaves ask for what is theirs.
             const bool writes = leaf + 1 == tree.leaves;
-            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 16) * a.dst_stride + panel * INVAR_PANEL : x;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 16) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
             const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
             size_t y_left = 15;
@@ -4194,9 +4196,9 @@ HWY_NOINLINE void Tile_17x16_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read.
+            // all at once would keep waiting what is read; other leaves ask for what is theirs.
             const bool writes = leaf + 1 == tree.leaves;
-            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 17) * a.dst_stride + panel * INVAR_PANEL : x;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 17) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
             const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
             size_t y_left = 16;
@@ -4491,9 +4493,9 @@ HWY_NOINLINE void Tile_18x16_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read.
+            // all at once would keep waiting what is read; other leaves ask for what is theirs.
             const bool writes = leaf + 1 == tree.leaves;
-            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 18) * a.dst_stride + panel * INVAR_PANEL : x;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 18) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
             const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
             size_t y_left = 17;
@@ -4799,9 +4801,9 @@ HWY_NOINLINE void Tile_19x16_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read.
+            // all at once would keep waiting what is read; other leaves ask for what is theirs.
             const bool writes = leaf + 1 == tree.leaves;
-            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 19) * a.dst_stride + panel * INVAR_PANEL : x;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 19) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
             const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
             size_t y_left = 18;
@@ -5118,9 +5120,9 @@ HWY_NOINLINE void Tile_20x16_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read.
+            // all at once would keep waiting what is read; other leaves ask for what is theirs.
             const bool writes = leaf + 1 == tree.leaves;
-            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 20) * a.dst_stride + panel * INVAR_PANEL : x;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 20) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
             const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
             size_t y_left = 19;
@@ -5448,9 +5450,9 @@ HWY_NOINLINE void Tile_21x16_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read.
+            // all at once would keep waiting what is read; other leaves ask for what is theirs.
             const bool writes = leaf + 1 == tree.leaves;
-            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 21) * a.dst_stride + panel * INVAR_PANEL : x;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 21) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
             const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
             size_t y_left = 20;
@@ -5789,9 +5791,9 @@ HWY_NOINLINE void Tile_22x16_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read.
+            // all at once would keep waiting what is read; other leaves ask for what is theirs.
             const bool writes = leaf + 1 == tree.leaves;
-            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 22) * a.dst_stride + panel * INVAR_PANEL : x;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 22) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
             const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
             size_t y_left = 21;
@@ -6141,9 +6143,9 @@ HWY_NOINLINE void Tile_23x16_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read.
+            // all at once would keep waiting what is read; other leaves ask for what is theirs.
             const bool writes = leaf + 1 == tree.leaves;
-            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 23) * a.dst_stride + panel * INVAR_PANEL : x;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 23) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
             const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
             size_t y_left = 22;
@@ -6504,9 +6506,9 @@ HWY_NOINLINE void Tile_24x16_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read.
+            // all at once would keep waiting what is read; other leaves ask for what is theirs.
             const bool writes = leaf + 1 == tree.leaves;
-            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 24) * a.dst_stride + panel * INVAR_PANEL : x;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 24) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
             const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
             size_t y_left = 23;
@@ -6878,9 +6880,9 @@ HWY_NOINLINE void Tile_25x16_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read.
+            // all at once would keep waiting what is read; other leaves ask for what is theirs.
             const bool writes = leaf + 1 == tree.leaves;
-            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 25) * a.dst_stride + panel * INVAR_PANEL : x;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 25) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
             const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
             size_t y_left = 24;
@@ -7263,9 +7265,9 @@ HWY_NOINLINE void Tile_26x16_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read.
+            // all at once would keep waiting what is read; other leaves ask for what is theirs.
             const bool writes = leaf + 1 == tree.leaves;
-            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 26) * a.dst_stride + panel * INVAR_PANEL : x;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 26) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
             const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
             size_t y_left = 25;
@@ -7659,9 +7661,9 @@ HWY_NOINLINE void Tile_27x16_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read.
+            // all at once would keep waiting what is read; other leaves ask for what is theirs.
             const bool writes = leaf + 1 == tree.leaves;
-            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 27) * a.dst_stride + panel * INVAR_PANEL : x;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 27) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
             const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
             size_t y_left = 26;
@@ -8066,9 +8068,9 @@ HWY_NOINLINE void Tile_28x16_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read.
+            // all at once would keep waiting what is read; other leaves ask for what is theirs.
             const bool writes = leaf + 1 == tree.leaves;
-            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 28) * a.dst_stride + panel * INVAR_PANEL : x;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 28) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
             const size_t y_apart = writes ? sets * INVAR_PANEL : 0;
             size_t y_left = 27;
@@ -9038,7 +9040,7 @@ HWY_NOINLINE void Tile_4x16_2(const invar_matmul_args& a) {
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             // Lines to be written come from memory too: the last leaf asks for them.
             const bool writes = leaf + 1 == tree.leaves;
-            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 4) * a.dst_stride + panel * INVAR_PANEL : x;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 4) * a.dst_stride + panel * INVAR_PANEL : kept;
             if (writes) {
 #pragma GCC unroll 4
               for (ptrdiff_t i = 0; i < 4; ++i) {
@@ -9200,7 +9202,7 @@ HWY_NOINLINE void Tile_5x16_2(const invar_matmul_args& a) {
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             // Lines to be written come from memory too: the last leaf asks for them.
             const bool writes = leaf + 1 == tree.leaves;
-            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 5) * a.dst_stride + panel * INVAR_PANEL : x;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 5) * a.dst_stride + panel * INVAR_PANEL : kept;
             if (writes) {
 #pragma GCC unroll 5
               for (ptrdiff_t i = 0; i < 5; ++i) {
@@ -9377,7 +9379,7 @@ HWY_NOINLINE void Tile_6x16_2(const invar_matmul_args& a) {
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             // Lines to be written come from memory too: the last leaf asks for them.
             const bool writes = leaf + 1 == tree.leaves;
-            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 6) * a.dst_stride + panel * INVAR_PANEL : x;
+            const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 6) * a.dst_stride + panel * INVAR_PANEL : kept;
             if (writes) {
 #pragma GCC unroll 6
               for (ptrdiff_t i = 0; i < 6; ++i) {
