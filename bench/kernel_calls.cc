@@ -184,10 +184,11 @@ std::vector<KernelShape> ShapesOf(const invar_kernel& kernel) {
     return KernelShape{"rows:" + std::to_string(rows) + "/n:" + std::to_string(n), rows, n, 0, 1, counted};
   };
   switch (kernel.family) {
-    case INVAR_FAMILY_MATMUL:
-      // A single row asks in advance for more weights than a block of them.
-      if (kernel.rows == 1) return {{"k:1024", 1, 0, 1024}, {"n:512/k:1024", 1, 512, 1024}};
-      return {{"k:1024", 1, 0, 1024}, {"k:768", 1, 0, 768, 1, false}, {"k:3072", 1, 0, 3072, 1, false}};
+    case INVAR_FAMILY_MATMUL: {
+      std::vector<KernelShape> shapes = {{"k:1024", 1, 0, 1024}, {"k:768", 1, 0, 768, 1, false}, {"k:3072", 1, 0, 3072, 1, false}};
+      if (kernel.rows == 1) shapes.push_back({"n:512/k:1024", 1, 512, 1024});  // more weights than it takes for lying in cache
+      return shapes;
+    }
     case INVAR_FAMILY_MAP:
       return {{"n:4096", 1, 4096}};
     case INVAR_FAMILY_ROWS:

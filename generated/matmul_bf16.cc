@@ -1370,8 +1370,9 @@ HWY_NOINLINE void Tile_7x48_1(const invar_matmul_args& a) {
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 7) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -1638,8 +1639,9 @@ HWY_NOINLINE void Tile_8x48_1(const invar_matmul_args& a) {
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 8) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -1925,8 +1927,9 @@ HWY_NOINLINE void Tile_9x48_1(const invar_matmul_args& a) {
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
             const uint8_t* const next_2 = reinterpret_cast<const uint8_t*>(w_2);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 9) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -2224,8 +2227,9 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 10) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -2494,8 +2498,9 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 11) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -2779,8 +2784,9 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 12) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -3079,8 +3085,9 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 13) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -3394,8 +3401,9 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 14) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -3720,8 +3728,9 @@ HWY_NOINLINE void Tile_15x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 15) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -3993,8 +4002,9 @@ HWY_NOINLINE void Tile_16x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 16) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -4277,8 +4287,9 @@ HWY_NOINLINE void Tile_17x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 17) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -4572,8 +4583,9 @@ HWY_NOINLINE void Tile_18x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 18) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -4878,8 +4890,9 @@ HWY_NOINLINE void Tile_19x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 19) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -5195,8 +5208,9 @@ HWY_NOINLINE void Tile_20x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 20) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -5523,8 +5537,9 @@ HWY_NOINLINE void Tile_21x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 21) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -5862,8 +5877,9 @@ HWY_NOINLINE void Tile_22x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 22) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -6212,8 +6228,9 @@ HWY_NOINLINE void Tile_23x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 23) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -6573,8 +6590,9 @@ HWY_NOINLINE void Tile_24x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 24) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -6945,8 +6963,9 @@ HWY_NOINLINE void Tile_25x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 25) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -7328,8 +7347,9 @@ HWY_NOINLINE void Tile_26x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 26) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -7722,8 +7742,9 @@ HWY_NOINLINE void Tile_27x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 27) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -8127,8 +8148,9 @@ HWY_NOINLINE void Tile_28x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 28) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;

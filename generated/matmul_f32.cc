@@ -1386,8 +1386,9 @@ HWY_NOINLINE void Tile_7x32_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 7) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -1615,8 +1616,9 @@ HWY_NOINLINE void Tile_8x32_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 8) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -1859,8 +1861,9 @@ HWY_NOINLINE void Tile_9x32_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 9) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -2118,8 +2121,9 @@ HWY_NOINLINE void Tile_10x32_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 10) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -2392,8 +2396,9 @@ HWY_NOINLINE void Tile_11x32_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 11) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -2681,8 +2686,9 @@ HWY_NOINLINE void Tile_12x32_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 12) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -2985,8 +2991,9 @@ HWY_NOINLINE void Tile_13x32_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 13) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -3304,8 +3311,9 @@ HWY_NOINLINE void Tile_14x32_1(const invar_matmul_args& a) {
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
             const uint8_t* const next_1 = reinterpret_cast<const uint8_t*>(w_1);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 14) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -3634,8 +3642,9 @@ HWY_NOINLINE void Tile_15x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 15) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -3909,8 +3918,9 @@ HWY_NOINLINE void Tile_16x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 16) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -4195,8 +4205,9 @@ HWY_NOINLINE void Tile_17x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 17) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -4492,8 +4503,9 @@ HWY_NOINLINE void Tile_18x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 18) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -4800,8 +4812,9 @@ HWY_NOINLINE void Tile_19x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 19) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -5119,8 +5132,9 @@ HWY_NOINLINE void Tile_20x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 20) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -5449,8 +5463,9 @@ HWY_NOINLINE void Tile_21x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 21) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -5790,8 +5805,9 @@ HWY_NOINLINE void Tile_22x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 22) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -6142,8 +6158,9 @@ HWY_NOINLINE void Tile_23x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 23) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -6505,8 +6522,9 @@ HWY_NOINLINE void Tile_24x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 24) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -6879,8 +6897,9 @@ HWY_NOINLINE void Tile_25x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 25) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -7264,8 +7283,9 @@ HWY_NOINLINE void Tile_26x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 26) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -7660,8 +7680,9 @@ HWY_NOINLINE void Tile_27x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 27) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;
@@ -8067,8 +8088,9 @@ HWY_NOINLINE void Tile_28x16_1(const invar_matmul_args& a) {
             size_t ahead = ahead_begin;
             ahead_begin += terms * ahead_step;
             const uint8_t* const next_0 = reinterpret_cast<const uint8_t*>(w_0);
-            // Lines to be written come from memory too: the last leaf asks for them, where tiles share the asking a row in each four steps, for
-            // all at once would keep waiting what is read; other leaves ask for what is theirs.
+            // Lines to be written come from memory too: the last leaf asks for them.
+            // Where tiles share the asking, a row in each four steps: all at once would make what is read wait. Other leaves ask for
+            // what they have.
             const bool writes = leaf + 1 == tree.leaves;
             const float* y = writes ? a.dst + static_cast<ptrdiff_t>(tile * 28) * a.dst_stride + panel * INVAR_PANEL : kept;
             const ptrdiff_t y_stride = writes ? a.dst_stride : 0;

@@ -82,6 +82,18 @@ TEST_F(Aliasing, MatmulOverItsOperandIsRefused) {
   ExpectRefused(matmul(At(0), y, &shifted));
 }
 
+TEST_F(Aliasing, RowsOfABufferBeginAtLinesAnOddNumberApart) {
+  constexpr size_t kLine = 16;
+  for (const size_t columns : {1, 15, 16, 17, 128, 768, 1024, 3072}) {
+    const Rows rows = RowsOf(packed_rows, kRows, columns);
+    const size_t stride = static_cast<size_t>(rows.stride);
+    EXPECT_GE(stride, columns);
+    EXPECT_LE(stride, columns + 2 * kLine - 1);
+    EXPECT_EQ(stride % (2 * kLine), kLine) << columns;
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(rows.data) % (kLine * sizeof(float)), 0u) << columns;
+  }
+}
+
 TEST_F(Aliasing, AttentionOverItsQueriesIsRefused) {
   const AttentionShape shape = {2, 1, kWidth / 2, 0.25f, 0};
   std::vector<float> keys(INVAR_LEAF * shape.d), values(INVAR_LEAF * ((shape.d + 15) / 16 * 16));
