@@ -6,6 +6,8 @@ namespace invar {
 namespace {
 
 constexpr size_t kLanes = 8, kStep = kLanes * sizeof(uint64_t);
+// How far ahead of the sum memory is asked, beyond the end too. Asked only when it is wanted, it gives little more than half as much.
+constexpr uintptr_t kAhead = 8192;
 
 uint64_t Mix(uint64_t hash, uint64_t word) {
   hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
@@ -23,6 +25,7 @@ uint64_t Checksum(const void* data, size_t bytes) {
   };
   size_t left = bytes;
   for (; left >= kStep; left -= kStep, at += kStep) {
+    __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(at) + kAhead));
     std::memcpy(words, at, kStep);
     add();
   }

@@ -39,18 +39,21 @@ bool OthersMayWrite(const FileReader& file) {
 }
 
 MappedFile::MappedFile(const FileReader& file, uint64_t offset, size_t bytes) : size_(bytes) {
-  // Every page is asked for at once: the first walk would otherwise wait for each.
-#if defined(MAP_POPULATE)
-  constexpr int kFlags = MAP_PRIVATE | MAP_POPULATE;
-#else
-  constexpr int kFlags = MAP_PRIVATE;
-#endif
-  void* const data = ::mmap(nullptr, bytes, PROT_READ, kFlags, file.descriptor(), static_cast<off_t>(offset));
+  void* const data = ::mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, file.descriptor(), static_cast<off_t>(offset));
   if (data == MAP_FAILED) {
     throw Error("cannot map " + file.source() + ": " + std::error_code(errno, std::generic_category()).message() +
                 "; check the limit of address space (ulimit -v)");
   }
   data_ = data;
+}
+
+bool MappedFile::Populate(size_t begin, size_t bytes) const {
+#if defined(MADV_POPULATE_READ)
+  return ::madvise(static_cast<char*>(data_) + begin, bytes, MADV_POPULATE_READ) == 0;
+#else
+  static_cast<void>(begin), static_cast<void>(bytes);
+  return false;
+#endif
 }
 
 MappedFile::~MappedFile() {
@@ -66,6 +69,8 @@ bool OthersMayWrite(const FileReader&) { return true; }
 MappedFile::MappedFile(const FileReader& file, uint64_t, size_t) {
   throw Error("cannot map " + file.source() + ": this system has no mappings of files; leave the packed cache out");
 }
+
+bool MappedFile::Populate(size_t, size_t) const { return false; }
 
 MappedFile::~MappedFile() = default;
 

@@ -198,16 +198,22 @@ std::optional<MappedFile> PackedCache::Map(const std::string& table, uint64_t by
       return refuse("are of the checkpoint as it was before it changed");
     }
 
-    // Read before it is mapped: a page that cannot be read is an Error now, and the end of the process later.
+    // All is summed before it is used. Where the system does not say that a page can be read, it is read through a buffer:
+    // what cannot be is an Error there, and the end of the process where it is touched.
+    MappedFile mapped(*file, start.image_begin, static_cast<size_t>(bytes));
+    const char* const image = static_cast<const char*>(mapped.data());
     std::vector<uint64_t> sums(static_cast<size_t>(Pieces(bytes)));
     std::memcpy(sums.data(), header.data() + head.size(), sums.size() * sizeof(uint64_t));
     std::vector<char> differs(sums.size());
     Team team(pool, pool.threads());
     team.For(sums.size(), [&](size_t i) {
-      differs[i] = SumOfFile(*file, start.image_begin + i * kSummed, PieceBytes(i, bytes)) != sums[i];
+      const uint64_t at = i * kSummed;
+      const size_t count = PieceBytes(i, bytes);
+      const uint64_t sum = mapped.Populate(at, count) ? SumOfMemory(image + at, count) : SumOfFile(*file, start.image_begin + at, count);
+      differs[i] = sum != sums[i];
     });
     if (std::count(differs.begin(), differs.end(), 0) != static_cast<ptrdiff_t>(differs.size())) return refuse("are damaged");
-    return MappedFile(*file, start.image_begin, static_cast<size_t>(bytes));
+    return mapped;
   } catch (const Error& e) {
     Note(std::string(e.what()) + "; the checkpoint is read and packed anew");
   }

@@ -1,10 +1,16 @@
 // Packed weights kept in a file: the same bits with and without, and a file that is not this checkpoint's is never used.
 #include "runtime/model/packed_cache.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <cstddef>
 #include <thread>
 
 #include "runtime/base/interrupt.h"
@@ -322,6 +328,52 @@ TEST(PackedCache, AChangeWhileLoadingKeepsNothing) {
   EXPECT_FALSE(cache.Map("tablet", image.size(), pool).has_value());
   EXPECT_FALSE(cache.Map("table\n", image.size() - 1, pool).has_value());
   EXPECT_EQ(notes.size(), 3u);
+}
+
+TEST(PackedCache, PagesThatCannotBeReadAreNotTouched) {
+  const TemporaryDirectory folder;
+  constexpr size_t kPages = size_t{64} << 10;  // of any system
+  WriteText(folder / "x", std::string(2 * kPages, 'x'));
+  const auto file = FileReader::Open(folder / "x");
+  const MappedFile mapped(*file, 0, 3 * kPages);
+  EXPECT_TRUE(mapped.Populate(0, 2 * kPages)) << "since Linux 5.14";
+  EXPECT_EQ(static_cast<const char*>(mapped.data())[2 * kPages - 1], 'x');
+  EXPECT_FALSE(mapped.Populate(2 * kPages, kPages)) << "beyond the end: touching that is SIGBUS";
+  EXPECT_FALSE(mapped.Populate(0, 3 * kPages));
+}
+
+// From now on this thread, and those that it starts, have a system that does not know MADV_POPULATE_READ.
+bool ForgetPopulate() {
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[2])),  // its lower half, of a little-endian machine
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, MADV_POPULATE_READ, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog filter = {static_cast<unsigned short>(std::size(program)), program};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+TEST(PackedCache, IsReadThroughABufferWhereTheSystemDoesNotSayWhatCanBeRead) {
+  const Cached cached("qwen3");
+  const Cached::Loaded known = cached.Load();
+  std::thread older([&] {
+    ASSERT_TRUE(ForgetPopulate());
+    const TemporaryDirectory folder;
+    WriteText(folder / "x", "x");
+    ASSERT_FALSE(MappedFile(*FileReader::Open(folder / "x"), 0, 1).Populate(0, 1));
+    const Cached::Loaded loaded = cached.Load();
+    EXPECT_EQ(loaded.notes, std::vector<std::string>());
+    EXPECT_TRUE(loaded.mapped);
+    Comparisons::Expect(known.logits, loaded.logits, "through a buffer");
+    const fs::path file = cached.File();
+    FlipBit(file, fs::file_size(file) - 1);
+    cached.ExpectRebuilt("are damaged", "last byte");
+  });
+  older.join();
+  Comparisons::Report("logits of a model whose packed weights were read through a buffer");
 }
 
 // A checkpoint that is refused leaves nothing, and a file that is mapped is not read into memory that is not there.
