@@ -97,8 +97,9 @@ class Installer:
         if not list(self.cache.glob(name + "-*.whl")):
             print("building llama.cpp for this processor: ten minutes or so, once", file=sys.stderr, flush=True)
             reason = self.run(
-                pip + ["wheel", "--no-deps", "--no-binary", "llama-cpp-python", "-w", str(self.cache), self.pins["llama-cpp-python"]],
-                {"CMAKE_ARGS": "-DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=ON", "CMAKE_BUILD_PARALLEL_LEVEL": str(os.cpu_count() or 2)})
+                pip + ["wheel", "--no-cache-dir", "--no-deps", "--no-binary", "llama-cpp-python", "-w", str(self.cache), self.pins["llama-cpp-python"]],
+                {"CMAKE_ARGS": f"-DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=ON -DCMAKE_CXX_FLAGS='-include {HERE}/amx_tile_config.h'",
+                 "CMAKE_BUILD_PARALLEL_LEVEL": str(os.cpu_count() or 2)})
             if reason:
                 return reason
         return list(self.cache.glob(name + "-*.whl"))
