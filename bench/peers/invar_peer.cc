@@ -8,7 +8,8 @@
 //   {"op": "decode", "context": [batch][n], "steps": [s]}              {"seconds": of one step, "flops", "bytes"}
 //   {"op": "logits", "sequences": [batch][n], "row": r, "cuts": [c], "forced": [f], "file": F}
 //       writes row r's logits after the prompt and after each forced token, binary32 [1 + f][vocab]  {"values"}
-//   {"op": "matmul", "m", "n", "k", "type": "f32" | "bf16", "repeats"}  {"seconds": of one, "flops"}
+//   {"op": "matmul", "m", "n", "k", "type": "f32" | "bf16" | "f16", "repeats", "cached": true | false}
+//       weights from memory, or the same again and again            {"seconds": of one, "flops"}
 //   {"op": "ceilings"}                                                 {"fma": FLOP/s, "read": byte/s}
 // Times of one thread are the process's processor time, which does not count what other programs took of the core; those
 // of more are the wall clock's. The peers' worker.py does the same.
@@ -171,7 +172,9 @@ class Worker {
   Json TimeMatmul(const Json& asked) {
     Team team(pool_, pool_.threads());
     const size_t m = asked.at("m"), n = asked.at("n"), k = asked.at("k"), repeats = asked.at("repeats");
-    const invar_type type = asked.at("type") == "bf16" ? INVAR_BF16 : INVAR_F32;
+    const std::string name = asked.at("type");
+    const invar_type type = name == "bf16" ? INVAR_BF16 : name == "f16" ? INVAR_F16 : INVAR_F32;
+    const bool cached = asked.value("cached", false);
     const size_t bytes = (invar_packed_size(n, k) * TypeSize(type) + 63) / 64 * 64;
     if (weights_ == nullptr) {
       weight_bytes_ = std::max(size_t{256} << 20, 4 * LastLevelCache());
@@ -186,7 +189,7 @@ class Worker {
     for (size_t i = 0; i <= repeats; ++i) {  // the first, which grows the buffers, does not count
       if (at_ + bytes > weight_bytes_) at_ = 0;
       const Linear linear = {type, n, k, reinterpret_cast<const char*>(weights_) + at_, nullptr};
-      at_ += bytes;
+      if (!cached) at_ += bytes;
       const double start = Now();
       Matmul({kernels_, team, packed_rows_}, linear, m, x, y);
       if (i > 0) times.push_back(Now() - start);
@@ -207,7 +210,7 @@ class Worker {
   ForwardBuffers buffers_;
   Scratch packed_rows_;
   Arena arena_;
-  uint16_t* weights_ = nullptr;  // more than any cache holds, used in turn: weights come from memory, as a model's do
+  uint16_t* weights_ = nullptr;  // more than any cache holds: used in turn, they come from memory, as a model's do
   size_t weight_bytes_ = 0, at_ = 0;
 };
 

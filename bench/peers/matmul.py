@@ -1,4 +1,7 @@
-"""Matrix products at the shapes of both models: invar's beside numpy's and PyTorch's, in turn, weights from memory."""
+"""Matrix products at the shapes of both models, in turn: invar's of many rows beside numpy's and PyTorch's, weights from memory;
+of one row beside ggml's, weights from memory and from cache."""
+import pathlib
+
 import report
 from session import Session, WorkerError
 
@@ -48,3 +51,41 @@ def compare(bench, options):
     order = ["invar-f32", "invar-bf16", *ENGINES]
     results.sort(key=lambda r: (r["m"], order.index(r["engine"])))
     return results + [{"engine": engine, "reason": reason} for engine, reason in reasons.items()]
+
+
+def last_level_cache():
+    """Bytes of the greatest cache of the first processor, as the system tells; 0 where it does not."""
+    sizes = [0]
+    for path in pathlib.Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size"):
+        text = path.read_text().strip()
+        sizes.append(int(text[:-1]) * {"K": 1 << 10, "M": 1 << 20}[text[-1]] if text[-1:] in ("K", "M") else int(text))
+    return max(sizes)
+
+
+def compare_one_row(bench, options):
+    """[{"weights": "cache" or "memory", "shape", "engine", "ratio", "gbps"}], or {"engine", "reason"}."""
+    results, rounds = [], 5 if options.quick else 15
+    memory = max(256 << 20, 4 * last_level_cache())  # as invar_peer.cc
+    with bench.invar(options.threads) as ours, Session(
+            [str(bench.python), str(bench.here / "ggml_worker.py"), str(options.threads)], options.threads,
+            bench.build / "log" / "peers-ggml.log") as theirs:
+        for kind in ("f32", "bf16", "f16"):
+            for place in ("cache", "memory"):
+                for shape, (n, k) in SHAPES.items():
+                    bench.say(f"{shape}, one row, {kind} from {place}")
+                    asked = dict(op="matmul", m=1, n=n, k=k, type=kind, repeats=repeats(1, n, k))
+                    pairs = []
+                    for _ in range(rounds):
+                        own = ours.ask(**asked, cached=place == "cache")["seconds"]
+                        try:
+                            other = theirs.ask(**asked, least_bytes=0 if place == "cache" else memory)["seconds"]
+                        except WorkerError as e:
+                            return results + [{"engine": "ggml", "reason": str(e)}]
+                        pairs.append((own, other))
+                    size = n * k * (4 if kind == "f32" else 2)
+                    found = {"invar-" + kind: ([a for a, _ in pairs], None),
+                             "ggml-" + kind: ([b for _, b in pairs], report.median([b / a for a, b in pairs]))}
+                    for engine, (times, ratio) in found.items():
+                        results.append({"weights": place, "shape": shape, "engine": engine, "ratio": ratio,
+                                        "gbps": 1e-9 * size / report.median(times)})
+    return results

@@ -161,7 +161,22 @@ def matmul_table(results):
     return table(["M", "engine", "shapes", "GFLOP/s, geometric mean", "its time by invar's, geometric mean (range)"], lines) + "".join(notes)
 
 
-def write_csv(path, models, matmul):
+def one_row_table(results):
+    """results of matmul.compare_one_row -> geometric means by where the weights lie and by engine."""
+    lines = []
+    for place in ("cache", "memory"):
+        for engine in dict.fromkeys(r["engine"] for r in results if "reason" not in r):
+            mine = [r for r in results if r.get("weights") == place and r["engine"] == engine]
+            if not mine:
+                continue
+            ratios = [r["ratio"] for r in mine if r["ratio"] is not None]
+            ratio = f"{geometric_mean(ratios):.2f}x ({min(ratios):.2f} - {max(ratios):.2f})" if ratios else "-"
+            lines.append([place, engine, f"{len(mine)}", number(geometric_mean(r["gbps"] for r in mine)), ratio])
+    notes = [f"\n- {r['engine']}: not measured: {r['reason']}" for r in results if "reason" in r]
+    return table(["weights from", "engine", "shapes", "GB/s, geometric mean", "its time by invar's, geometric mean (range)"], lines) + "".join(notes)
+
+
+def write_csv(path, models, matmul, one_row=()):
     """One line for each figure: section, model or shape, engine, what, value."""
     with open(path, "w", newline="", encoding="utf-8") as f:
         out = csv.writer(f)
@@ -182,3 +197,9 @@ def write_csv(path, models, matmul):
                 continue
             for key in ("gflops", "ratio"):
                 out.writerow(["matmul", f"{r['shape']} M={r['m']}", r["engine"], key, r[key]])
+        for r in one_row:
+            if "reason" in r:
+                out.writerow(["one row", "", r["engine"], "reason", r["reason"]])
+                continue
+            for key in ("gbps", "ratio"):
+                out.writerow(["one row", f"{r['shape']} from {r['weights']}", r["engine"], key, r[key]])

@@ -33,7 +33,7 @@ def arguments(given):
     parser.add_argument("--model", action="append", choices=list(peers.MODELS), help="this model; may be given again")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="of every engine (default: all, %(default)s)")
     parser.add_argument("--no-bits", action="store_true", help="only speed: no comparison of logits")
-    parser.add_argument("--matmul", action="store_true", help="matrix products alone: beside numpy's OpenBLAS and PyTorch's MKL and oneDNN")
+    parser.add_argument("--matmul", action="store_true", help="matrix products alone: beside numpy's OpenBLAS, PyTorch's MKL and oneDNN, and ggml's of one row")
     parser.add_argument("--output", metavar="STEM", help="write STEM.json and STEM.csv (default: peers below the build folder)")
     parser.add_argument("--list", action="store_true", help="name the peers, and end")
     options = parser.parse_args(given)
@@ -119,6 +119,8 @@ def print_report(results):
             print("\n" + report.bar_table(bars))
     if results["matmul"]:
         print(f"\nmatrix products, {results['threads']} threads\n\n" + report.matmul_table(results["matmul"]))
+    if results["one_row"]:
+        print(f"\nmatrix products of one row, {results['threads']} threads\n\n" + report.one_row_table(results["one_row"]))
     return models
 
 
@@ -138,19 +140,21 @@ def main(given):
     (build / "peers").mkdir(parents=True, exist_ok=True)
     installer = install.Installer(build)
     installer.prepare()
-    wanted = ("numpy", "torch") if options.matmul else install.MODEL_PACKAGES + tuple(p for peer in options.peers for p in peer.packages)
+    wanted = ("numpy", "torch", "llama-cpp-python") if options.matmul else install.MODEL_PACKAGES + tuple(p for peer in options.peers for p in peer.packages)
     installer.want(dict.fromkeys(wanted))
     needed = [installer.failed[p] for p in (("numpy", "torch") if options.matmul else install.MODEL_PACKAGES) if p in installer.failed]
     if needed:
         sys.exit(f"bench-peers: {needed[0]}; the whole log is {installer.log}")
     bench = measure.Bench(build, installer.python, HERE, say)
     results = {"date": datetime.date.today().isoformat(), "processor": processor(), "threads": options.threads,
-               "versions": installer.pins, "models": {}, "matmul": []}
+               "versions": installer.pins, "models": {}, "matmul": [], "one_row": []}
     interrupted = False
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
         if options.matmul:
+            ggml = installer.failed.get("llama-cpp-python")
+            results["one_row"] = [{"engine": "ggml", "reason": ggml}] if ggml else matmul.compare_one_row(bench, options)
             results["matmul"] = matmul.compare(bench, options)
         else:
             compare_models(options, installer, bench, results["models"])
@@ -161,7 +165,7 @@ def main(given):
     rows = print_report(results)
     write(options.output.with_suffix(".json"), json.dumps({**results, "rows": rows}, indent=1) + "\n")
     partial = options.output.with_suffix(".csv.partial")
-    report.write_csv(partial, rows, results["matmul"])
+    report.write_csv(partial, rows, results["matmul"], results["one_row"])
     os.replace(partial, options.output.with_suffix(".csv"))
     print(f"\n{options.output}.json and .csv have every sample", file=sys.stderr)
     return 130 if interrupted else 0

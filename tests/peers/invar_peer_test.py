@@ -24,7 +24,8 @@ class InvarPeer(unittest.TestCase):
             half = one.ask(op="prefill", ids=measure.ids(32, 0, vocabulary))
             step = one.ask(op="decode", context=[measure.ids(8, row, vocabulary) for row in range(2)], steps=[1, 2, 3])
             product = one.ask(op="matmul", m=64, n=48, k=32, type="bf16", repeats=3)
-        for answer in (prefill, half, step, product):
+            row = one.ask(op="matmul", m=1, n=48, k=32, type="f16", repeats=3, cached=True)
+        for answer in (prefill, half, step, product, row):
             self.assertGreater(answer["seconds"], 0)
         self.assertGreater(prefill["flops"], half["flops"])
         self.assertGreater(step["flops"], 0)

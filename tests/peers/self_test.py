@@ -123,6 +123,23 @@ class Report(unittest.TestCase):
     def test_numbers_keep_three_digits(self):
         self.assertEqual([report.number(v) for v in (0.01234, 1.5, 123.4, 98765.4, 0, None)], ["0.0123", "1.50", "123", "98765", "0", "-"])
 
+    def test_one_row_table_and_csv(self):
+        results = [{"weights": "cache", "shape": "a", "engine": "invar-f16", "ratio": None, "gbps": 30.0},
+                   {"weights": "cache", "shape": "a", "engine": "ggml-f16", "ratio": 1.0, "gbps": 30.0},
+                   {"weights": "cache", "shape": "b", "engine": "ggml-f16", "ratio": 4.0, "gbps": 7.5},
+                   {"weights": "memory", "shape": "a", "engine": "ggml-f16", "ratio": 0.5, "gbps": 9.0}, {"engine": "ggml", "reason": "it ended"}]
+        lines = report.one_row_table(results).splitlines()
+        self.assertIn("cache", lines[2])
+        self.assertTrue(any("15.0" in line and "2.00x (1.00 - 4.00)" in line for line in lines))
+        self.assertTrue(any("memory" in line and "0.50x" in line for line in lines))
+        self.assertIn("ggml: not measured: it ended", lines[-1])
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "figures.csv"
+            report.write_csv(path, {}, [], results)
+            lines = list(csv.reader(path.read_text().splitlines()))
+        self.assertIn(["one row", "b from cache", "ggml-f16", "ratio", "4.0"], lines)
+        self.assertIn(["one row", "", "ggml", "reason", "it ended"], lines)
+
     def test_matmul_table_and_csv(self):
         results = [{"m": 64, "shape": "a", "engine": "invar-f32", "ratio": None, "gflops": 100.0},
                    {"m": 64, "shape": "a", "engine": "numpy", "ratio": 1.0, "gflops": 50.0},
