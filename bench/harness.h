@@ -124,6 +124,7 @@ void RegisterAttention();
 void RegisterModels();
 void RegisterProfiles();
 void RegisterTokenizers();
+void RegisterSampling();
 void RegisterLoads();
 // In place of all others (--sweep); what they found goes into charts and tables.
 void RegisterSweeps();

@@ -216,6 +216,7 @@ int Main(int argc, char** argv) {
     RegisterModels();
     RegisterProfiles();
     RegisterTokenizers();
+    RegisterSampling();
     RegisterLoads();
     RegisterFunctions();
     RegisterKernels();

@@ -1,10 +1,12 @@
 #include "runtime/engine/sampling.h"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <string>
 
 #include "invar/float_env.h"
+#include "runtime/base/bits.h"
 #include "runtime/base/error.h"
 
 namespace invar {
@@ -28,14 +30,13 @@ U128 Multiply(uint64_t a, uint64_t b) {
   return {p11 + (p01 >> 32) + (p10 >> 32) + (middle >> 32), (middle << 32) | (p00 & 0xFFFFFFFFu)};
 }
 
-// round-to-even(x * 2^32) for x >= 0 of binary32: the product is exact in binary64, and so is its fraction.
+// round-to-even(x * 2^32) for x >= 0 of binary32: the product is exact in binary64, and adding 2^52, above which there are
+// no fractions, rounds it and leaves the integer in the lower bits.
 uint64_t Scaled(float x) {
+  constexpr double kWhole = 4503599627370496.0;
   const double v = static_cast<double>(x) * 4294967296.0;
-  if (v >= 9007199254740992.0) return static_cast<uint64_t>(v);
-  const uint64_t whole = static_cast<uint64_t>(v);
-  const double fraction = v - static_cast<double>(whole);
-  const bool up = fraction > 0.5 || (fraction == 0.5 && (whole & 1) != 0);
-  return whole + (up ? 1 : 0);
+  if (v >= kWhole) return static_cast<uint64_t>(v);
+  return BitCast<uint64_t>(v + kWhole) - BitCast<uint64_t>(kWhole);
 }
 
 void CheckLogits(const std::vector<float>& x) {
@@ -50,16 +51,20 @@ void CheckLogits(const std::vector<float>& x) {
   if (!finite) throw Error("no logit is finite, so no token can be chosen; check the logit bias");
 }
 
-struct Candidate {
-  int32_t id;
-  float x;
-  uint64_t w;
-};
+// The first of the greatest logits. Throws as CheckLogits does, which is asked only where one pass of a kernel met something.
+size_t Greatest(const Kernels& kernels, const std::vector<float>& x) {
+  int64_t index = -1;
+  const invar_reduce_args args = {x.size(), x.data(), nullptr, nullptr, &index};
+  kernels.argmax(&args);
+  const bool fine = index >= 0 && x[static_cast<size_t>(index)] < kInfinity && x[static_cast<size_t>(index)] > -kInfinity;
+  if (!fine) CheckLogits(x);
+  return static_cast<size_t>(index);
+}
 
-// A row after bias and penalties, in the contract's order, each step rounded to binary32.
-std::vector<float> Adjusted(const SamplingParameters& p, const float* logits, size_t vocab_size,
-                            const TokenCounts& counts) {
-  std::vector<float> x(logits, logits + vocab_size);
+// Makes x a row after bias and penalties, in the contract's order, each step rounded to binary32.
+void Adjust(const SamplingParameters& p, const Kernels& kernels, const float* logits, size_t vocab_size, const TokenCounts& counts,
+            std::vector<float>& x) {
+  x.assign(logits, logits + vocab_size);
   for (const auto& [id, bias] : p.logit_bias) {
     if (id < 0 || static_cast<size_t>(id) >= vocab_size) {
       throw UsageError("logit bias for token " + std::to_string(id) + ", which is outside the vocabulary of " +
@@ -68,7 +73,7 @@ std::vector<float> Adjusted(const SamplingParameters& p, const float* logits, si
     x[id] = x[id] + static_cast<float>(bias);
   }
   // The contract errs "at any step": a NaN or infinity that a later step would hide must still be one.
-  CheckLogits(x);
+  Greatest(kernels, x);
   const float repetition = static_cast<float>(p.repetition_penalty);
   const float frequency = static_cast<float>(p.frequency_penalty), presence = static_cast<float>(p.presence_penalty);
   for (const auto& entry : counts.counts()) {
@@ -88,7 +93,103 @@ std::vector<float> Adjusted(const SamplingParameters& p, const float* logits, si
     if (entry.second > 0) step(v - presence);
     x[id] = v;
   }
-  return x;
+}
+
+// Tokens that may be drawn, ids ascending. Kept from token to token: what the system gives and takes back each time it also
+// clears, which takes longer than most of what is computed here.
+struct Candidates {
+  std::vector<float> x;  // of all ids: adjusted, and divided by the temperature
+  std::vector<int32_t> ids;
+  std::vector<float> e;     // of each id: x less the greatest, then its exponential
+  std::vector<uint64_t> w;  // round-to-even(e * 2^32)
+  std::vector<float> maxima;
+  std::vector<size_t> places;
+
+  // Leaves those for whose place `keep` holds.
+  template <class Keep>
+  void Filter(const Keep& keep) {
+    size_t kept = 0;
+    for (size_t i = 0; i < ids.size(); ++i) {
+      ids[kept] = ids[i];
+      w[kept] = w[i];
+      kept += keep(i) ? 1 : 0;
+    }
+    ids.resize(kept), w.resize(kept);
+  }
+};
+
+// ids: the k greatest of x, of equal ones those of the lowest ids; 0 < k < x.size().
+void TopK(size_t k, Candidates& c) {
+  const std::vector<float>& x = c.x;
+  // As many parts' maxima as k are no less than some bound: so are k of all, and few more of which to choose.
+  constexpr size_t kPart = 64;
+  const size_t parts = x.size() / kPart;
+  float bound = -kInfinity;
+  if (k < parts) {
+    c.maxima.resize(parts);
+    for (size_t part = 0; part < parts; ++part) {
+      c.maxima[part] = *std::max_element(x.begin() + static_cast<ptrdiff_t>(part * kPart), x.begin() + static_cast<ptrdiff_t>((part + 1) * kPart));
+    }
+    const auto kth = c.maxima.begin() + static_cast<ptrdiff_t>(k - 1);
+    std::nth_element(c.maxima.begin(), kth, c.maxima.end(), std::greater<>());
+    bound = *kth;
+  }
+  c.ids.clear();
+  for (size_t i = 0; i < x.size(); ++i) {
+    if (x[i] >= bound) c.ids.push_back(static_cast<int32_t>(i));
+  }
+  const auto before = [&](int32_t a, int32_t b) {
+    const float xa = x[static_cast<size_t>(a)], xb = x[static_cast<size_t>(b)];
+    return xa != xb ? xa > xb : a < b;
+  };
+  std::nth_element(c.ids.begin(), c.ids.begin() + static_cast<ptrdiff_t>(k), c.ids.end(), before);
+  c.ids.resize(k);
+  std::sort(c.ids.begin(), c.ids.end());
+}
+
+// ids and e of what can have a weight. One of zero changes nothing below: no prefix of top-p needs it, no min-p above zero lets it
+// pass, and it is never drawn.
+void Likely(float greatest, Candidates& c) {
+  constexpr float kWeightless = -23;  // e^-23 * 2^32 = 0.44
+  const size_t n = c.x.size();
+  c.ids.resize(n), c.e.resize(n);
+  size_t kept = 0;
+  for (size_t i = 0; i < n; ++i) {
+    const float difference = c.x[i] - greatest;
+    c.ids[kept] = static_cast<int32_t>(i);
+    c.e[kept] = difference;
+    kept += difference > kWeightless ? 1 : 0;
+  }
+  c.ids.resize(kept), c.e.resize(kept);
+}
+
+// Leaves the shortest prefix, by weights descending and then ids, whose sum is that share of the total.
+void TopP(uint64_t share, uint64_t total, Candidates& c) {
+  const U128 wanted = Multiply(share, total);
+  const auto reached = [&](uint64_t sum) { return U128{sum >> 32, sum << 32} >= wanted; };
+  // Sums by the exponent and four more bits of a weight tell in which of these the prefix ends: only that one is sorted.
+  constexpr size_t kBins = 34 * 16;
+  const auto bin_of = [](uint64_t w) {
+    const uint32_t bits = BitCast<uint32_t>(static_cast<float>(static_cast<int64_t>(w)));
+    return w == 0 ? 0 : (bits >> 19) - (127u << 4) + 1;
+  };
+  uint64_t sums[kBins] = {};
+  for (const uint64_t w : c.w) sums[bin_of(w)] += w;
+  size_t bin = kBins - 1;
+  uint64_t sum = 0;
+  while (bin > 0 && (sums[bin] == 0 || !reached(sum + sums[bin]))) sum += sums[bin--];
+
+  c.places.clear();
+  for (size_t i = 0; i < c.w.size(); ++i) {
+    if (bin_of(c.w[i]) == bin) c.places.push_back(i);
+  }
+  std::sort(c.places.begin(), c.places.end(), [&](size_t a, size_t b) { return c.w[a] != c.w[b] ? c.w[a] > c.w[b] : a < b; });
+  size_t kept = 0;
+  while (kept < c.places.size() && (kept == 0 || !reached(sum))) sum += c.w[c.places[kept++]];
+  if (kept == 0) return;  // not reached: weights that are not zero sum up to the total
+  const size_t last = c.places[kept - 1];
+  const uint64_t least = c.w[last];
+  c.Filter([&](size_t i) { return c.w[i] > least || (c.w[i] == least && i <= last); });
 }
 
 }  // namespace
@@ -129,70 +230,47 @@ PhiloxWords Philox(const uint32_t key[2], const uint32_t counter[4]) {
 int32_t SampleToken(const Kernels& kernels, const SamplingParameters& p, const float* logits, size_t vocab_size,
                     const TokenCounts& counts, uint32_t position, uint32_t choice) {
   const ScopedFloatEnv env;
-  std::vector<float> x = Adjusted(p, logits, vocab_size, counts);
-  CheckLogits(x);
+  static thread_local Candidates c;
+  Adjust(p, kernels, logits, vocab_size, counts, c.x);
+  size_t greatest = Greatest(kernels, c.x);
   const float temperature = static_cast<float>(p.temperature);
-  if (temperature == 0) {
-    int64_t index = -1;
-    const invar_reduce_args args = {vocab_size, x.data(), nullptr, nullptr, &index};
-    kernels.argmax(&args);
-    return static_cast<int32_t>(index);
-  }
-  for (float& v : x) v = v / temperature;
-  CheckLogits(x);
+  if (temperature == 0) return static_cast<int32_t>(greatest);
+  for (float& v : c.x) v = v / temperature;
+  greatest = Greatest(kernels, c.x);
 
-  std::vector<Candidate> candidates(vocab_size);
-  for (size_t i = 0; i < vocab_size; ++i) candidates[i] = {static_cast<int32_t>(i), x[i], 0};
   if (p.top_k > 0 && p.top_k < vocab_size) {
-    const auto before = [](const Candidate& a, const Candidate& b) { return a.x != b.x ? a.x > b.x : a.id < b.id; };
-    std::nth_element(candidates.begin(), candidates.begin() + static_cast<ptrdiff_t>(p.top_k), candidates.end(), before);
-    candidates.resize(p.top_k);
+    TopK(static_cast<size_t>(p.top_k), c);
+    c.e.resize(c.ids.size());
+    for (size_t i = 0; i < c.ids.size(); ++i) c.e[i] = c.x[static_cast<size_t>(c.ids[i])] - c.x[greatest];
+  } else {
+    Likely(c.x[greatest], c);
   }
-
-  float m = -kInfinity;
-  for (const Candidate& c : candidates) m = c.x > m ? c.x : m;
-  std::vector<float> e(candidates.size());
-  for (size_t i = 0; i < e.size(); ++i) e[i] = candidates[i].x - m;
-  const invar_map_args args = {e.size(), e.data(), nullptr, e.data()};
+  const invar_map_args args = {c.e.size(), c.e.data(), nullptr, c.e.data()};
   kernels.exp(&args);
+  c.w.resize(c.e.size());
   uint64_t total = 0;
-  for (size_t i = 0; i < e.size(); ++i) total += candidates[i].w = Scaled(e[i]);
+  for (size_t i = 0; i < c.e.size(); ++i) total += c.w[i] = Scaled(c.e[i]);
 
   const float top_p = static_cast<float>(p.top_p), min_p = static_cast<float>(p.min_p);
-  if (top_p < 1 || min_p > 0) {
-    std::sort(candidates.begin(), candidates.end(),
-              [](const Candidate& a, const Candidate& b) { return a.w != b.w ? a.w > b.w : a.id < b.id; });
-    if (top_p < 1) {
-      const U128 wanted = Multiply(Scaled(top_p), total);
-      uint64_t sum = 0;
-      size_t kept = 0;
-      do {
-        sum += candidates[kept++].w;
-      } while (kept < candidates.size() && !(U128{sum >> 32, sum << 32} >= wanted));
-      candidates.resize(kept);
-    }
-    if (min_p > 0) {
-      const uint64_t least = Scaled(min_p);
-      size_t kept = 1;
-      while (kept < candidates.size() && candidates[kept].w >= least) ++kept;
-      candidates.resize(kept);
-    }
+  if (top_p < 1) TopP(Scaled(top_p), total, c);
+  if (min_p > 0) {  // the greatest's own weight, 2^32, is no less
+    const uint64_t least = Scaled(min_p);
+    c.Filter([&](size_t i) { return c.w[i] >= least; });
   }
-  std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) { return a.id < b.id; });
 
   total = 0;
-  for (const Candidate& c : candidates) total += c.w;
+  for (const uint64_t w : c.w) total += w;
   const uint32_t key[2] = {static_cast<uint32_t>(p.seed), static_cast<uint32_t>(p.seed >> 32)};
   const uint32_t counter[4] = {position, choice, 0, 0};
   const PhiloxWords words = Philox(key, counter);
   const uint64_t r = (uint64_t{words.v[1]} << 32) | words.v[0];
   const uint64_t t = Multiply(r, total).high;
   uint64_t cumulative = 0;
-  for (const Candidate& c : candidates) {
-    cumulative += c.w;
-    if (cumulative > t) return c.id;
+  for (size_t i = 0; i < c.w.size(); ++i) {
+    cumulative += c.w[i];
+    if (cumulative > t) return c.ids[i];
   }
-  return candidates.back().id;  // not reached: t < total
+  return c.ids.back();  // not reached: t < total
 }
 
 }  // namespace invar

@@ -116,7 +116,8 @@ std::vector<float> Logits(const Engine& engine, const std::vector<int32_t>& ids,
 }
 
 float LogProbability(const Kernels& kernels, const float* logits, size_t vocab_size, int32_t id) {
-  std::vector<float> y(vocab_size);
+  static thread_local std::vector<float> y;  // kept from token to token, as sampling's
+  y.resize(vocab_size);
   const int64_t stride = static_cast<int64_t>(vocab_size);
   const invar_rows_args args = {1, vocab_size, logits, stride, nullptr, nullptr, 0, y.data(), stride};
   kernels.log_softmax(&args);

@@ -99,6 +99,29 @@ TEST(SamplingEdges, ThePrefixIsTheShare) {
   }
 }
 
+// Two tokens of the greatest weight, and a thousand of weight one, or of none: whether half of the total is the first one's alone.
+TEST(SamplingEdges, WeightsOfOneCount) {
+  size_t ones = 0, none = 0;
+  const auto expect = [&](float x) {
+    const double w = Weight(x);
+    ASSERT_LE(w, 1);
+    (w == 1 ? ones : none) += 1;
+    SamplingParameters s;
+    s.temperature = 1;
+    s.top_p = 0.5;
+    std::vector<float> logits(1002, x);
+    logits[0] = logits[1] = 0;
+    for (s.seed = 0; s.seed < 8; ++s.seed) ExpectTheContracts(s, logits, {});
+  };
+  float half = static_cast<float>(-33 * std::log(2.0));  // e^x = 2^-33, and its neighbours
+  for (int i = 0; i < 4; ++i) half = std::nextafter(half, -100.0f);
+  for (int i = 0; i < 8; ++i, half = std::nextafter(half, 0.0f)) expect(half);
+  for (const float x : {-22.0f, -22.5f, -22.8f, -22.86f, -22.99f, -23.0f, -23.01f, -40.0f, -200.0f}) expect(x);
+  EXPECT_GT(ones, 4u);
+  EXPECT_GT(none, 4u);
+  std::printf("[ COMPARED ] %zu choices, beside weights of one %zu times, of none %zu times\n", compared, ones, none);
+}
+
 // The token with penalties ties with one that has the logit they leave: a rounding more or less breaks the tie.
 TEST(SamplingEdges, EveryStepOfThePenaltiesIsRounded) {
   Random random(2);
