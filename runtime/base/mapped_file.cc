@@ -38,8 +38,14 @@ bool OthersMayWrite(const FileReader& file) {
   return (status.st_uid != ::geteuid() && status.st_uid != 0) || (status.st_mode & S_IWOTH) != 0;
 }
 
-MappedFile::MappedFile(const FileReader& file, uint64_t offset, size_t bytes) : size_(bytes) {
-  void* const data = ::mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, file.descriptor(), static_cast<off_t>(offset));
+MappedFile::MappedFile(const FileReader& file, uint64_t offset, size_t bytes, bool populate) : size_(bytes) {
+#if defined(MAP_POPULATE)
+  const int flags = MAP_PRIVATE | (populate ? MAP_POPULATE : 0);
+#else
+  const int flags = MAP_PRIVATE;
+  static_cast<void>(populate);
+#endif
+  void* const data = ::mmap(nullptr, bytes, PROT_READ, flags, file.descriptor(), static_cast<off_t>(offset));
   if (data == MAP_FAILED) {
     throw Error("cannot map " + file.source() + ": " + std::error_code(errno, std::generic_category()).message() +
                 "; check the limit of address space (ulimit -v)");
@@ -49,7 +55,9 @@ MappedFile::MappedFile(const FileReader& file, uint64_t offset, size_t bytes) : 
 
 bool MappedFile::Populate(size_t begin, size_t bytes) const {
 #if defined(MADV_POPULATE_READ)
-  return ::madvise(static_cast<char*>(data_) + begin, bytes, MADV_POPULATE_READ) == 0;
+  // An emulator of Linux takes any advice and does nothing.
+  static const bool tells = ::madvise(data_, 1, -1) != 0;
+  return tells && ::madvise(static_cast<char*>(data_) + begin, bytes, MADV_POPULATE_READ) == 0;
 #else
   static_cast<void>(begin), static_cast<void>(bytes);
   return false;
@@ -66,7 +74,7 @@ std::optional<FileStamp> StampOf(const std::filesystem::path&) { return std::nul
 
 bool OthersMayWrite(const FileReader&) { return true; }
 
-MappedFile::MappedFile(const FileReader& file, uint64_t, size_t) {
+MappedFile::MappedFile(const FileReader& file, uint64_t, size_t, bool) {
   throw Error("cannot map " + file.source() + ": this system has no mappings of files; leave the packed cache out");
 }
 
