@@ -72,7 +72,7 @@ void Adjust(const SamplingParameters& p, const Kernels& kernels, const float* lo
     }
     x[id] = x[id] + static_cast<float>(bias);
   }
-  // The contract errs "at any step": a NaN or infinity that a later step would hide must still be one.
+  // What is wrong already is told before penalties make more of it.
   Greatest(kernels, x);
   const float repetition = static_cast<float>(p.repetition_penalty);
   const float frequency = static_cast<float>(p.frequency_penalty), presence = static_cast<float>(p.presence_penalty);
@@ -147,8 +147,7 @@ void TopK(size_t k, Candidates& c) {
   std::sort(c.ids.begin(), c.ids.end());
 }
 
-// ids and e of what can have a weight. One of zero changes nothing below: no prefix of top-p needs it, no min-p above zero lets it
-// pass, and it is never drawn.
+// ids and e of what can have a weight. One of zero changes nothing below: no prefix of top-p needs it, and it is never drawn.
 void Likely(float greatest, Candidates& c) {
   constexpr float kWeightless = -23;  // e^-23 * 2^32 = 0.44
   const size_t n = c.x.size();

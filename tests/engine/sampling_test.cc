@@ -85,7 +85,7 @@ Draw RandomDraw(Random& random, size_t size) {
   SamplingParameters& p = s.parameters;
   p.temperature = random.Below(8) == 0 ? 0 : std::vector<double>{0.1, 0.7, 1, 1.3, 100, 1e-30}[random.Below(6)];
   p.top_k = random.Below(2) == 0 ? 0 : 1 + random.Below(s.logits.size() + 2);
-  p.top_p = maybe(std::vector<double>{1e-9, 0.1, 0.5, 0.9, 0.95, 0.999999999, 1}[random.Below(7)], 1);
+  p.top_p = maybe(std::vector<double>{1e-12, 1e-9, 0.1, 0.5, 0.9, 0.95, 0.999999999, 1}[random.Below(8)], 1);
   p.min_p = maybe(std::vector<double>{0.01, 0.05, 0.5, 1}[random.Below(4)], 0);
   p.repetition_penalty = maybe(std::vector<double>{1.1, 0.9, 2, 1e-38}[random.Below(4)], 1);
   p.frequency_penalty = maybe(random.Uniform(-2, 2), 0);
