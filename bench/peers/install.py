@@ -3,6 +3,7 @@
 Everything goes below the build folder: peers-venv/, and peers-cache/ with the wheel of llama-cpp-python, which is built from
 its source distribution for this processor, once.
 """
+import hashlib
 import os
 import pathlib
 import re
@@ -69,13 +70,33 @@ class Installer:
         for package in packages:
             if package in self.done or package in self.failed:
                 continue
-            if present.get(package) != self.pins[package].split("==")[1]:
+            built = package == "llama-cpp-python"
+            if present.get(package) != self.pins[package].split("==")[1] or (built and not self.is_of_this_build()):
                 print(f"installing {self.pins[package]}", file=sys.stderr, flush=True)
                 reason = self.install(package)
                 if reason:
                     self.failed[package] = f"{self.pins[package]} cannot be installed: {reason}"
                     continue
+            if built:
+                self.build_stamp().write_text(self.build_key())
             self.done.add(package)
+
+    # How llama.cpp is built: what was built otherwise is built again.
+
+    def build_flags(self):
+        flags = f'{os.environ.get("CXXFLAGS", "")} -include "{HERE}/amx_tile_config.h"'.strip()
+        return f"-DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=ON -DCMAKE_CXX_FLAGS='{flags}'"
+
+    def build_key(self):
+        parts = (self.pins["llama-cpp-python"], self.build_flags(), (HERE / "amx_tile_config.h").read_text())
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+    def build_stamp(self):
+        return self.build / "peers-venv" / "llama-cpp-python.built"
+
+    def is_of_this_build(self):
+        stamp = self.build_stamp()
+        return stamp.exists() and stamp.read_text() == self.build_key()
 
     def install(self, package):
         pip = [str(self.python), "-m", "pip", "--disable-pip-version-check"]
@@ -89,17 +110,18 @@ class Installer:
                 if isinstance(wheel, str):
                     return wheel
                 target = str(wheel[0])
-            return self.run(pip + ["install", "-c", constraints.name, target])
+            again = ["--force-reinstall", "--no-deps"] if target.endswith(".whl") and package in self.installed() else []
+            return self.run(pip + ["install", "-c", constraints.name, *again, target])
 
     def build_llama(self, pip):
         """[the wheel], or why there is none."""
-        name = "llama_cpp_python-" + self.pins["llama-cpp-python"].split("==")[1]
-        if not list(self.cache.glob(name + "-*.whl")):
+        folder = self.cache / self.build_key()
+        if not list(folder.glob("*.whl")):
             print("building llama.cpp for this processor: ten minutes or so, once", file=sys.stderr, flush=True)
+            # pip's own cache would give a wheel that was built otherwise.
             reason = self.run(
-                pip + ["wheel", "--no-cache-dir", "--no-deps", "--no-binary", "llama-cpp-python", "-w", str(self.cache), self.pins["llama-cpp-python"]],
-                {"CMAKE_ARGS": f"-DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=ON -DCMAKE_CXX_FLAGS='-include {HERE}/amx_tile_config.h'",
-                 "CMAKE_BUILD_PARALLEL_LEVEL": str(os.cpu_count() or 2)})
+                pip + ["wheel", "--no-cache-dir", "--no-deps", "--no-binary", "llama-cpp-python", "-w", str(folder), self.pins["llama-cpp-python"]],
+                {"CMAKE_ARGS": self.build_flags(), "CMAKE_BUILD_PARALLEL_LEVEL": str(os.cpu_count() or 2)})
             if reason:
                 return reason
-        return list(self.cache.glob(name + "-*.whl"))
+        return list(folder.glob("*.whl"))

@@ -3,7 +3,7 @@ of one row beside ggml's, weights from memory and from cache."""
 import pathlib
 
 import report
-from session import Session, WorkerError
+from session import WorkerError
 
 SHAPES = {  # outputs, inputs: bench/matmul_bench.cc's
     "gpt2.c_attn": (2304, 768), "gpt2.attn.c_proj": (768, 768), "gpt2.c_fc": (3072, 768), "gpt2.mlp.c_proj": (768, 3072),
@@ -25,9 +25,7 @@ def repeats(m, n, k):
 def compare(bench, options):
     """[{"m", "shape", "engine", "ratio", "gflops"}], or {"engine", "reason"} of what gave no figure."""
     results, rounds, reasons = [], 3 if options.quick else 7, {}
-    with bench.invar(options.threads) as ours, Session(
-            [str(bench.python), str(bench.here / "matmul_worker.py"), str(options.threads)], options.threads,
-            bench.build / "log" / "peers-matmul.log") as theirs:
+    with bench.invar(options.threads) as ours, bench.script("matmul_worker.py", options.threads) as theirs:
         for m in ROWS:
             for shape, (n, k) in SHAPES.items():
                 bench.say(f"{shape}, M = {m}")
@@ -62,30 +60,25 @@ def last_level_cache():
     return max(sizes)
 
 
-def compare_one_row(bench, options):
-    """[{"weights": "cache" or "memory", "shape", "engine", "ratio", "gbps"}], or {"engine", "reason"}."""
-    results, rounds = [], 5 if options.quick else 15
+def compare_one_row(bench, options, results):
+    """Fills results with {"weights": "cache" or "memory", "shape", "engine", "ratio", "gbps"}, or {"engine", "reason"}."""
+    rounds = 5 if options.quick else 15
     memory = max(256 << 20, 4 * last_level_cache())  # as invar_peer.cc
-    with bench.invar(options.threads) as ours, Session(
-            [str(bench.python), str(bench.here / "ggml_worker.py"), str(options.threads)], options.threads,
-            bench.build / "log" / "peers-ggml.log") as theirs:
+    with bench.invar(options.threads) as ours, bench.script("ggml_worker.py", options.threads) as theirs:
         for kind in ("f32", "bf16", "f16"):
             for place in ("cache", "memory"):
                 for shape, (n, k) in SHAPES.items():
                     bench.say(f"{shape}, one row, {kind} from {place}")
                     asked = dict(op="matmul", m=1, n=n, k=k, type=kind, repeats=repeats(1, n, k))
-                    pairs = []
-                    for _ in range(rounds):
-                        own = ours.ask(**asked, cached=place == "cache")["seconds"]
-                        try:
-                            other = theirs.ask(**asked, least_bytes=0 if place == "cache" else memory)["seconds"]
-                        except WorkerError as e:
-                            return results + [{"engine": "ggml", "reason": str(e)}]
-                        pairs.append((own, other))
+                    try:
+                        pairs = [(ours.ask(**asked, cached=place == "cache")["seconds"],
+                                  theirs.ask(**asked, least_bytes=0 if place == "cache" else memory)["seconds"]) for _ in range(rounds)]
+                    except WorkerError as e:
+                        results.append({"engine": "ggml", "reason": str(e)})
+                        return
                     size = n * k * (4 if kind == "f32" else 2)
                     found = {"invar-" + kind: ([a for a, _ in pairs], None),
                              "ggml-" + kind: ([b for _, b in pairs], report.median([b / a for a, b in pairs]))}
                     for engine, (times, ratio) in found.items():
                         results.append({"weights": place, "shape": shape, "engine": engine, "ratio": ratio,
                                         "gbps": 1e-9 * size / report.median(times)})
-    return results

@@ -48,6 +48,10 @@ class Bench:
         return Session([str(self.python), str(self.here / "worker.py"), peer.module, "--threads", str(threads)], threads,
                        self.build / "log" / f"peers-{peer.name}.log")
 
+    def script(self, name, threads):
+        return Session([str(self.python), str(self.here / name), str(threads)], threads,
+                       self.build / "log" / f"peers-{pathlib.Path(name).stem}.log")
+
     def prepare(self, peer, folder):
         if peer.prepares:
             with self.peer(peer, 1) as session:

@@ -154,7 +154,10 @@ def main(given):
     try:
         if options.matmul:
             ggml = installer.failed.get("llama-cpp-python")
-            results["one_row"] = [{"engine": "ggml", "reason": ggml}] if ggml else matmul.compare_one_row(bench, options)
+            if ggml:
+                results["one_row"].append({"engine": "ggml", "reason": ggml})
+            else:
+                matmul.compare_one_row(bench, options, results["one_row"])
             results["matmul"] = matmul.compare(bench, options)
         else:
             compare_models(options, installer, bench, results["models"])

@@ -5,12 +5,14 @@ import pathlib
 import struct
 import sys
 import tempfile
+import types
 import unittest
 
 ROOT = pathlib.Path(sys.argv.pop(1))
 sys.path.insert(0, str(ROOT / "bench" / "peers"))
 import bits
 import install
+import matmul
 import peers
 import report
 import session
@@ -140,6 +142,44 @@ class Report(unittest.TestCase):
         self.assertIn(["one row", "b from cache", "ggml-f16", "ratio", "4.0"], lines)
         self.assertIn(["one row", "", "ggml", "reason", "it ended"], lines)
 
+    def test_one_row_is_compared_in_turns(self):
+        said = []
+
+        class Fake:
+            def __init__(self, seconds):
+                self.seconds = seconds
+
+            def ask(self, **asked):
+                said.append((self.seconds, asked.get("cached"), asked.get("least_bytes")))
+                if self.seconds == 2 and asked["type"] == "f16":
+                    raise session.WorkerError("no halves")
+                return {"seconds": self.seconds}
+
+            def __enter__(self):
+                return self
+
+            def __exit__(self, *_):
+                pass
+
+        class Bench:
+            def invar(self, threads):
+                return Fake(1)
+
+            def script(self, name, threads):
+                return Fake(2)
+
+            def say(self, text):
+                pass
+
+        results = []
+        matmul.compare_one_row(Bench(), types.SimpleNamespace(quick=True, threads=1), results)
+        self.assertEqual(results[-1], {"engine": "ggml", "reason": "no halves"})
+        self.assertEqual(len(results), 2 * 2 * 2 * len(matmul.SHAPES) + 1)
+        self.assertEqual({r["ratio"] for r in results[:-1]}, {None, 2.0})
+        self.assertEqual([one for one, _, _ in said[:4]], [1, 2, 1, 2])
+        self.assertEqual(said[0][1], True)
+        self.assertEqual({least for one, _, least in said if one == 2 and least != 0}, {max(256 << 20, 4 * matmul.last_level_cache())})
+
     def test_matmul_table_and_csv(self):
         results = [{"m": 64, "shape": "a", "engine": "invar-f32", "ratio": None, "gflops": 100.0},
                    {"m": 64, "shape": "a", "engine": "numpy", "ratio": 1.0, "gflops": 50.0},
@@ -158,6 +198,17 @@ class Report(unittest.TestCase):
 
 
 class Pins(unittest.TestCase):
+    def test_what_was_built_otherwise_is_built_again(self):
+        with tempfile.TemporaryDirectory() as folder:
+            one = install.Installer(folder)
+            (pathlib.Path(folder) / "peers-venv").mkdir()
+            self.assertFalse(one.is_of_this_build())
+            one.build_stamp().write_text(one.build_key())
+            self.assertTrue(one.is_of_this_build())
+            flags = one.build_flags()
+            one.build_flags = lambda: flags + " -DGGML_NATIVE=OFF"
+            self.assertFalse(one.is_of_this_build())
+
     def test_every_package_is_pinned(self):
         pins = install.pinned((ROOT / "bench/peers/requirements.txt").read_text())
         wanted = set(install.MODEL_PACKAGES).union(*(peer.packages for peer in peers.PEERS))
