@@ -29,7 +29,8 @@ constexpr size_t kKept = 4096;
 
 // Elements of each panel that a single tile asks for in advance, which reads each weight once from memory. Of the fewest rows, which
 // wait for it, into the second-level cache soon; of more as far ahead as memory answers late. From there into the first-level cache, but
-// for tall tiles of sixteen bits, which have more to multiply than to wait for.
+// for tall tiles of sixteen bits, which have more to multiply than to wait for, and into that one alone where AVX-512 has a line for
+// each multiply-add, one row of f32: from cache asking twice costs there what it gains from memory several times over.
 [[maybe_unused]] constexpr size_t kNear = 16 * 64 / sizeof(W);
 [[maybe_unused]] constexpr size_t kSoon = 32 * 64 / sizeof(W);
 [[maybe_unused]] constexpr size_t kFar = 192 * INVAR_PANEL;

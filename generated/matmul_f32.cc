@@ -29,7 +29,8 @@ constexpr size_t kKept = 4096;
 
 // Elements of each panel that a single tile asks for in advance, which reads each weight once from memory. Of the fewest rows, which
 // wait for it, into the second-level cache soon; of more as far ahead as memory answers late. From there into the first-level cache, but
-// for tall tiles of sixteen bits, which have more to multiply than to wait for.
+// for tall tiles of sixteen bits, which have more to multiply than to wait for, and into that one alone where AVX-512 has a line for
+// each multiply-add, one row of f32: from cache asking twice costs there what it gains from memory several times over.
 [[maybe_unused]] constexpr size_t kNear = 16 * 64 / sizeof(W);
 [[maybe_unused]] constexpr size_t kSoon = 32 * 64 / sizeof(W);
 [[maybe_unused]] constexpr size_t kFar = 192 * INVAR_PANEL;
@@ -107,13 +108,9 @@ HWY_NOINLINE void Tile_1x64_1(const invar_matmul_args& a) {
                 const VF w = Storage::Load(d, w_3);
                 s_0_3_0 = Fma(d, x_0, w, s_0_3_0);
               }
-              Prefetch(w_0, kSoon);
               PrefetchNear(w_0, kNear);
-              Prefetch(w_1, kSoon);
               PrefetchNear(w_1, kNear);
-              Prefetch(w_2, kSoon);
               PrefetchNear(w_2, kNear);
-              Prefetch(w_3, kSoon);
               PrefetchNear(w_3, kNear);
               x += 1;
               w_0 += INVAR_PANEL;
