@@ -2,17 +2,16 @@
 eight products to a graph, so that what it takes to start one hardly counts."""
 import ctypes
 import importlib.util
-import json
 import mmap
-import os
 import pathlib
 import sys
-import time
 
 import numpy
 
+import answering
+
 THREADS = int(sys.argv[1])
-CLOCK = time.process_time if THREADS == 1 else time.perf_counter  # as worker.py
+CLOCK = answering.clock_of(THREADS)
 TYPES = {"f32": 0, "f16": 1, "bf16": 30}  # ggml.h's
 IN_A_GRAPH = 8
 OVERHEAD = 64 << 20  # of a context, beside its weights: tensors' descriptions and graphs
@@ -53,7 +52,6 @@ class HugePages:
     """Memory as invar's weights have it: on huge pages where the system grants them."""
 
     def __init__(self, size):
-        self.size = size
         self.map = mmap.mmap(-1, size + HUGE)
         if hasattr(mmap, "MADV_HUGEPAGE"):
             self.map.madvise(mmap.MADV_HUGEPAGE)
@@ -88,16 +86,16 @@ class Products:
             else:
                 narrow[kind](w.ctypes.data, data_of(tensor), n * k)
             weights.append(tensor)
-        self.graphs, self.at = [], 0
+        self.graphs, self.at, products = [], 0, []
         for first in range(0, graphs * IN_A_GRAPH, IN_A_GRAPH):
             graph = new_graph(self.context)
             for i in range(first, first + IN_A_GRAPH):
-                y = multiply(self.context, weights[i % copies], row)
-                expand(graph, y)
+                products.append(multiply(self.context, weights[i % copies], row))
+                expand(graph, products[-1])
             self.graphs.append(graph)
         self.run()  # the first, which makes buffers
-        found = numpy.ctypeslib.as_array(ctypes.cast(data_of(y), ctypes.POINTER(ctypes.c_float)), (n,)) if graphs == 1 else None
-        if found is not None and not numpy.allclose(found, w @ x[0], atol=0.05):
+        found = numpy.ctypeslib.as_array(ctypes.cast(data_of(products[0]), ctypes.POINTER(ctypes.c_float)), (n,))
+        if not numpy.allclose(found, w @ x[0], atol=0.05):
             raise RuntimeError("ggml's product is another than numpy's")
 
     def run(self):
@@ -130,16 +128,4 @@ def answer(asked):
     return {"seconds": sorted(made["products"].run() for _ in range(repeats))[repeats // 2]}
 
 
-def main():
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    for line in sys.stdin:
-        try:
-            said = answer(json.loads(line))
-        except Exception as e:  # the engine's cell in the table
-            said = {"error": f"{type(e).__name__}: {str(e).splitlines()[0][:120]}"}
-        answers.write(json.dumps(said) + "\n")
-        answers.flush()
-
-
-main()
+answering.serve(answer, answering.claim_output())

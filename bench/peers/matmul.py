@@ -22,9 +22,9 @@ def repeats(m, n, k):
     return max(3, min(64, int(2e9 / (2 * m * n * k))))
 
 
-def compare(bench, options):
-    """[{"m", "shape", "engine", "ratio", "gflops"}], or {"engine", "reason"} of what gave no figure."""
-    results, rounds, reasons = [], 3 if options.quick else 7, {}
+def compare(bench, options, results):
+    """Fills results with {"m", "shape", "engine", "ratio", "gflops"}, or {"engine", "reason"} of what gave no figure."""
+    rounds, reasons = 3 if options.quick else 7, {}
     with bench.invar(options.threads) as ours, bench.script("matmul_worker.py", options.threads) as theirs:
         for m in ROWS:
             for shape, (n, k) in SHAPES.items():
@@ -48,7 +48,7 @@ def compare(bench, options):
                                     "gflops": 2e-9 * m * n * k / report.median([a for a, _ in pairs])})
     order = ["invar-f32", "invar-bf16", *ENGINES]
     results.sort(key=lambda r: (r["m"], order.index(r["engine"])))
-    return results + [{"engine": engine, "reason": reason} for engine, reason in reasons.items()]
+    results += [{"engine": engine, "reason": reason} for engine, reason in reasons.items()]
 
 
 def last_level_cache():

@@ -1,15 +1,14 @@
 """numpy's and PyTorch's matrix products: y = x w^T, w [n][k]; asked as invar_peer.cc's matmul is, with `how` for the type.
 Packing the weights is not timed, where an engine has it: neither is invar's."""
-import json
-import os
 import sys
-import time
 
 import numpy
 import torch
 
+import answering
+
 THREADS = int(sys.argv[1])
-CLOCK = time.process_time if THREADS == 1 else time.perf_counter  # as worker.py
+CLOCK = answering.clock_of(THREADS)
 LEAST_BYTES = 256 << 20  # of weights used in turn: none is in a cache when its turn comes
 made = {}
 
@@ -58,18 +57,6 @@ def answer(asked):
     return {"seconds": sorted(times[1:])[repeats // 2]}
 
 
-def main():
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    torch.set_num_threads(THREADS)
-    with torch.inference_mode():
-        for line in sys.stdin:
-            try:
-                said = answer(json.loads(line))
-            except Exception as e:  # the engine's cell in the table
-                said = {"error": f"{type(e).__name__}: {str(e).splitlines()[0][:120]}"}
-            answers.write(json.dumps(said) + "\n")
-            answers.flush()
-
-
-main()
+torch.set_num_threads(THREADS)
+with torch.inference_mode():
+    answering.serve(answer, answering.claim_output())

@@ -7,7 +7,7 @@ import shutil
 import ctranslate2
 import numpy
 
-import worker
+import answering
 
 
 class Names:
@@ -51,16 +51,16 @@ class Peer:
                                              **{"min_length": steps, **options})
 
     def prefill(self, asked):
-        start = worker.clock()
+        start = answering.clock()
         self.generate([asked["ids"]], 1)
-        return {"seconds": worker.clock() - start}
+        return {"seconds": answering.clock() - start}
 
     def decode(self, asked):
         """From token to token, as it tells of them: the first two come of the prompt and of a step that is not counted."""
         stamps = []
         def told(result):
             if result.batch_id == 0:
-                stamps.append(worker.clock())
+                stamps.append(answering.clock())
             return False
         self.generate(asked["context"], 2 + len(asked["steps"]), callback=told)
         return {"seconds": (stamps[-1] - stamps[1]) / (len(stamps) - 2)}

@@ -145,35 +145,27 @@ def bar_table(bars):
     return table(["against", "what", "wanted", "found", "invar's share of the bound", "met"], lines)
 
 
-def matmul_table(results):
-    """results of matmul.compare -> geometric means by M and engine, and below who was not measured."""
+def product_table(results, of, title, rate, unit):
+    """results of matmul.py -> geometric means by `of` and engine, and below who was not measured."""
     notes = [f"\n- {r['engine']}: not measured: {r['reason']}" for r in results if "reason" in r]
     results, lines = [r for r in results if "reason" not in r], []
-    for m in sorted({r["m"] for r in results}):
+    for kind in sorted({r[of] for r in results}):
         for engine in dict.fromkeys(r["engine"] for r in results):
-            mine = [r for r in results if r["m"] == m and r["engine"] == engine]
+            mine = [r for r in results if r[of] == kind and r["engine"] == engine]
             if not mine:
                 continue
             ratios = [r["ratio"] for r in mine if r["ratio"] is not None]
-            rate = geometric_mean(r["gflops"] for r in mine)
             ratio = f"{geometric_mean(ratios):.2f}x ({min(ratios):.2f} - {max(ratios):.2f})" if ratios else "-"
-            lines.append([str(m), engine, f"{len(mine)}", number(rate), ratio])
-    return table(["M", "engine", "shapes", "GFLOP/s, geometric mean", "its time by invar's, geometric mean (range)"], lines) + "".join(notes)
+            lines.append([str(kind), engine, f"{len(mine)}", number(geometric_mean(r[rate] for r in mine)), ratio])
+    return table([title, "engine", "shapes", f"{unit}, geometric mean", "its time by invar's, geometric mean (range)"], lines) + "".join(notes)
+
+
+def matmul_table(results):
+    return product_table(results, "m", "M", "gflops", "GFLOP/s")
 
 
 def one_row_table(results):
-    """results of matmul.compare_one_row -> geometric means by where the weights lie and by engine."""
-    lines = []
-    for place in ("cache", "memory"):
-        for engine in dict.fromkeys(r["engine"] for r in results if "reason" not in r):
-            mine = [r for r in results if r.get("weights") == place and r["engine"] == engine]
-            if not mine:
-                continue
-            ratios = [r["ratio"] for r in mine if r["ratio"] is not None]
-            ratio = f"{geometric_mean(ratios):.2f}x ({min(ratios):.2f} - {max(ratios):.2f})" if ratios else "-"
-            lines.append([place, engine, f"{len(mine)}", number(geometric_mean(r["gbps"] for r in mine)), ratio])
-    notes = [f"\n- {r['engine']}: not measured: {r['reason']}" for r in results if "reason" in r]
-    return table(["weights from", "engine", "shapes", "GB/s, geometric mean", "its time by invar's, geometric mean (range)"], lines) + "".join(notes)
+    return product_table(results, "weights", "weights from", "gbps", "GB/s")
 
 
 def write_csv(path, models, matmul, one_row=()):
@@ -191,15 +183,11 @@ def write_csv(path, models, matmul, one_row=()):
                                 out.writerow(["models", name, row["engine"], "bits_" + way, said])
                     elif key not in ("engine", "against"):
                         out.writerow(["models", name, row["engine"], key, value])
-        for r in matmul:
-            if "reason" in r:
-                out.writerow(["matmul", "", r["engine"], "reason", r["reason"]])
-                continue
-            for key in ("gflops", "ratio"):
-                out.writerow(["matmul", f"{r['shape']} M={r['m']}", r["engine"], key, r[key]])
-        for r in one_row:
-            if "reason" in r:
-                out.writerow(["one row", "", r["engine"], "reason", r["reason"]])
-                continue
-            for key in ("gbps", "ratio"):
-                out.writerow(["one row", f"{r['shape']} from {r['weights']}", r["engine"], key, r[key]])
+        for section, results, rate in (("matmul", matmul, "gflops"), ("one row", one_row, "gbps")):
+            for r in results:
+                if "reason" in r:
+                    out.writerow([section, "", r["engine"], "reason", r["reason"]])
+                    continue
+                for key in (rate, "ratio"):
+                    of = f"{r['shape']} M={r['m']}" if section == "matmul" else f"{r['shape']} from {r['weights']}"
+                    out.writerow([section, of, r["engine"], key, r[key]])

@@ -158,7 +158,7 @@ def main(given):
                 results["one_row"].append({"engine": "ggml", "reason": ggml})
             else:
                 matmul.compare_one_row(bench, options, results["one_row"])
-            results["matmul"] = matmul.compare(bench, options)
+            matmul.compare(bench, options, results["matmul"])
         else:
             compare_models(options, installer, bench, results["models"])
     except KeyboardInterrupt:

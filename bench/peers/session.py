@@ -51,9 +51,8 @@ class Session:
             answer = json.loads(line)
         except ValueError:
             raise WorkerError(f"its answer to '{question['op']}' is not JSON: {line[:80]!r}") from None
-        for key in ("unsupported", "error"):
-            if key in answer:
-                raise WorkerError(answer[key])
+        if "error" in answer:
+            raise WorkerError(answer["error"])
         return answer
 
     def peak_bytes(self):

@@ -4,21 +4,13 @@
 
 A peer's file defines Peer: load(folder, threads) -> vocabulary; start(batch, length) begins empty sequences that will hold
 at most `length` tokens; feed(ids [batch][n]) -> binary32 logits [batch][vocab] of the last tokens. A peer that has no such
-calls answers prefill, decode and logits itself, or raises Unsupported with its reason. prepare(folder), where there is one, makes
+calls answers prefill, decode and logits itself, or raises its reason. prepare(folder), where there is one, makes
 files of its own of the model's, and does not count as loading.
 """
 import importlib
-import json
-import os
 import sys
-import time
 
-
-clock = time.perf_counter  # serve() chooses
-
-
-class Unsupported(Exception):
-    """What an engine does not offer, in a sentence for the table."""
+import answering
 
 
 def prefill(peer, asked):
@@ -26,9 +18,9 @@ def prefill(peer, asked):
         return peer.prefill(asked)
     ids = [asked["ids"]]
     peer.start(1, len(ids[0]))
-    start = clock()
+    start = answering.clock()
     peer.feed(ids)
-    return {"seconds": clock() - start}
+    return {"seconds": answering.clock() - start}
 
 
 def decode(peer, asked):
@@ -38,10 +30,10 @@ def decode(peer, asked):
     peer.start(len(context), len(context[0]) + 1 + len(steps))
     peer.feed(context)
     peer.feed([[steps[0]]] * len(context))
-    start = clock()
+    start = answering.clock()
     for step in steps:
         peer.feed([[step]] * len(context))
-    return {"seconds": (clock() - start) / len(steps)}
+    return {"seconds": (answering.clock() - start) / len(steps)}
 
 
 def logits(peer, asked):
@@ -67,9 +59,9 @@ def logits(peer, asked):
 
 def answer(peer, asked, threads):
     if asked["op"] == "load":
-        start = clock()
+        start = answering.clock()
         vocabulary = peer.load(asked["path"], threads)
-        return {"seconds": clock() - start, "vocab": vocabulary}
+        return {"seconds": answering.clock() - start, "vocab": vocabulary}
     if asked["op"] == "prepare":
         if hasattr(peer, "prepare"):
             peer.prepare(asked["path"])
@@ -77,28 +69,15 @@ def answer(peer, asked, threads):
     return {"prefill": prefill, "decode": decode, "logits": logits}[asked["op"]](peer, asked)
 
 
-def serve(name, threads):
-    global clock
-    # One thread's time is the processor's: what another program took of the core is nobody's.
-    clock = time.process_time if threads == 1 else time.perf_counter
-    # Libraries print; answers go where only answers go.
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
+def main(name, threads):
+    answers = answering.claim_output()
+    answering.clock = answering.clock_of(threads)
     module, _, variant = name.partition(":")
     peer = importlib.import_module("peer_" + module).Peer(variant)
-    for line in sys.stdin:
-        try:
-            said = answer(peer, json.loads(line), threads)
-        except Unsupported as e:
-            said = {"unsupported": str(e)}
-        except Exception as e:  # becomes the peer's cell in the table
-            said = {"error": f"{type(e).__name__}: {e}"}
-        answers.write(json.dumps(said) + "\n")
-        answers.flush()
+    answering.serve(lambda asked: answer(peer, asked, threads), answers)
 
 
 if __name__ == "__main__":
-    sys.modules["worker"] = sys.modules["__main__"]  # so that a peer's Unsupported is this file's
     if len(sys.argv) != 4 or sys.argv[2] != "--threads":
         sys.exit(__doc__)
-    serve(sys.argv[1], int(sys.argv[3]))
+    main(sys.argv[1], int(sys.argv[3]))

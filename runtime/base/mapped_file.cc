@@ -38,14 +38,14 @@ bool OthersMayWrite(const FileReader& file) {
   return (status.st_uid != ::geteuid() && status.st_uid != 0) || (status.st_mode & S_IWOTH) != 0;
 }
 
-MappedFile::MappedFile(const FileReader& file, uint64_t offset, size_t bytes, bool populate) : size_(bytes) {
+MappedFile::MappedFile(const FileReader& file, uint64_t offset, size_t bytes) : size_(bytes) {
+  // Every page is asked for at once: the first walk would otherwise wait for each.
 #if defined(MAP_POPULATE)
-  const int flags = MAP_PRIVATE | (populate ? MAP_POPULATE : 0);
+  constexpr int kFlags = MAP_PRIVATE | MAP_POPULATE;
 #else
-  const int flags = MAP_PRIVATE;
-  static_cast<void>(populate);
+  constexpr int kFlags = MAP_PRIVATE;
 #endif
-  void* const data = ::mmap(nullptr, bytes, PROT_READ, flags, file.descriptor(), static_cast<off_t>(offset));
+  void* const data = ::mmap(nullptr, bytes, PROT_READ, kFlags, file.descriptor(), static_cast<off_t>(offset));
   if (data == MAP_FAILED) {
     throw Error("cannot map " + file.source() + ": " + std::error_code(errno, std::generic_category()).message() +
                 "; check the limit of address space (ulimit -v)");
@@ -53,7 +53,7 @@ MappedFile::MappedFile(const FileReader& file, uint64_t offset, size_t bytes, bo
   data_ = data;
 }
 
-bool MappedFile::Populate(size_t begin, size_t bytes) const {
+bool MappedFile::Readable(size_t begin, size_t bytes) const {
 #if defined(MADV_POPULATE_READ)
   // An emulator of Linux takes any advice and does nothing.
   static const bool tells = ::madvise(data_, 1, -1) != 0;
@@ -74,11 +74,11 @@ std::optional<FileStamp> StampOf(const std::filesystem::path&) { return std::nul
 
 bool OthersMayWrite(const FileReader&) { return true; }
 
-MappedFile::MappedFile(const FileReader& file, uint64_t, size_t, bool) {
+MappedFile::MappedFile(const FileReader& file, uint64_t, size_t) {
   throw Error("cannot map " + file.source() + ": this system has no mappings of files; leave the packed cache out");
 }
 
-bool MappedFile::Populate(size_t, size_t) const { return false; }
+bool MappedFile::Readable(size_t, size_t) const { return false; }
 
 MappedFile::~MappedFile() = default;
 

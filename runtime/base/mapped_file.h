@@ -36,12 +36,11 @@ class MappedFile {
  public:
   MappedFile() = default;
   // Bytes [offset, offset + bytes) of the file, offset a multiple of 64 KiB. What is mapped is the file that was opened,
-  // whatever its name means by now. populate: its pages are mapped at once where the system can, rather than when each is
-  // touched. Throws Error where the system has no such mappings, or none to give.
-  MappedFile(const FileReader& file, uint64_t offset, size_t bytes, bool populate = false);
-  // Maps the pages of bytes [begin, begin + bytes) now, from several threads at once where asked; begin a multiple of 64
-  // KiB. True: they can be read. False: they cannot, and touching them would end the process, or this system does not tell.
-  bool Populate(size_t begin, size_t bytes) const;
+  // whatever its name means by now. Throws Error where the system has no such mappings, or none to give.
+  MappedFile(const FileReader& file, uint64_t offset, size_t bytes);
+  // Whether bytes [begin, begin + bytes) can be read, begin a multiple of 64 KiB. False: touching them would end the process,
+  // or this system does not tell.
+  bool Readable(size_t begin, size_t bytes) const;
   ~MappedFile();
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;

@@ -30,12 +30,11 @@ U128 Multiply(uint64_t a, uint64_t b) {
   return {p11 + (p01 >> 32) + (p10 >> 32) + (middle >> 32), (middle << 32) | (p00 & 0xFFFFFFFFu)};
 }
 
-// round-to-even(x * 2^32) for x >= 0 of binary32: the product is exact in binary64, and adding 2^52, above which there are
-// no fractions, rounds it and leaves the integer in the lower bits.
+// round-to-even(x * 2^32) for x in [0, 1]: the product is exact in binary64, and adding 2^52, above which there are no
+// fractions, rounds it and leaves the integer in the lower bits.
 uint64_t Scaled(float x) {
   constexpr double kWhole = 4503599627370496.0;
   const double v = static_cast<double>(x) * 4294967296.0;
-  if (v >= kWhole) return static_cast<uint64_t>(v);
   return BitCast<uint64_t>(v + kWhole) - BitCast<uint64_t>(kWhole);
 }
 
@@ -62,8 +61,7 @@ size_t Greatest(const Kernels& kernels, const std::vector<float>& x) {
 }
 
 // Makes x a row after bias and penalties, in the contract's order, each step rounded to binary32.
-void Adjust(const SamplingParameters& p, const Kernels& kernels, const float* logits, size_t vocab_size, const TokenCounts& counts,
-            std::vector<float>& x) {
+void Adjust(const SamplingParameters& p, const float* logits, size_t vocab_size, const TokenCounts& counts, std::vector<float>& x) {
   x.assign(logits, logits + vocab_size);
   for (const auto& [id, bias] : p.logit_bias) {
     if (id < 0 || static_cast<size_t>(id) >= vocab_size) {
@@ -72,8 +70,6 @@ void Adjust(const SamplingParameters& p, const Kernels& kernels, const float* lo
     }
     x[id] = x[id] + static_cast<float>(bias);
   }
-  // What is wrong already is told before penalties make more of it.
-  Greatest(kernels, x);
   const float repetition = static_cast<float>(p.repetition_penalty);
   const float frequency = static_cast<float>(p.frequency_penalty), presence = static_cast<float>(p.presence_penalty);
   for (const auto& entry : counts.counts()) {
@@ -176,7 +172,7 @@ void TopP(uint64_t share, uint64_t total, Candidates& c) {
   for (const uint64_t w : c.w) sums[bin_of(w)] += w;
   size_t bin = kBins - 1;
   uint64_t sum = 0;
-  while (bin > 0 && (sums[bin] == 0 || !reached(sum + sums[bin]))) sum += sums[bin--];
+  while (sums[bin] == 0 || !reached(sum + sums[bin])) sum += sums[bin--];  // ends: a share below one of a total above zero
 
   c.places.clear();
   for (size_t i = 0; i < c.w.size(); ++i) {
@@ -184,8 +180,8 @@ void TopP(uint64_t share, uint64_t total, Candidates& c) {
   }
   std::sort(c.places.begin(), c.places.end(), [&](size_t a, size_t b) { return c.w[a] != c.w[b] ? c.w[a] > c.w[b] : a < b; });
   size_t kept = 0;
-  while (kept < c.places.size() && (kept == 0 || !reached(sum))) sum += c.w[c.places[kept++]];
-  if (kept == 0) return;  // not reached: weights that are not zero sum up to the total
+  do sum += c.w[c.places[kept++]];
+  while (!reached(sum));
   const size_t last = c.places[kept - 1];
   const uint64_t least = c.w[last];
   c.Filter([&](size_t i) { return c.w[i] > least || (c.w[i] == least && i <= last); });
@@ -230,7 +226,7 @@ int32_t SampleToken(const Kernels& kernels, const SamplingParameters& p, const f
                     const TokenCounts& counts, uint32_t position, uint32_t choice) {
   const ScopedFloatEnv env;
   static thread_local Candidates c;
-  Adjust(p, kernels, logits, vocab_size, counts, c.x);
+  Adjust(p, logits, vocab_size, counts, c.x);
   size_t greatest = Greatest(kernels, c.x);
   const float temperature = static_cast<float>(p.temperature);
   if (temperature == 0) return static_cast<int32_t>(greatest);

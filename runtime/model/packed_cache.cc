@@ -209,11 +209,10 @@ std::optional<MappedFile> PackedCache::Map(const std::string& table, uint64_t by
     team.For(sums.size(), [&](size_t i) {
       const uint64_t at = i * kSummed;
       const size_t count = PieceBytes(i, bytes);
-      const uint64_t sum = mapped.Populate(at, count) ? SumOfMemory(image + at, count) : SumOfFile(*file, start.image_begin + at, count);
+      const uint64_t sum = mapped.Readable(at, count) ? SumOfMemory(image + at, count) : SumOfFile(*file, start.image_begin + at, count);
       differs[i] = sum != sums[i];
     });
     if (std::count(differs.begin(), differs.end(), 0) != static_cast<ptrdiff_t>(differs.size())) return refuse("are damaged");
-    if (!mapped.Populate(0, 1)) return MappedFile(*file, start.image_begin, static_cast<size_t>(bytes), true);  // not told: none was mapped
     return mapped;
   } catch (const Error& e) {
     Note(std::string(e.what()) + "; the checkpoint is read and packed anew");

@@ -339,17 +339,17 @@ TEST(PackedCache, PagesThatCannotBeReadAreNotTouched) {
   WriteText(folder / "x", std::string(2 * kPages, 'x'));
   const auto file = FileReader::Open(folder / "x");
   const MappedFile mapped(*file, 0, 3 * kPages);
-  if (!mapped.Populate(0, kPages)) GTEST_SKIP() << "this system does not tell what can be read; Linux does since 5.14";
-  EXPECT_TRUE(mapped.Populate(0, 2 * kPages));
+  if (!mapped.Readable(0, kPages)) GTEST_SKIP() << "this system does not tell what can be read; Linux does since 5.14";
+  EXPECT_TRUE(mapped.Readable(0, 2 * kPages));
   EXPECT_EQ(static_cast<const char*>(mapped.data())[2 * kPages - 1], 'x');
-  EXPECT_FALSE(mapped.Populate(2 * kPages, kPages)) << "beyond the end: touching that is SIGBUS";
-  EXPECT_FALSE(mapped.Populate(0, 3 * kPages));
+  EXPECT_FALSE(mapped.Readable(2 * kPages, kPages)) << "beyond the end: touching that is SIGBUS";
+  EXPECT_FALSE(mapped.Readable(0, 3 * kPages));
 }
 
 #if defined(MADV_POPULATE_READ)
 // From now on this thread, and those that it starts, have a system that does not know MADV_POPULATE_READ, and, where that is
 // asked for, a disk that fails to give 256 KiB at a time.
-bool ForgetPopulate(bool and_fail) {
+bool ForgetReadable(bool and_fail) {
   constexpr auto kLow = static_cast<uint32_t>(offsetof(seccomp_data, args[2]));  // the lower half, of a little-endian machine
   sock_filter program[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
@@ -371,10 +371,10 @@ TEST(PackedCache, IsReadThroughABufferWhereTheSystemDoesNotSayWhatCanBeRead) {
   const Cached cached("qwen3");
   const Cached::Loaded known = cached.Load();
   std::thread older([&] {
-    ASSERT_TRUE(ForgetPopulate(false));
+    ASSERT_TRUE(ForgetReadable(false));
     const TemporaryDirectory folder;
     WriteText(folder / "x", "x");
-    ASSERT_FALSE(MappedFile(*FileReader::Open(folder / "x"), 0, 1).Populate(0, 1));
+    ASSERT_FALSE(MappedFile(*FileReader::Open(folder / "x"), 0, 1).Readable(0, 1));
     const Cached::Loaded loaded = cached.Load();
     EXPECT_EQ(loaded.notes, std::vector<std::string>());
     EXPECT_TRUE(loaded.mapped);
@@ -396,7 +396,7 @@ TEST(PackedCache, IsReadThroughABufferWhereTheSystemDoesNotSayWhatCanBeRead) {
   }
   ASSERT_EQ(notes, std::vector<std::string>());
   std::thread failing([&] {
-    ASSERT_TRUE(ForgetPopulate(true));
+    ASSERT_TRUE(ForgetReadable(true));
     ThreadPool pool(2);
     EXPECT_FALSE(cache.Map("table\n", image.size(), pool).has_value());
   });

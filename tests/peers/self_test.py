@@ -242,12 +242,31 @@ class Workers(unittest.TestCase):
 
     def test_reasons(self):
         for program, reason in (("input(); print('{\"error\": \"no file\"}')", "no file"),
-                                ("input(); print('{\"unsupported\": \"no cuts\"}')", "no cuts"),
                                 ("import sys; input(); sys.exit(3)", "ended at 'load' with status 3")):
             with self.assertRaisesRegex(session.WorkerError, reason):
                 self.ask(program)
         with self.assertRaisesRegex(session.WorkerError, "no answer to 'load' in 0.3 s"):
             self.ask("input(); input()", timeout=0.3)
+
+    def test_a_worker_answers_whatever_its_libraries_print(self):
+        program = """
+import sys
+sys.path.insert(0, %r)
+import answering
+
+def answer(asked):
+    print("a library's greeting")
+    if asked["op"] == "fail":
+        raise ValueError("no such file\\nand more")
+    return {"seconds": 1}
+
+answering.serve(answer, answering.claim_output())
+""" % str(ROOT / "bench" / "peers")
+        with session.Session([sys.executable, "-c", program], 1, os.devnull, 20) as one:
+            self.assertEqual(one.ask(op="load"), {"seconds": 1})
+            with self.assertRaisesRegex(session.WorkerError, "^ValueError: no such file$"):
+                one.ask(op="fail")
+            self.assertEqual(one.ask(op="load"), {"seconds": 1})
 
     def test_the_environment_is_the_engines_own(self):
         os.environ["OPENBLAS_CORETYPE"] = "Haswell"
